@@ -1,0 +1,282 @@
+// Package config reads the settings from the environment, once, and refuses
+// what cannot be meant. envconfig fetches the text; the types here parse it,
+// so that all mistakes come out in one message. No other package reads the
+// environment.
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"os"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/joho/godotenv"
+	"github.com/kelseyhightower/envconfig"
+	"github.com/ulule/limiter/v3"
+
+	"example.com/api/internal/origin"
+	"example.com/api/internal/proxy"
+)
+
+// variables is the environment's text. Defaults that depend on APP_ENV stand
+// where the value is parsed; .env.example tells the meaning of each.
+type variables struct {
+	AppEnv string `envconfig:"APP_ENV" default:"development"`
+	Host   string `envconfig:"HOST"`
+	Port   string `envconfig:"PORT" default:"8080"`
+
+	AllowedOrigins     *string `envconfig:"ALLOWED_ORIGINS"` // nil: not set, which "" is not
+	AllowedOriginRegex string  `envconfig:"ALLOWED_ORIGIN_REGEX"`
+	CORSCredentials    string  `envconfig:"CORS_ALLOW_CREDENTIALS" default:"true"`
+	CORSMethods        string  `envconfig:"CORS_ALLOWED_METHODS" default:"GET,HEAD,POST,PUT,PATCH,DELETE"`
+	CORSHeaders        string  `envconfig:"CORS_ALLOWED_HEADERS" default:"Authorization,Content-Type,X-Request-ID"`
+	CORSExposed        string  `envconfig:"CORS_EXPOSED_HEADERS" default:"X-Request-ID,X-RateLimit-Limit,X-RateLimit-Remaining,X-RateLimit-Reset,RateLimit,RateLimit-Policy,Retry-After,Location"`
+	CORSMaxAge         string  `envconfig:"CORS_MAX_AGE" default:"10m"`
+
+	TrustedProxies string `envconfig:"TRUSTED_PROXIES"`
+	AllowedHosts   string `envconfig:"ALLOWED_HOSTS"`
+	HTTPSRedirect  string `envconfig:"HTTPS_REDIRECT" default:"false"`
+	HSTSMaxAge     string `envconfig:"HSTS_MAX_AGE" default:"8760h"`
+
+	RateLimitDefault    string `envconfig:"RATE_LIMIT_DEFAULT" default:"100-M"`
+	RateLimitSearch     string `envconfig:"RATE_LIMIT_SEARCH" default:"30-M"`
+	RateLimitUpload     string `envconfig:"RATE_LIMIT_UPLOAD" default:"5-M"`
+	RateLimitSession    string `envconfig:"RATE_LIMIT_SESSION" default:"10-M"`
+	RateLimitMaxClients string `envconfig:"RATE_LIMIT_MAX_CLIENTS" default:"100000"`
+
+	RedisURL          string `envconfig:"REDIS_URL"`
+	RedisURLFile      string `envconfig:"REDIS_URL_FILE"`
+	DatabaseURL       string `envconfig:"DATABASE_URL" default:"file:app.db"`
+	DatabaseURLFile   string `envconfig:"DATABASE_URL_FILE"`
+	SessionSecret     string `envconfig:"SESSION_SECRET"`
+	SessionSecretFile string `envconfig:"SESSION_SECRET_FILE"`
+	SessionSameSite   string `envconfig:"SESSION_SAMESITE" default:"lax"`
+
+	MaxBodyBytes    string `envconfig:"MAX_BODY_BYTES" default:"1048576"`
+	MaxUploadBytes  string `envconfig:"MAX_UPLOAD_BYTES" default:"10485760"`
+	LogLevel        string `envconfig:"LOG_LEVEL" default:"info"`
+	LogFormat       string `envconfig:"LOG_FORMAT"`
+	ShutdownDelay   string `envconfig:"SHUTDOWN_DELAY" default:"0s"`
+	ShutdownTimeout string `envconfig:"SHUTDOWN_TIMEOUT" default:"15s"`
+	MetricsAddr     string `envconfig:"METRICS_ADDR"`
+}
+
+// Settings is what the server runs by. Every value has passed the checks.
+type Settings struct {
+	Production bool
+	Host       string // "" listens on all interfaces
+	Port       int    // 0 picks a free one
+
+	Origins         *origin.Policy
+	CORSCredentials bool
+	CORSMethods     []string // {"*"}: any
+	CORSHeaders     []string // {"*"}: any
+	CORSExposed     []string
+	CORSMaxAge      time.Duration
+
+	TrustedProxies proxy.List
+	AllowedHosts   []string // lower case, "*.example.com" for subdomains; empty: any
+	HTTPSRedirect  bool
+	HSTSMaxAge     time.Duration // 0: no header
+
+	RateLimitDefault    Rate
+	RateLimitSearch     Rate
+	RateLimitUpload     Rate
+	RateLimitSession    Rate
+	RateLimitMaxClients int
+
+	RedisURL        Secret // "": counters in this process
+	DatabaseURL     Secret // file:… or postgres://…
+	SessionSecret   Secret // "": make one; in production never empty
+	SessionSameSite http.SameSite
+
+	MaxBodyBytes    int64
+	MaxUploadBytes  int64
+	LogLevel        slog.Level
+	LogJSON         bool
+	ShutdownDelay   time.Duration
+	ShutdownTimeout time.Duration
+	MetricsAddr     string // "": off
+}
+
+// Rate is a limit per period; the zero Rate is off.
+type Rate struct{ limiter.Rate }
+
+// String is the rate as the settings write it.
+func (r Rate) String() string {
+	if r.Limit == 0 {
+		return "off"
+	}
+	return r.Formatted
+}
+
+// Secret is text that must not appear in logs or messages. Reveal is the only
+// way to the text; every way of printing shows a placeholder.
+type Secret struct{ text string }
+
+// Reveal returns the text.
+func (s Secret) Reveal() string { return s.text }
+
+// IsSet reports whether there is any text.
+func (s Secret) IsSet() bool { return s.text != "" }
+
+// String keeps the text out of fmt, log/slog and encoding/json.
+func (s Secret) String() string { return "[secret]" }
+
+// GoString is String for %#v.
+func (s Secret) GoString() string { return s.String() }
+
+// Error is every mistake in the settings, in the order of the variables.
+type Error struct{ mistakes []string }
+
+// Error lists the mistakes, one a line.
+func (e *Error) Error() string {
+	if len(e.mistakes) == 1 {
+		return "1 setting is wrong:\n  " + e.mistakes[0]
+	}
+	return fmt.Sprintf("%d settings are wrong:\n  %s", len(e.mistakes), strings.Join(e.mistakes, "\n  "))
+}
+
+// WrongDatabase is the mistake that only opening the database shows. The
+// cause must not hold a password.
+func WrongDatabase(cause error) error {
+	return &Error{mistakes: []string{"DATABASE_URL cannot be used: " + cause.Error()}}
+}
+
+// Load reads the environment and the file .env in the working directory,
+// which fills in what the environment leaves out. A variable set to the empty
+// string counts as left out, but for ALLOWED_ORIGINS, where it means nobody.
+// The error is an *Error.
+func Load() (Settings, error) {
+	var mistakes mistakes
+	if err := fillEnvironment(".env"); err != nil {
+		mistakes = append(mistakes, err.Error())
+	}
+	var v variables
+	if err := envconfig.Process("", &v); err != nil {
+		return Settings{}, err // cannot happen: every field is text
+	}
+	settings := mistakes.parse(v)
+	if len(mistakes) > 0 {
+		return Settings{}, &Error{mistakes: mistakes}
+	}
+	return settings, nil
+}
+
+// Names lists the variables, in the order of the documentation.
+func Names() []string {
+	var names []string
+	for field := range reflect.TypeFor[variables]().Fields() {
+		names = append(names, field.Tag.Get("envconfig"))
+	}
+	return names
+}
+
+// fillEnvironment takes from the file what the environment leaves out, and
+// removes what is set to the empty string, so that envconfig's defaults apply.
+func fillEnvironment(file string) error {
+	fromFile, err := godotenv.Read(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = nil
+	}
+	if err != nil {
+		// godotenv's error quotes the rest of the file: secrets.
+		err = fmt.Errorf("%s cannot be read or parsed: write one NAME=value a line, quotes closed", file)
+	}
+	// Of a variable and its _FILE, the environment's one wins over the file's.
+	for _, name := range Names() {
+		if base, ok := strings.CutSuffix(name, "_FILE"); ok && os.Getenv(base) != "" {
+			delete(fromFile, name)
+		}
+	}
+	for _, name := range Names() {
+		value, set := os.LookupEnv(name)
+		switch {
+		case value != "" || set && name == "ALLOWED_ORIGINS":
+		case fromFile[name] != "":
+			os.Setenv(name, fromFile[name])
+		default:
+			os.Unsetenv(name)
+		}
+	}
+	return err
+}
+
+// parse turns text into settings. It goes on after a mistake; the settings
+// are good only if none was made.
+func (m *mistakes) parse(v variables) Settings {
+	production := m.oneOf("APP_ENV", v.AppEnv, "development", "production") == "production"
+	s := Settings{
+		Production: production,
+		Host:       m.host("HOST", v.Host, production),
+		Port:       int(m.integer("PORT", v.Port, 0, 65535)),
+
+		CORSCredentials: m.boolean("CORS_ALLOW_CREDENTIALS", v.CORSCredentials),
+		CORSMethods:     m.corsMethods("CORS_ALLOWED_METHODS", v.CORSMethods),
+		CORSHeaders:     m.corsHeaders("CORS_ALLOWED_HEADERS", v.CORSHeaders),
+		CORSMaxAge:      m.duration("CORS_MAX_AGE", v.CORSMaxAge, 24*time.Hour),
+
+		TrustedProxies: m.trustedProxies("TRUSTED_PROXIES", v.TrustedProxies),
+		AllowedHosts:   m.allowedHosts("ALLOWED_HOSTS", v.AllowedHosts),
+		HTTPSRedirect:  m.boolean("HTTPS_REDIRECT", v.HTTPSRedirect),
+		HSTSMaxAge:     m.duration("HSTS_MAX_AGE", v.HSTSMaxAge, maxDuration),
+
+		RateLimitDefault:    m.rate("RATE_LIMIT_DEFAULT", v.RateLimitDefault),
+		RateLimitSearch:     m.rate("RATE_LIMIT_SEARCH", v.RateLimitSearch),
+		RateLimitUpload:     m.rate("RATE_LIMIT_UPLOAD", v.RateLimitUpload),
+		RateLimitSession:    m.rate("RATE_LIMIT_SESSION", v.RateLimitSession),
+		RateLimitMaxClients: int(m.integer("RATE_LIMIT_MAX_CLIENTS", v.RateLimitMaxClients, 1, 1<<30)),
+
+		RedisURL:        m.url("REDIS_URL", v.RedisURL, v.RedisURLFile, "redis://", "rediss://", "unix://"),
+		DatabaseURL:     m.url("DATABASE_URL", v.DatabaseURL, v.DatabaseURLFile, "file:", "postgres://", "postgresql://"),
+		SessionSecret:   m.sessionSecret("SESSION_SECRET", v.SessionSecret, v.SessionSecretFile, production),
+		SessionSameSite: m.sameSite("SESSION_SAMESITE", v.SessionSameSite),
+
+		MaxBodyBytes:    m.integer("MAX_BODY_BYTES", v.MaxBodyBytes, 1, maxBytes),
+		MaxUploadBytes:  m.integer("MAX_UPLOAD_BYTES", v.MaxUploadBytes, 1, maxBytes),
+		LogLevel:        m.logLevel("LOG_LEVEL", v.LogLevel),
+		LogJSON:         m.logJSON("LOG_FORMAT", v.LogFormat, production),
+		ShutdownDelay:   m.duration("SHUTDOWN_DELAY", v.ShutdownDelay, maxDuration),
+		ShutdownTimeout: m.duration("SHUTDOWN_TIMEOUT", v.ShutdownTimeout, maxDuration),
+		MetricsAddr:     m.listenAddress("METRICS_ADDR", v.MetricsAddr),
+	}
+	secure := production && s.CORSCredentials
+	s.CORSExposed = m.corsExposed("CORS_EXPOSED_HEADERS", v.CORSExposed, s.CORSCredentials)
+	s.Origins = m.origins(v.AllowedOrigins, v.AllowedOriginRegex, production, s.CORSCredentials, secure)
+	if s.HTTPSRedirect && len(s.AllowedHosts) == 0 && v.AllowedHosts == "" {
+		m.add("HTTPS_REDIRECT", v.HTTPSRedirect, "needs ALLOWED_HOSTS, else any Host that a client sends becomes a redirect target; set it to this API's names")
+	}
+	if s.MetricsAddr != "" && s.Port != 0 && strings.HasSuffix(s.MetricsAddr, fmt.Sprintf(":%d", s.Port)) {
+		m.add("METRICS_ADDR", s.MetricsAddr, "is the port of the API (PORT); metrics need one that the public cannot reach")
+	}
+	return s
+}
+
+// entries splits a comma-separated list, blanks around entries trimmed.
+func entries(list string) []string {
+	if strings.TrimSpace(list) == "" {
+		return nil
+	}
+	all := strings.Split(list, ",")
+	for i := range all {
+		all[i] = strings.TrimSpace(all[i])
+	}
+	return all
+}
+
+// distinct drops the entries that came before.
+func distinct(list []string) []string {
+	var kept []string
+	for _, entry := range list {
+		if !slices.Contains(kept, entry) {
+			kept = append(kept, entry)
+		}
+	}
+	return kept
+}

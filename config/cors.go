@@ -1,0 +1,178 @@
+package config
+
+import (
+	"fmt"
+	"net/http"
+	"net/textproto"
+	"slices"
+	"strings"
+
+	"golang.org/x/net/idna"
+	"golang.org/x/net/publicsuffix"
+
+	"example.com/api/internal/origin"
+)
+
+// developmentOrigins are where Vite and the older tools serve a page.
+const developmentOrigins = "http://localhost:5173,http://127.0.0.1:5173,http://localhost:3000"
+
+// origins parses ALLOWED_ORIGINS, where nil stands for not set, and
+// ALLOWED_ORIGIN_REGEX. With secure, plain http is refused: credentials that
+// cross a network in clear are anybody's.
+func (m *mistakes) origins(list *string, regex string, production, credentials, secure bool) *origin.Policy {
+	const name = "ALLOWED_ORIGINS"
+	if list == nil {
+		text := developmentOrigins
+		if production {
+			m.addSecret(name, "is not set; production has no default: write your frontend's origin, such as https://app.example.com, or set it to the empty string to let no browser call from elsewhere")
+			text = ""
+		}
+		list = &text
+	}
+	all := entries(*list)
+	if slices.Contains(all, "*") {
+		switch {
+		case len(all) > 1 || regex != "":
+			m.add(name, *list, "has * beside other origins; * alone means every origin")
+		case credentials:
+			m.add(name, "*", "cannot stand with CORS_ALLOW_CREDENTIALS=true: browsers reject the pair; list the origins, or set CORS_ALLOW_CREDENTIALS=false")
+		}
+		return origin.Any()
+	}
+	var patterns []origin.Pattern
+	for _, entry := range distinct(all) {
+		pattern, err := origin.ParsePattern(entry)
+		if err != nil {
+			m.add(name, entry, err.Error()+punycodeHint(entry))
+			continue
+		}
+		if wrong := unsafePattern(pattern, secure); wrong != "" {
+			m.add(name, entry, wrong)
+			continue
+		}
+		patterns = append(patterns, pattern)
+	}
+	if regex == "" {
+		return origin.NewPolicy(patterns, nil)
+	}
+	expression, err := origin.CompileRegex(regex)
+	if err != nil {
+		m.add("ALLOWED_ORIGIN_REGEX", regex, "does not compile: "+err.Error())
+		return origin.NewPolicy(patterns, nil)
+	}
+	if wrong := unsafeRegex(regex, expression, secure); wrong != "" {
+		m.add("ALLOWED_ORIGIN_REGEX", regex, wrong)
+	}
+	return origin.NewPolicy(patterns, expression)
+}
+
+// punycodeHint names the form that browsers send of a host outside ASCII.
+func punycodeHint(entry string) string {
+	scheme, rest, found := strings.Cut(strings.ToLower(entry), "://")
+	ascii, err := idna.Lookup.ToASCII(strings.TrimRight(rest, "/"))
+	if !found || err != nil || ascii == rest || strings.Contains(ascii, ":") {
+		return ""
+	}
+	if _, err := origin.Parse(scheme + "://" + ascii); err != nil {
+		return ""
+	}
+	return fmt.Sprintf(": %s://%s", scheme, ascii)
+}
+
+func unsafePattern(p origin.Pattern, secure bool) string {
+	if secure && p.Scheme == "http" && !p.IsLoopback() {
+		return "is plain http: with credentials in production anybody on the way reads them; write https://, or set CORS_ALLOW_CREDENTIALS=false"
+	}
+	if strings.Contains(p.Host, "xn--") {
+		if _, err := idna.Punycode.ToUnicode(p.Host); err != nil {
+			return "has a label that is no punycode (xn--…)"
+		}
+	}
+	if p.Subdomains && coversPublicSuffix(p.Host) {
+		return fmt.Sprintf("covers the whole public suffix %q, below which anybody can register a name; write your own domain, such as https://*.example.com", p.Host)
+	}
+	return ""
+}
+
+// coversPublicSuffix reports whether strangers can own names below host: it
+// is a public suffix (com, co.uk, github.io), or names below it are ones. A
+// name without a dot that the list does not know, such as localhost or a
+// company's internal domain, is none.
+func coversPublicSuffix(host string) bool {
+	below := "x--probe." + host
+	if suffix, _ := publicsuffix.PublicSuffix(below); suffix == below {
+		return true
+	}
+	suffix, icann := publicsuffix.PublicSuffix(host)
+	return suffix == host && (icann || strings.Contains(host, "."))
+}
+
+// corsMethods takes the methods that this server can answer. CONNECT, TRACE
+// and TRACK are forbidden to browsers; other words are typing mistakes.
+func (m *mistakes) corsMethods(name, value string) []string {
+	known := []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions}
+	all := distinct(entries(value))
+	if slices.Equal(all, []string{"*"}) {
+		return all
+	}
+	for _, entry := range all {
+		if !slices.Contains(known, entry) {
+			m.add(name, entry, "is no method that a page can use here (methods are case-sensitive); write some of "+strings.Join(known, ",")+", or * alone")
+		}
+	}
+	return all
+}
+
+// forbiddenRequestHeaders are set by browsers alone (Fetch, 2.2.2); to allow
+// them does nothing and tells of a misunderstanding.
+var forbiddenRequestHeaders = []string{
+	"Accept-Charset", "Accept-Encoding", "Connection", "Content-Length", "Cookie", "Cookie2", "Date", "Dnt", "Expect", "Host",
+	"Keep-Alive", "Origin", "Referer", "Set-Cookie", "Te", "Trailer", "Transfer-Encoding", "Upgrade", "Via",
+}
+
+func (m *mistakes) corsHeaders(name, value string) []string {
+	all := distinct(entries(value))
+	if slices.Equal(all, []string{"*"}) {
+		return all
+	}
+	for _, entry := range all {
+		header := textproto.CanonicalMIMEHeaderKey(entry)
+		switch {
+		case entry == "*":
+			m.add(name, value, "has * beside other headers; * alone means every header, Authorization too")
+		case !isHeaderName(entry):
+			m.add(name, entry, "is no header name; write names such as Content-Type, separated by commas")
+		case strings.HasPrefix(header, "Access-Control-"):
+			m.add(name, entry, "is a header of the CORS protocol itself, which no page sends; leave it out")
+		case slices.Contains(forbiddenRequestHeaders, header) || strings.HasPrefix(header, "Sec-") || strings.HasPrefix(header, "Proxy-"):
+			m.add(name, entry, "is a header that browsers set themselves and forbid to pages; leave it out")
+		}
+	}
+	return all
+}
+
+func (m *mistakes) corsExposed(name, value string, credentials bool) []string {
+	all := distinct(entries(value))
+	for _, entry := range all {
+		switch {
+		case entry == "*" && credentials:
+			m.add(name, entry, "means a header named * where CORS_ALLOW_CREDENTIALS=true; list the headers")
+		case entry == "*":
+		case !isHeaderName(entry):
+			m.add(name, entry, "is no header name; write names such as X-Request-ID, separated by commas")
+		case strings.EqualFold(entry, "Set-Cookie") || strings.EqualFold(entry, "Set-Cookie2"):
+			m.add(name, entry, "is never shown to JavaScript; leave it out")
+		}
+	}
+	return all
+}
+
+// isHeaderName keeps to the token of RFC 9110, 5.6.2.
+func isHeaderName(s string) bool {
+	for _, r := range s {
+		if r <= ' ' || r >= 0x7f || strings.ContainsRune(`"(),/:;<=>?@[\]{}`, r) {
+			return false
+		}
+	}
+	return s != ""
+}

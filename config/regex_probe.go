@@ -1,0 +1,193 @@
+package config
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"regexp"
+	"regexp/syntax"
+	"strings"
+
+	"golang.org/x/net/publicsuffix"
+
+	"example.com/api/internal/origin"
+)
+
+// probes is how many texts are made from a pattern to try it with.
+const probes = 4096
+
+// unsafeRegex tries the pattern with texts made from itself and says which
+// origin it admits that nobody can have meant, or "". What a pattern spells
+// out is meant; what it leaves open (a class, a dot, a repetition) is up to an
+// attacker, who must not be able to choose the domain that is registered.
+func unsafeRegex(pattern string, expression *regexp.Regexp, secure bool) string {
+	for _, stranger := range []string{"null", "https://evil.example", "http://evil.example", "https://evil.example:8443"} {
+		if expression.MatchString(stranger) {
+			return admits(stranger)
+		}
+	}
+	tree, err := syntax.Parse(pattern, syntax.Perl)
+	if err != nil {
+		return "does not compile: " + err.Error()
+	}
+	// A fixed seed: the same settings start, or do not, every time.
+	generator := rand.New(rand.NewPCG(1, 2))
+	admitted := 0
+	found, foundRank := "", 0
+	for range probes {
+		var p probe
+		p.append(tree, generator)
+		o, err := origin.Parse(string(p.text))
+		if err != nil || !expression.MatchString(string(p.text)) {
+			continue
+		}
+		admitted++
+		if secure && o.Scheme == "http" && !o.IsLoopback() {
+			return fmt.Sprintf("lets %s in, plain http: with credentials in production anybody on the way reads them; write https://", o)
+		}
+		if rank := p.strangeness(o); rank > foundRank {
+			found, foundRank = string(p.text), rank
+		}
+	}
+	switch {
+	case found != "":
+		return admits(found)
+	case admitted == 0:
+		return "matches no origin that a browser sends; write scheme, host and port and nothing behind, such as https://[a-z0-9-]+\\.example\\.com"
+	}
+	return ""
+}
+
+func admits(stranger string) string {
+	return fmt.Sprintf("lets %s in, which nobody listed; spell the domain out and escape its dots, such as https://[a-z0-9-]+\\.example\\.com", stranger)
+}
+
+// probe is a text that a pattern matches. open marks the bytes that the
+// pattern did not spell out.
+type probe struct {
+	text []byte
+	open []bool
+}
+
+func (p *probe) add(text string, open bool) {
+	for i := range len(text) {
+		p.text = append(p.text, text[i])
+		p.open = append(p.open, open)
+	}
+}
+
+// append makes a text for one node of the pattern, taking each choice by lot.
+func (p *probe) append(node *syntax.Regexp, generator *rand.Rand) {
+	switch node.Op {
+	case syntax.OpLiteral:
+		p.add(strings.ToLower(string(node.Rune)), false)
+	case syntax.OpCharClass:
+		p.add(pick(node, generator), true)
+	case syntax.OpAnyChar, syntax.OpAnyCharNotNL:
+		p.add(string("xxx7.-:/"[generator.IntN(8)]), true)
+	case syntax.OpConcat, syntax.OpCapture:
+		for _, sub := range node.Sub {
+			p.append(sub, generator)
+		}
+	case syntax.OpAlternate:
+		p.append(node.Sub[generator.IntN(len(node.Sub))], generator)
+	case syntax.OpQuest:
+		p.repeat(node.Sub[0], generator.IntN(2), generator)
+	case syntax.OpStar:
+		p.repeat(node.Sub[0], generator.IntN(6), generator)
+	case syntax.OpPlus:
+		p.repeat(node.Sub[0], 1+generator.IntN(5), generator)
+	case syntax.OpRepeat:
+		most := node.Max
+		if most < 0 || most > node.Min+5 {
+			most = node.Min + 5
+		}
+		p.repeat(node.Sub[0], node.Min+generator.IntN(most-node.Min+1), generator)
+	}
+	// The rest, anchors and the like, match no text of their own.
+}
+
+// repeat writes a word where anything goes, so that the origin in the message
+// reads as what it is: https://evilexample.com.
+func (p *probe) repeat(node *syntax.Regexp, times int, generator *rand.Rand) {
+	if word := "evil"; times >= len(word) && takes(node, 'e', 'v', 'i', 'l') && generator.IntN(2) == 0 {
+		p.add(word, true)
+		return
+	}
+	for range times {
+		p.append(node, generator)
+	}
+}
+
+// takes reports whether the node is one character that may be each of these.
+func takes(node *syntax.Regexp, runes ...rune) bool {
+	if node.Op == syntax.OpAnyChar || node.Op == syntax.OpAnyCharNotNL {
+		return true
+	}
+	if node.Op != syntax.OpCharClass {
+		return false
+	}
+	for _, r := range runes {
+		if !inClass(node, r) {
+			return false
+		}
+	}
+	return true
+}
+
+func inClass(node *syntax.Regexp, r rune) bool {
+	for i := 0; i < len(node.Rune); i += 2 {
+		if node.Rune[i] <= r && r <= node.Rune[i+1] {
+			return true
+		}
+	}
+	return false
+}
+
+// pick takes a character that can stand in an origin where the class has one.
+func pick(class *syntax.Regexp, generator *rand.Rand) string {
+	var fitting []rune
+	for _, r := range "xae7019.-:" {
+		if inClass(class, r) {
+			fitting = append(fitting, r)
+		}
+	}
+	if len(fitting) == 0 && len(class.Rune) > 0 {
+		fitting = class.Rune[:1]
+	}
+	if len(fitting) == 0 {
+		return ""
+	}
+	return string(fitting[generator.IntN(len(fitting))])
+}
+
+// strangeness is 0 for an origin that was meant. It is more where the open
+// part reaches into what an owner registers (the domain one label below a
+// public suffix, the whole host where there is none, an IP address outside
+// private networks) or into the boundary before it; the most for a domain that
+// reads like one that somebody could buy.
+func (p *probe) strangeness(o origin.Origin) int {
+	hostAt := len(o.Scheme) + len("://")
+	domain, err := publicsuffix.EffectiveTLDPlusOne(o.Host)
+	if err != nil {
+		domain = o.Host
+	}
+	if addr, err := netip.ParseAddr(strings.Trim(o.Host, "[]")); err == nil {
+		if addr.IsPrivate() || addr.IsLoopback() {
+			return 0
+		}
+		domain = o.Host
+	}
+	boundary := hostAt + len(o.Host) - len(domain) - 1
+	for i := range p.open {
+		beforeHost := i < hostAt
+		inDomain := i >= boundary && i < hostAt+len(o.Host)
+		if p.open[i] && (beforeHost || inDomain) {
+			if _, icann := publicsuffix.PublicSuffix(domain); !icann {
+				return 1
+			}
+			return 10 - min(strings.Count(o.Host, "."), 8)
+		}
+	}
+	return 0
+}

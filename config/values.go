@@ -1,0 +1,269 @@
+package config
+
+import (
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"os"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/ulule/limiter/v3"
+
+	"example.com/api/internal/origin"
+	"example.com/api/internal/proxy"
+)
+
+const (
+	// maxBytes bounds the sizes: twice as much is read and thrown away.
+	maxBytes = 1 << 40
+	// maxDuration bounds the durations that have no bound of their own.
+	maxDuration = 10 * 365 * 24 * time.Hour
+	// minSecret is the least length of SESSION_SECRET in bytes.
+	minSecret = 32
+	// maxRate is the largest integer of a structured header field (RFC 9651, 3.3.1).
+	maxRate = 999_999_999_999_999
+)
+
+// mistakes collects what is wrong. Its methods parse one variable each; they
+// return the zero value after adding a mistake.
+type mistakes []string
+
+func (m *mistakes) add(name, value, wrong string) {
+	if len(value) > 200 {
+		value = value[:200] + "…"
+	}
+	*m = append(*m, fmt.Sprintf("%s=%q %s", name, value, wrong))
+}
+
+// addSecret adds a mistake without the value.
+func (m *mistakes) addSecret(name, wrong string) {
+	*m = append(*m, name+" "+wrong)
+}
+
+func (m *mistakes) oneOf(name, value string, choices ...string) string {
+	for _, choice := range choices {
+		if value == choice {
+			return choice
+		}
+	}
+	m.add(name, value, "is unknown; write "+strings.Join(choices, " or "))
+	return ""
+}
+
+func (m *mistakes) boolean(name, value string) bool {
+	b, err := strconv.ParseBool(value)
+	if err != nil {
+		m.add(name, value, "is neither true nor false; write one of the two")
+	}
+	return b
+}
+
+func (m *mistakes) integer(name, value string, least, most int64) int64 {
+	n, err := strconv.ParseInt(value, 10, 64)
+	if err != nil || n < least || n > most {
+		m.add(name, value, fmt.Sprintf("is not in range; write a whole number from %d to %d", least, most))
+	}
+	return n
+}
+
+func (m *mistakes) duration(name, value string, most time.Duration) time.Duration {
+	d, err := time.ParseDuration(value)
+	if err != nil {
+		if seconds, err := strconv.ParseUint(value, 10, 32); err == nil {
+			hint := value + "s"
+			if seconds%60 == 0 {
+				hint = fmt.Sprintf("%ds or %dm", seconds, seconds/60)
+			}
+			m.add(name, value, "has no unit; write "+hint)
+		} else {
+			m.add(name, value, "is no duration; write for example 90s, 10m or 24h")
+		}
+		return 0
+	}
+	if d < 0 || d > most {
+		m.add(name, value, fmt.Sprintf("is out of range; write a duration from 0s to %s", strings.TrimSuffix(most.String(), "0m0s")))
+	}
+	return d
+}
+
+var rateForm = regexp.MustCompile(`^([0-9]+)-([SMHDsmhd])$`)
+
+func (m *mistakes) rate(name, value string) Rate {
+	if value == "off" {
+		return Rate{}
+	}
+	if rateForm.MatchString(value) { // ulule also takes "+5-S" and "0-M"
+		rate, err := limiter.NewRateFromFormatted(strings.ToUpper(value))
+		if err == nil && rate.Limit >= 1 && rate.Limit <= maxRate {
+			return Rate{rate}
+		}
+	}
+	m.add(name, value, "is no rate; write N-S, N-M, N-H or N-D with N at least 1 (100-M: 100 a minute), or off")
+	return Rate{}
+}
+
+func (m *mistakes) host(name, value string, production bool) string {
+	if value == "" {
+		if production {
+			return ""
+		}
+		return "127.0.0.1"
+	}
+	host := strings.Trim(value, "[]")
+	if _, err := netip.ParseAddr(host); err == nil {
+		return host
+	}
+	if err := origin.CheckHost(host); err != nil {
+		m.add(name, value, err.Error()+"; write an IP address such as 127.0.0.1 or 0.0.0.0, without scheme and port")
+	}
+	return host
+}
+
+func (m *mistakes) listenAddress(name, value string) string {
+	if value == "" {
+		return ""
+	}
+	host, port, err := net.SplitHostPort(value)
+	if err == nil && host != "" && origin.CheckHost(host) != nil {
+		_, err = netip.ParseAddr(host)
+	}
+	if err == nil {
+		_, err = strconv.ParseUint(port, 10, 16)
+	}
+	if err != nil {
+		m.add(name, value, "is no address to listen on; write host:port, for example 127.0.0.1:9090")
+	}
+	return value
+}
+
+func (m *mistakes) trustedProxies(name, value string) proxy.List {
+	var networks []netip.Prefix
+	for _, entry := range entries(value) {
+		network, err := proxy.ParseNetwork(entry)
+		if err != nil {
+			m.add(name, entry, err.Error())
+			continue
+		}
+		networks = append(networks, network)
+	}
+	return proxy.NewList(networks...)
+}
+
+func (m *mistakes) allowedHosts(name, value string) []string {
+	var hosts []string
+	for _, entry := range entries(value) {
+		host := strings.ToLower(entry)
+		if addr, err := netip.ParseAddr(strings.Trim(host, "[]")); err == nil {
+			hosts = append(hosts, addr.String())
+			continue
+		}
+		if err := origin.CheckHost(strings.TrimPrefix(host, "*.")); err != nil {
+			m.add(name, entry, err.Error()+"; write host names without scheme, port and path: api.example.com, *.example.com")
+			continue
+		}
+		hosts = append(hosts, host)
+	}
+	return distinct(hosts)
+}
+
+// fromFile returns the value or, where NAME_FILE is set, the file's content
+// without the newline at its end.
+func (m *mistakes) fromFile(name, value, file string) (string, bool) {
+	if file == "" {
+		return value, true
+	}
+	content, err := os.ReadFile(file)
+	if err != nil {
+		m.add(name+"_FILE", file, "cannot be read ("+pathless(err)+"); name a file that this process may read")
+		return "", false
+	}
+	text := strings.TrimRight(string(content), "\r\n")
+	if text == "" {
+		m.add(name+"_FILE", file, "is an empty file; put the value into it")
+		return "", false
+	}
+	return text, true
+}
+
+// pathless is the reason alone: the message names the file already.
+func pathless(err error) string {
+	text := err.Error()
+	return text[strings.LastIndex(text, ": ")+len(": "):]
+}
+
+func (m *mistakes) url(name, value, file string, schemes ...string) Secret {
+	text, ok := m.fromFile(name, value, file)
+	if !ok || text == "" {
+		return Secret{}
+	}
+	for _, scheme := range schemes {
+		rest, found := strings.CutPrefix(text, scheme)
+		if !found {
+			continue
+		}
+		// What net/url says of a bad URL would quote the password.
+		if _, err := url.Parse(text); scheme != "file:" && err != nil || rest == "" {
+			m.addSecret(name, "is no complete URL after "+scheme+"; percent-encode special characters in the password")
+		}
+		return Secret{text}
+	}
+	m.addSecret(name, fmt.Sprintf("has a scheme that is not known here (%s); write %s…",
+		schemeOf(text), strings.Join(schemes, "…, ")))
+	return Secret{}
+}
+
+// schemeOf is the part of a URL that is surely no secret.
+func schemeOf(text string) string {
+	scheme, _, found := strings.Cut(text, "://")
+	if !found || len(scheme) > 20 {
+		return "none"
+	}
+	return strconv.Quote(scheme)
+}
+
+func (m *mistakes) sessionSecret(name, value, file string, production bool) Secret {
+	text, ok := m.fromFile(name, value, file)
+	switch {
+	case !ok:
+	case text == "" && production:
+		m.addSecret(name, "is missing; production needs one that stays the same: write the output of `openssl rand -hex 32`")
+	case text != "" && len(text) < minSecret:
+		m.addSecret(name, fmt.Sprintf("has %d bytes; write at least %d, such as the output of `openssl rand -hex 32`", len(text), minSecret))
+	}
+	return Secret{text}
+}
+
+func (m *mistakes) sameSite(name, value string) http.SameSite {
+	switch m.oneOf(name, strings.ToLower(value), "lax", "strict", "none") {
+	case "strict":
+		return http.SameSiteStrictMode
+	case "none":
+		return http.SameSiteNoneMode
+	}
+	return http.SameSiteLaxMode
+}
+
+func (m *mistakes) logLevel(name, value string) slog.Level {
+	switch m.oneOf(name, strings.ToLower(value), "debug", "info", "warn", "error") {
+	case "debug":
+		return slog.LevelDebug
+	case "warn":
+		return slog.LevelWarn
+	case "error":
+		return slog.LevelError
+	}
+	return slog.LevelInfo
+}
+
+func (m *mistakes) logJSON(name, value string, production bool) bool {
+	if value == "" {
+		return production
+	}
+	return m.oneOf(name, strings.ToLower(value), "text", "json") == "json"
+}

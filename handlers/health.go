@@ -1,0 +1,40 @@
+package handlers
+
+import (
+	"net/http"
+	"sync/atomic"
+
+	"github.com/gin-gonic/gin"
+
+	"example.com/api/internal/items"
+)
+
+// Alive answers as long as the process lives.
+func Alive(c *gin.Context) {
+	c.JSON(http.StatusOK, struct {
+		Status string `json:"status"`
+	}{"ok"})
+}
+
+// Ready answers 503 once draining is set, so that a load balancer looks
+// elsewhere. It names the state of the parts and does not fail for them: with
+// the database down the other routes work on, and every replica would be out
+// of service at once.
+func Ready(draining *atomic.Bool, store *items.Store) gin.HandlerFunc {
+	type answer struct {
+		Status   string `json:"status"`
+		Redis    string `json:"redis"`
+		Database string `json:"database"`
+	}
+	return func(c *gin.Context) {
+		database := "down"
+		if store.Up(c.Request.Context()) {
+			database = "up"
+		}
+		if draining.Load() {
+			c.JSON(http.StatusServiceUnavailable, answer{"shutting down", "off", database})
+			return
+		}
+		c.JSON(http.StatusOK, answer{"ready", "off", database})
+	}
+}

@@ -1,0 +1,127 @@
+// Package handlers answers the routes, one file a resource: parse, call,
+// write. Bad input becomes a problem that names what is wrong.
+package handlers
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net"
+	"net/http"
+	"reflect"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/gin-gonic/gin"
+
+	"example.com/api/internal/problem"
+)
+
+// readJSON reads the body, one JSON object, into the struct that into points
+// to. Each field has a json tag and is a pointer, nil where the body leaves it
+// out. It is stricter than encoding/json: exact names, no unknown or repeated
+// ones, no trailing data, no invalid UTF-8, null for no field.
+func readJSON(c *gin.Context, into any) *problem.Problem {
+	if !hasMediaType(c.Request, "application/json") {
+		return problem.UnsupportedMediaType("application/json")
+	}
+	body, err := io.ReadAll(c.Request.Body)
+	if err != nil {
+		return bodyProblem(err)
+	}
+	return decodeObject(body, into)
+}
+
+func decodeObject(body []byte, into any) *problem.Problem {
+	if !utf8.Valid(body) {
+		return problem.BadRequest("The body is not valid UTF-8.")
+	}
+	decoder := json.NewDecoder(bytes.NewReader(body))
+	if token, err := decoder.Token(); err != nil {
+		return malformed(err)
+	} else if token != json.Delim('{') {
+		return problem.BadRequest("The body must be one JSON object.")
+	}
+	fields := fieldsOf(into)
+	seen := make(map[string]bool)
+	var wrong []problem.FieldError
+	for decoder.More() {
+		token, err := decoder.Token()
+		if err != nil {
+			return malformed(err)
+		}
+		name := token.(string) // the decoder takes nothing else for a key
+		var value json.RawMessage
+		if err := decoder.Decode(&value); err != nil {
+			return malformed(err)
+		}
+		field, known := fields[name]
+		if !known {
+			return problem.BadRequest(fmt.Sprintf("The field %.100q is unknown.", name))
+		}
+		if seen[name] {
+			return problem.BadRequest(fmt.Sprintf("The field %q is there twice.", name))
+		}
+		seen[name] = true
+		if string(value) == "null" || json.Unmarshal(value, field.Addr().Interface()) != nil {
+			wrong = append(wrong, problem.FieldError{Field: name, Detail: "must be a " + field.Type().Elem().Kind().String()})
+		}
+	}
+	if _, err := decoder.Token(); err != nil {
+		return malformed(err)
+	}
+	if _, err := decoder.Token(); err != io.EOF {
+		return problem.BadRequest("The body has data after the JSON object.")
+	}
+	if len(wrong) > 0 {
+		return problem.Invalid(wrong)
+	}
+	return nil
+}
+
+// fieldsOf maps the JSON names of a struct's fields to the fields.
+func fieldsOf(into any) map[string]reflect.Value {
+	fields := make(map[string]reflect.Value)
+	structure := reflect.ValueOf(into).Elem()
+	for i := range structure.NumField() {
+		fields[structure.Type().Field(i).Tag.Get("json")] = structure.Field(i)
+	}
+	return fields
+}
+
+func malformed(err error) *problem.Problem {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return problem.BadRequest("The body is empty or ends too early; it must be one JSON object.")
+	}
+	return problem.BadRequest(fmt.Sprintf("The body is not valid JSON: %.100s.", err))
+}
+
+// bodyProblem tells why a body could not be read to its end.
+func bodyProblem(err error) *problem.Problem {
+	var tooLarge *http.MaxBytesError
+	var network net.Error
+	switch {
+	case errors.As(err, &tooLarge):
+		return problem.TooLarge(tooLarge.Limit)
+	case errors.As(err, &network) && network.Timeout():
+		return problem.Timeout()
+	}
+	p := problem.BadRequest("The body could not be read to its end.")
+	p.Cause = err
+	return p
+}
+
+// hasMediaType compares the one Content-Type of the request, its parameters
+// aside; of charsets only UTF-8 is good (RFC 8259, 8.1).
+func hasMediaType(r *http.Request, want string) bool {
+	values := r.Header["Content-Type"]
+	if len(values) != 1 {
+		return false
+	}
+	got, parameters, err := mime.ParseMediaType(values[0])
+	charset, hasCharset := parameters["charset"]
+	return err == nil && got == want && (!hasCharset || strings.EqualFold(charset, "utf-8"))
+}

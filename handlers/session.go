@@ -1,0 +1,123 @@
+package handlers
+
+import (
+	"crypto/hkdf"
+	"crypto/sha256"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/gin-gonic/gin"
+	"github.com/gorilla/securecookie"
+
+	"example.com/api/internal/problem"
+)
+
+const (
+	sessionAge     = 7 * 24 * time.Hour
+	maxSessionName = 100 // characters
+)
+
+// Sessions keeps a guest's name in a cookie that is signed and encrypted, and
+// nowhere else. It shows credentials across origins; it is no identity system:
+// whoever asks gets a session, and none can be revoked before its age.
+type Sessions struct {
+	codec  *securecookie.SecureCookie
+	cookie http.Cookie // what each Set-Cookie has in common
+}
+
+// NewSessions derives the keys from secret, which is at least 32 bytes. In
+// production the cookie is Secure and has the __Host- prefix, so that neither
+// plain http nor a sibling host can plant one. SameSite=None makes it Secure
+// and Partitioned: browsers drop it else.
+func NewSessions(secret string, sameSite http.SameSite, production bool) (*Sessions, error) {
+	keys, err := hkdf.Key(sha256.New, []byte(secret), nil, "session cookie", 32+32)
+	if err != nil {
+		return nil, fmt.Errorf("derive the session keys: %w", err)
+	}
+	codec := securecookie.New(keys[:32], keys[32:]) // HMAC-SHA256, AES-256
+	codec.SetSerializer(securecookie.JSONEncoder{})
+	codec.MaxAge(int(sessionAge / time.Second)) // a cookie kept past its age is refused here
+	s := &Sessions{codec: codec, cookie: http.Cookie{
+		Name:        "session",
+		Path:        "/",
+		HttpOnly:    true,
+		SameSite:    sameSite,
+		Secure:      production || sameSite == http.SameSiteNoneMode,
+		Partitioned: sameSite == http.SameSiteNoneMode,
+	}}
+	if production {
+		s.cookie.Name = "__Host-session"
+	}
+	return s, nil
+}
+
+type session struct {
+	Name string `json:"name"`
+}
+
+// Create signs a guest in.
+func (s *Sessions) Create(c *gin.Context) {
+	var body struct {
+		Name *string `json:"name"`
+	}
+	if wrong := readJSON(c, &body); wrong != nil {
+		problem.Abort(c, wrong)
+		return
+	}
+	detail := ""
+	switch {
+	case body.Name == nil:
+		detail = "is missing"
+	case *body.Name == "" || utf8.RuneCountInString(*body.Name) > maxSessionName:
+		detail = fmt.Sprintf("must have 1 to %d characters", maxSessionName)
+	}
+	if detail != "" {
+		problem.Abort(c, problem.Invalid([]problem.FieldError{{Field: "name", Detail: detail}}))
+		return
+	}
+	guest := session{Name: *body.Name}
+	value, err := s.codec.Encode(s.cookie.Name, guest)
+	if err != nil {
+		problem.Abort(c, problem.Internal(fmt.Errorf("encode the session: %w", err)))
+		return
+	}
+	cookie := s.cookie
+	cookie.Value = value
+	cookie.MaxAge = int(sessionAge / time.Second)
+	http.SetCookie(c.Writer, &cookie)
+	c.JSON(http.StatusCreated, guest)
+}
+
+// Get says who is signed in.
+func (s *Sessions) Get(c *gin.Context) {
+	guest, ok := s.read(c.Request)
+	if !ok {
+		problem.Abort(c, problem.Unauthorized("Nobody is signed in: the session cookie is missing, expired or not of this server. POST /api/session first, with credentials included."))
+		return
+	}
+	c.JSON(http.StatusOK, guest)
+}
+
+// Delete signs out. Browsers keep a cookie that is cleared with attributes
+// other than those it was set with.
+func (s *Sessions) Delete(c *gin.Context) {
+	cookie := s.cookie
+	cookie.MaxAge = -1
+	http.SetCookie(c.Writer, &cookie)
+	c.Status(http.StatusNoContent)
+}
+
+// read takes the first good one of the cookies of that name: other apps on
+// the same host, whatever their port, may have set one too.
+func (s *Sessions) read(r *http.Request) (session, bool) {
+	for _, cookie := range r.CookiesNamed(s.cookie.Name) {
+		var guest session
+		if err := s.codec.Decode(s.cookie.Name, strings.TrimSpace(cookie.Value), &guest); err == nil {
+			return guest, true
+		}
+	}
+	return session{}, false
+}

@@ -1,0 +1,154 @@
+package handlers
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"mime/multipart"
+	"net/http"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"example.com/api/internal/problem"
+)
+
+// UploadFraming is what a multipart body may hold besides the file, in bytes:
+// boundaries, part headers and other fields.
+const UploadFraming = 64 << 10
+
+const (
+	// uploadStall is how long a client may send nothing.
+	uploadStall = 10 * time.Second
+	// uploadTime is how long it may take in all: ten megabytes at 1 Mbit/s.
+	uploadTime = 2 * time.Minute
+)
+
+// Upload reads the file of a form as it arrives, hashes it and forgets it:
+// nothing is held in memory whole or written to disk. maxBytes bounds the file.
+func Upload(maxBytes int64) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		if !hasMediaType(c.Request, "multipart/form-data") {
+			problem.Abort(c, problem.UnsupportedMediaType("multipart/form-data; boundary=…"))
+			return
+		}
+		c.Request.Body = newPacedBody(c)
+		parts, err := c.Request.MultipartReader()
+		if err != nil {
+			problem.Abort(c, problem.BadRequest("The body cannot be read as a form: the Content-Type has no boundary."))
+			return
+		}
+		file, wrong := readFile(parts, maxBytes)
+		if wrong != nil {
+			problem.Abort(c, wrong)
+			return
+		}
+		c.JSON(http.StatusCreated, file)
+	}
+}
+
+type uploadedFile struct {
+	Name        string `json:"name"`
+	Size        int64  `json:"size"`
+	ContentType string `json:"content_type"` // as the client declares it
+	SHA256      string `json:"sha256"`
+}
+
+// readFile reads all parts, so that the client has sent everything when the
+// answer comes. Other fields than file are passed over.
+func readFile(parts *multipart.Reader, maxBytes int64) (uploadedFile, *problem.Problem) {
+	var file *uploadedFile
+	for {
+		part, err := parts.NextRawPart()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return uploadedFile{}, uploadProblem(err, maxBytes)
+		}
+		if part.FormName() != "file" {
+			if _, err := io.Copy(io.Discard, part); err != nil {
+				return uploadedFile{}, uploadProblem(err, maxBytes)
+			}
+			continue
+		}
+		if file != nil {
+			return uploadedFile{}, invalidFile("is there twice; send one file a request")
+		}
+		if part.FileName() == "" {
+			return uploadedFile{}, invalidFile("must be a file with a name, not a text field")
+		}
+		hash := sha256.New()
+		size, err := io.Copy(hash, io.LimitReader(part, maxBytes+1))
+		if err != nil {
+			return uploadedFile{}, uploadProblem(err, maxBytes)
+		}
+		if size > maxBytes {
+			return uploadedFile{}, problem.TooLarge(maxBytes)
+		}
+		file = &uploadedFile{
+			Name:        part.FileName(),
+			Size:        size,
+			ContentType: declaredType(part),
+			SHA256:      hex.EncodeToString(hash.Sum(nil)),
+		}
+	}
+	if file == nil {
+		return uploadedFile{}, invalidFile("is missing")
+	}
+	return *file, nil
+}
+
+func declaredType(part *multipart.Part) string {
+	mediaType, _, err := mime.ParseMediaType(part.Header.Get("Content-Type"))
+	if err != nil {
+		return "application/octet-stream"
+	}
+	return mediaType
+}
+
+func invalidFile(detail string) *problem.Problem {
+	return problem.Invalid([]problem.FieldError{{Field: "file", Detail: detail}})
+}
+
+func uploadProblem(err error, maxBytes int64) *problem.Problem {
+	p := bodyProblem(err)
+	switch p.Status {
+	case http.StatusRequestEntityTooLarge:
+		return problem.TooLarge(maxBytes) // the limit that users know
+	case http.StatusBadRequest:
+		p.Detail = fmt.Sprintf("The body is no complete multipart form: %.100s.", err)
+	}
+	return p
+}
+
+// pacedBody gives a slow upload more time than the server's ReadTimeout as
+// long as it goes on: a new deadline for each read, and one for all.
+type pacedBody struct {
+	io.ReadCloser
+	connection *http.ResponseController
+	end        time.Time
+}
+
+func newPacedBody(c *gin.Context) *pacedBody {
+	body := &pacedBody{
+		ReadCloser: c.Request.Body,
+		connection: http.NewResponseController(c.Writer),
+		end:        time.Now().Add(uploadTime),
+	}
+	// The answer has to go out even when the body took all its time.
+	_ = body.connection.SetWriteDeadline(body.end.Add(uploadStall))
+	return body
+}
+
+func (b *pacedBody) Read(p []byte) (int, error) {
+	deadline := time.Now().Add(uploadStall)
+	if deadline.After(b.end) {
+		deadline = b.end
+	}
+	_ = b.connection.SetReadDeadline(deadline) // what cannot be set stays at ReadTimeout
+	return b.ReadCloser.Read(p)
+}

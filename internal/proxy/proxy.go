@@ -1,0 +1,159 @@
+// Package proxy knows which peers are proxies of ours, and so what may be
+// believed of the headers by which a proxy names its client.
+package proxy
+
+import (
+	"fmt"
+	"net/http"
+	"net/netip"
+	"strings"
+)
+
+// List holds the networks of the trusted proxies. The zero value trusts
+// nobody: then a client is its TCP peer, whatever it writes into headers.
+type List struct {
+	networks []netip.Prefix
+}
+
+// NewList trusts the given networks. IPv4-mapped ones count as IPv4.
+func NewList(networks ...netip.Prefix) List {
+	return List{networks: networks}
+}
+
+// ParseNetwork reads an IP address or a CIDR. It refuses the networks that
+// hold every address, in which each client could write its own address.
+func ParseNetwork(s string) (netip.Prefix, error) {
+	if s == "*" {
+		return netip.Prefix{}, fmt.Errorf("would let every client choose its own address; name the proxies' addresses")
+	}
+	network, err := netip.ParsePrefix(s)
+	if err != nil {
+		addr, err := netip.ParseAddr(s)
+		if err != nil || addr.Zone() != "" {
+			return netip.Prefix{}, fmt.Errorf("is no IP address and no CIDR; write for example 10.0.0.5 or 10.0.0.0/24")
+		}
+		network = netip.PrefixFrom(addr, addr.BitLen())
+	}
+	if addr := network.Addr(); addr.Is4In6() && network.Bits() >= 96 {
+		network = netip.PrefixFrom(addr.Unmap(), network.Bits()-96)
+	}
+	// A prefix shorter than /96 that starts in ::ffff:0:0/96 would hold ::1.
+	if network.Bits() == 0 || network.Addr().Is4In6() {
+		return netip.Prefix{}, fmt.Errorf("would let every client choose its own address; name the proxies' own network")
+	}
+	return network.Masked(), nil
+}
+
+// String lists the networks as the settings write them, or "none".
+func (l List) String() string {
+	if len(l.networks) == 0 {
+		return "none"
+	}
+	return strings.Join(l.Strings(), ",")
+}
+
+// Strings is the form that gin.Engine.SetTrustedProxies takes.
+func (l List) Strings() []string {
+	var texts []string
+	for _, n := range l.networks {
+		texts = append(texts, n.String())
+	}
+	return texts
+}
+
+func (l List) contains(addr netip.Addr) bool {
+	for _, n := range l.networks {
+		if n.Contains(addr) {
+			return true
+		}
+	}
+	return false
+}
+
+// TrustsPeer reports whether the request came straight from a trusted proxy.
+func (l List) TrustsPeer(r *http.Request) bool {
+	return len(l.networks) > 0 && l.contains(peer(r))
+}
+
+// Client is the address that the request came from: the peer's, or, behind
+// trusted proxies, the right-most address in X-Forwarded-For that is not one
+// of them. What stands left of that was written by the client and is never
+// looked at. An entry that is no address ends the search at the last good one.
+// IPv4-mapped addresses become IPv4. The zero Addr stands for a peer without
+// an IP address, such as a unix socket.
+func (l List) Client(r *http.Request) netip.Addr {
+	client := peer(r)
+	if len(l.networks) == 0 || !l.contains(client) {
+		return client
+	}
+	// Several lines are one list, in order (RFC 9110, 5.3).
+	lines := r.Header["X-Forwarded-For"]
+	for i := len(lines) - 1; i >= 0; i-- {
+		for rest, more := lines[i], true; more; {
+			var entry string
+			entry, rest, more = cutLast(rest)
+			addr, ok := parseEntry(entry)
+			if !ok {
+				return client
+			}
+			client = addr
+			if !l.contains(addr) {
+				return client
+			}
+		}
+	}
+	return client
+}
+
+// IsHTTPS reports whether the client's own connection was encrypted: this
+// one, or the one that a trusted proxy says it took the request from. Only
+// the last value counts, the one that the proxy nearest to us wrote.
+func (l List) IsHTTPS(r *http.Request) bool {
+	if r.TLS != nil {
+		return true
+	}
+	lines := r.Header["X-Forwarded-Proto"]
+	if len(lines) == 0 || !l.TrustsPeer(r) {
+		return false
+	}
+	proto, _, _ := cutLast(lines[len(lines)-1])
+	return strings.EqualFold(proto, "https")
+}
+
+func peer(r *http.Request) netip.Addr {
+	addrPort, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return netip.Addr{}
+	}
+	return canonical(addrPort.Addr())
+}
+
+func canonical(addr netip.Addr) netip.Addr { return addr.Unmap().WithZone("") }
+
+// cutLast splits a comma-separated list before its last entry.
+func cutLast(list string) (last, rest string, more bool) {
+	i := strings.LastIndexByte(list, ',')
+	if i < 0 {
+		return strings.Trim(list, " \t"), "", false
+	}
+	return strings.Trim(list[i+1:], " \t"), list[:i], true
+}
+
+// parseEntry reads an address that may bear a port: 192.0.2.1, 192.0.2.1:80,
+// 2001:db8::1, [2001:db8::1] and [2001:db8::1]:80.
+func parseEntry(s string) (netip.Addr, bool) {
+	if addr, err := netip.ParseAddr(s); err == nil {
+		return canonical(addr), true
+	}
+	if addrPort, err := netip.ParseAddrPort(s); err == nil {
+		return canonical(addrPort.Addr()), true
+	}
+	if inner, ok := strings.CutPrefix(s, "["); ok {
+		if inner, ok = strings.CutSuffix(inner, "]"); ok {
+			if addr, err := netip.ParseAddr(inner); err == nil && addr.Is6() {
+				return canonical(addr), true
+			}
+		}
+	}
+	return netip.Addr{}, false
+}

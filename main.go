@@ -1,0 +1,120 @@
+// Command api is a reference API server for people whose frontend lives on
+// another origin.
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"sync/atomic"
+	"syscall"
+
+	"github.com/gin-gonic/gin"
+
+	"example.com/api/config"
+	"example.com/api/handlers"
+	"example.com/api/internal/items"
+	"example.com/api/internal/ratelimit"
+	"example.com/api/middleware"
+)
+
+func main() {
+	// The first signal drains; from then on a second one kills at once.
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop)
+	err := run(ctx, os.Args[1:], os.Stderr)
+	if err == nil {
+		return
+	}
+	fmt.Fprintln(os.Stderr, "api:", err)
+	var wrongSettings *config.Error
+	if errors.As(err, &wrongSettings) || errors.Is(err, errUsage) {
+		os.Exit(2)
+	}
+	os.Exit(1)
+}
+
+// errUsage is a command line that this program does not know.
+var errUsage = errors.New("it takes no arguments; settings come from the environment, see .env.example")
+
+// run reads the settings, builds the parts, serves until ctx ends and closes
+// the parts again. Logs go to stderr.
+func run(ctx context.Context, args []string, stderr io.Writer) error {
+	if len(args) > 0 {
+		return fmt.Errorf("unknown argument %q: %w", args[0], errUsage)
+	}
+	settings, err := config.Load()
+	if err != nil {
+		return err
+	}
+	log := newLogger(settings, stderr)
+
+	store, err := items.Open(ctx, settings.DatabaseURL.Reveal(), log)
+	if err != nil {
+		return config.WrongDatabase(err)
+	}
+	defer store.Close()
+
+	sessions, err := handlers.NewSessions(sessionSecret(settings), settings.SessionSameSite, settings.Production)
+	if err != nil {
+		return err
+	}
+	counters := ratelimit.NewMemory(settings.RateLimitMaxClients)
+	parts := parts{
+		log:      log,
+		version:  version(),
+		items:    store,
+		counters: counters,
+		sessions: sessions,
+		draining: new(atomic.Bool),
+	}
+	if settings.MetricsAddr != "" {
+		parts.metrics = middleware.NewMetrics(parts.version, func() float64 { return float64(counters.Len()) })
+	}
+	gin.SetMode(gin.ReleaseMode) // debug mode prints routes and warnings to standard output
+	router, err := newRouter(settings, parts)
+	if err != nil {
+		return err
+	}
+	return serve(ctx, settings, parts, router)
+}
+
+func newLogger(settings config.Settings, stderr io.Writer) *slog.Logger {
+	options := &slog.HandlerOptions{Level: settings.LogLevel}
+	if settings.LogJSON {
+		return slog.New(slog.NewJSONHandler(stderr, options))
+	}
+	return slog.New(slog.NewTextHandler(stderr, options))
+}
+
+// sessionSecret makes one where development has none: sessions then end with
+// the process.
+func sessionSecret(settings config.Settings) string {
+	if settings.SessionSecret.IsSet() {
+		return settings.SessionSecret.Reveal()
+	}
+	return rand.Text() + rand.Text() // 260 random bits
+}
+
+// version is the module's version, or the commit it was built from.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	if info.Main.Version != "" && info.Main.Version != "(devel)" {
+		return info.Main.Version
+	}
+	for _, setting := range info.Settings {
+		if setting.Key == "vcs.revision" {
+			return setting.Value
+		}
+	}
+	return "devel"
+}

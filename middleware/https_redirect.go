@@ -1,0 +1,41 @@
+package middleware
+
+import (
+	"net"
+	"net/http"
+	"strings"
+
+	"github.com/gin-gonic/gin"
+
+	"example.com/api/internal/problem"
+	"example.com/api/internal/proxy"
+)
+
+// HTTPSRedirect sends people who typed a plain http address to https on the
+// same host, path and query. Other methods are refused: their body has
+// already crossed in clear, and a redirect would hide that. It trusts Host,
+// so AllowedHosts must come before it. Health checks are exempt.
+//
+// No frontend may rely on it: a fetch that is redirected to another scheme
+// goes on with Origin: null and is refused.
+func HTTPSRedirect(proxies proxy.List) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		if proxies.IsHTTPS(c.Request) || isHealthCheck(c) {
+			return
+		}
+		if c.Request.Method != http.MethodGet && c.Request.Method != http.MethodHead {
+			problem.Abort(c, problem.Forbidden("This server takes requests over https only; use the https:// URL."))
+			return
+		}
+		host := c.Request.Host
+		if h, _, err := net.SplitHostPort(host); err == nil {
+			if host = h; strings.Contains(h, ":") {
+				host = "[" + h + "]"
+			}
+		}
+		c.Abort()
+		c.Header("Location", "https://"+host+c.Request.URL.RequestURI())
+		c.Status(http.StatusPermanentRedirect)
+		c.Writer.WriteHeaderNow()
+	}
+}

@@ -1,0 +1,98 @@
+package middleware
+
+import (
+	"net/http"
+	"runtime"
+	"strconv"
+	"time"
+
+	"github.com/gin-gonic/gin"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// Metrics counts requests for Prometheus. Labels are route templates, known
+// methods and statuses, so that no client can make new series. A nil Metrics
+// counts nothing.
+type Metrics struct {
+	registry   *prometheus.Registry
+	requests   *prometheus.CounterVec
+	duration   *prometheus.HistogramVec
+	preflights prometheus.Counter
+	denials    prometheus.Counter
+}
+
+// NewMetrics takes the version of the build and how many rate limit counters
+// are kept at the moment.
+func NewMetrics(version string, rateLimitCounters func() float64) *Metrics {
+	m := &Metrics{
+		registry: prometheus.NewRegistry(),
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "http_requests_total", Help: "Answered requests, CORS preflights and denials aside.",
+		}, []string{"route", "method", "status"}),
+		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "http_request_duration_seconds", Help: "Time from the first middleware after CORS to the end of the answer.",
+			Buckets: prometheus.DefBuckets,
+		}, []string{"route", "method"}),
+		preflights: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "cors_preflights_total", Help: "Answered preflights of allowed origins.",
+		}),
+		denials: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "cors_denied_total", Help: "Requests of origins that are not allowed.",
+		}),
+	}
+	counters := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "rate_limit_counters", Help: "Rate limit counters kept in this process; RATE_LIMIT_MAX_CLIENTS bounds them.",
+	}, rateLimitCounters)
+	build := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "build_info", Help: "Always 1; the labels say what runs.",
+		ConstLabels: prometheus.Labels{"version": version, "go_version": runtime.Version()},
+	}, func() float64 { return 1 })
+	m.registry.MustRegister(m.requests, m.duration, m.preflights, m.denials, counters, build,
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return m
+}
+
+// Endpoint serves the metrics. It belongs on a listener of its own.
+func (m *Metrics) Endpoint() http.Handler {
+	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
+}
+
+// Handle is the middleware.
+func (m *Metrics) Handle(c *gin.Context) {
+	if m == nil {
+		return
+	}
+	start := time.Now()
+	defer func() { // a panic that ends the connection is counted too
+		route, method := c.FullPath(), knownMethod(c.Request.Method)
+		if route == "" {
+			route = "unmatched"
+		}
+		m.requests.WithLabelValues(route, method, strconv.Itoa(c.Writer.Status())).Inc()
+		m.duration.WithLabelValues(route, method).Observe(time.Since(start).Seconds())
+	}()
+	c.Next()
+}
+
+func (m *Metrics) countPreflight() {
+	if m != nil {
+		m.preflights.Inc()
+	}
+}
+
+func (m *Metrics) countDenial() {
+	if m != nil {
+		m.denials.Inc()
+	}
+}
+
+func knownMethod(method string) string {
+	switch method {
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut,
+		http.MethodPatch, http.MethodDelete, http.MethodOptions:
+		return method
+	}
+	return "other"
+}

@@ -1,0 +1,26 @@
+package middleware
+
+import (
+	"log/slog"
+	"sync/atomic"
+
+	"github.com/gin-gonic/gin"
+
+	"example.com/api/internal/proxy"
+)
+
+// UntrustedForwarding warns once when X-Forwarded-For comes from a peer that
+// is no trusted proxy. It is ignored then, and if a proxy of the operator's
+// wrote it, all users share that proxy's rate limits.
+func UntrustedForwarding(proxies proxy.List, log *slog.Logger) gin.HandlerFunc {
+	var warned atomic.Bool
+	return func(c *gin.Context) {
+		if c.Request.Header["X-Forwarded-For"] == nil || warned.Load() || proxies.TrustsPeer(c.Request) || warned.Swap(true) {
+			return
+		}
+		log.LogAttrs(c.Request.Context(), slog.LevelWarn, "X-Forwarded-For from an untrusted peer is ignored",
+			slog.String("peer", c.Request.RemoteAddr),
+			slog.String("request_id", c.Writer.Header().Get(requestIDKey)),
+			slog.String("remedy", "if the peer is your proxy, add its address to TRUSTED_PROXIES; else clients share its rate limits"))
+	}
+}

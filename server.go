@@ -1,0 +1,150 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"example.com/api/config"
+)
+
+const (
+	// readHeaderTimeout ends connections that dribble headers (slowloris).
+	readHeaderTimeout = 5 * time.Second
+	// readTimeout ends bodies that stall: the handler's read fails, 408. The
+	// upload route gives itself more.
+	readTimeout = 15 * time.Second
+	// writeTimeout is the time to read a body and to answer. It must be more
+	// than readTimeout, or a 408 would not get out.
+	writeTimeout = 30 * time.Second
+	// idleTimeout is longer than the keep-alive of common proxies (60 s): who
+	// closes first must not be the server, or the proxy answers 502.
+	idleTimeout = 120 * time.Second
+	// maxHeaderBytes bounds the headers of a request; net/http answers 431.
+	maxHeaderBytes = 16 << 10
+)
+
+// serve listens, says so in one line, and serves until ctx ends. Then it
+// drains: readiness turns red, new requests are still served for
+// SHUTDOWN_DELAY while load balancers notice, and those in flight get
+// SHUTDOWN_TIMEOUT to end.
+func serve(ctx context.Context, s config.Settings, p parts, router http.Handler) error {
+	listener, err := listen(net.JoinHostPort(s.Host, strconv.Itoa(s.Port)), "PORT")
+	if err != nil {
+		return err
+	}
+	server := newServer(closeWhile(p.draining, router), p.log)
+	failed := make(chan error, 2) // each of the two servers can fail once
+	go func() { failed <- server.Serve(listener) }()
+
+	if p.metrics != nil {
+		metricsListener, err := listen(s.MetricsAddr, "METRICS_ADDR")
+		if err != nil {
+			return errors.Join(err, server.Close())
+		}
+		mux := http.NewServeMux()
+		mux.Handle("GET /metrics", p.metrics.Endpoint())
+		metricsServer := newServer(mux, p.log)
+		defer metricsServer.Close() // last: the drain can be watched
+		go func() { failed <- metricsServer.Serve(metricsListener) }()
+		p.log.Info("metrics", "url", "http://"+metricsListener.Addr().String()+"/metrics")
+	}
+	announce(s, p.log, listener.Addr())
+
+	select {
+	case err := <-failed:
+		return errors.Join(fmt.Errorf("serve: %w", err), server.Close())
+	case <-ctx.Done():
+	}
+	p.draining.Store(true)
+	p.log.Info("draining", "delay", s.ShutdownDelay, "timeout", s.ShutdownTimeout)
+	select {
+	case err := <-failed:
+		return errors.Join(fmt.Errorf("serve: %w", err), server.Close())
+	case <-time.After(s.ShutdownDelay):
+	}
+	// ctx has ended; what is in flight gets a time of its own.
+	deadline, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.ShutdownTimeout)
+	defer cancel()
+	if err := server.Shutdown(deadline); err != nil {
+		server.Close()
+		return fmt.Errorf("requests still in flight after SHUTDOWN_TIMEOUT=%s were cut off: %w", s.ShutdownTimeout, err)
+	}
+	p.log.Info("stopped")
+	return nil
+}
+
+// listen names the variable and the remedy where the address cannot be had.
+func listen(address, variable string) (net.Listener, error) {
+	listener, err := net.Listen("tcp", address)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return nil, fmt.Errorf("the address %s is taken: stop the program that listens there, or set %s to another port", address, variable)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("listen (HOST, %s): %w", variable, err)
+	}
+	return listener, nil
+}
+
+func newServer(handler http.Handler, log *slog.Logger) *http.Server {
+	return &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: readHeaderTimeout,
+		ReadTimeout:       readTimeout,
+		WriteTimeout:      writeTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeaderBytes,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+		// net/http would answer OPTIONS * itself, past all middleware.
+		DisableGeneralOptionsHandler: true,
+	}
+}
+
+// closeWhile asks for a new connection after each answer while draining, so
+// that no client is on an old one when the server stops; and after a chunked
+// body always: if a proxy in front believed a Content-Length beside it, what
+// follows on this connection would be an attacker's request (RFC 9112, 6.1).
+func closeWhile(draining *atomic.Bool, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if draining.Load() || len(r.TransferEncoding) > 0 {
+			w.Header()["Connection"] = []string{"close"}
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// announce is the one line that says the effective policy.
+func announce(s config.Settings, log *slog.Logger, address net.Addr) {
+	environment, secret := "development", "random: sessions end with this process"
+	if s.Production {
+		environment = "production"
+	}
+	if s.SessionSecret.IsSet() {
+		secret = "set"
+	}
+	hosts := "any"
+	if len(s.AllowedHosts) > 0 {
+		hosts = strings.Join(s.AllowedHosts, ",")
+	}
+	database, _, _ := strings.Cut(s.DatabaseURL.Reveal(), ":")
+	log.Info("listening",
+		"url", "http://"+address.String(),
+		"env", environment,
+		"origins", s.Origins.String(),
+		"credentials", s.CORSCredentials,
+		"limits", fmt.Sprintf("default %s, search %s, upload %s, session %s",
+			s.RateLimitDefault, s.RateLimitSearch, s.RateLimitUpload, s.RateLimitSession),
+		"counters", "memory",
+		"database", database,
+		"trusted_proxies", s.TrustedProxies.String(),
+		"hosts", hosts,
+		"session_secret", secret)
+}
