@@ -7,6 +7,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"log/slog"
 	"net/http"
@@ -126,11 +127,8 @@ func (s Secret) Reveal() string { return s.text }
 // IsSet reports whether there is any text.
 func (s Secret) IsSet() bool { return s.text != "" }
 
-// String keeps the text out of fmt, log/slog and encoding/json.
-func (s Secret) String() string { return "[secret]" }
-
-// GoString is String for %#v.
-func (s Secret) GoString() string { return s.String() }
+// Format keeps the text out of fmt and log/slog, whatever the verb.
+func (s Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "[secret]") }
 
 // Error is every mistake in the settings, in the order of the variables.
 type Error struct{ mistakes []string }

@@ -67,7 +67,7 @@ func decodeObject(body []byte, into any) *problem.Problem {
 		}
 		seen[name] = true
 		if string(value) == "null" || json.Unmarshal(value, field.Addr().Interface()) != nil {
-			wrong = append(wrong, problem.FieldError{Field: name, Detail: "must be a " + field.Type().Elem().Kind().String()})
+			wrong = append(wrong, problem.FieldError{Field: name, Detail: "must be " + jsonType(field.Type().Elem())})
 		}
 	}
 	if _, err := decoder.Token(); err != nil {
@@ -90,6 +90,21 @@ func fieldsOf(into any) map[string]reflect.Value {
 		fields[structure.Type().Field(i).Tag.Get("json")] = structure.Field(i)
 	}
 	return fields
+}
+
+// jsonType says what a field of the Go type takes, in the words of JSON.
+func jsonType(t reflect.Type) string {
+	switch {
+	case t.Kind() == reflect.String:
+		return "a string"
+	case t.Kind() == reflect.Bool:
+		return "true or false"
+	case reflect.Int <= t.Kind() && t.Kind() <= reflect.Uint64:
+		return "a whole number"
+	case t.Kind() == reflect.Float32 || t.Kind() == reflect.Float64:
+		return "a number"
+	}
+	return "of another type"
 }
 
 func malformed(err error) *problem.Problem {

@@ -125,6 +125,11 @@ func (m *CORS) allow(c *gin.Context, header http.Header) {
 	}
 	m.library(c)
 	c.Request.Host, c.Request.Method = host, method
+	// The library's slices are shared by all requests, and one has room to
+	// spare: without the clip an Add would write into everybody's Vary.
+	if vary, ok := header["Vary"]; ok {
+		header["Vary"] = slices.Clip(vary)
+	}
 }
 
 // deny answers without any Access-Control header, so that the browser keeps

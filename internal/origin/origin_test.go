@@ -1,0 +1,134 @@
+package origin_test
+
+import (
+	"net/url"
+	"strings"
+	"testing"
+
+	"example.com/api/internal/origin"
+)
+
+func TestParse(t *testing.T) {
+	t.Parallel()
+	for _, in := range []string{
+		"https://example.com",
+		"http://localhost:5173",
+		"https://a.b-c.example.com:8443",
+		"https://xn--mnchen-3ya.example",
+		"https://my_host.example.com",
+		"http://127.0.0.1:3000",
+		"http://[::1]:5173",
+		"http://[2001:db8::1]",
+		"http://[::ffff:7f00:1]",
+		"http://localhost:1",
+		"http://localhost:65535",
+		"https://" + strings.Repeat("a", 63) + ".com",
+	} {
+		got, err := origin.Parse(in)
+		if err != nil || got.String() != in {
+			t.Errorf("Parse(%q) = %q, %v, want the same back", in, got, err)
+		}
+	}
+}
+
+func TestParseRefuses(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		in   string
+		want string // the message has to say this
+		hint string // and to offer this instead, "" for nothing
+	}{
+		{"", "is empty", ""},
+		{"null", "sandboxed", ""},
+		{"example.com", "no scheme", "https://example.com"},
+		{"localhost:5173", "no scheme", "http://localhost:5173"},
+		{"//example.com", "no scheme", "https://example.com"},
+		{"example", "no scheme", ""},
+		{"ftp://example.com", `scheme "ftp"`, ""},
+		{"file://", `scheme "file"`, ""},
+		{"chrome-extension://abc", "scheme", ""},
+		{"https://example.com/", "trailing slash", "https://example.com"},
+		{"https://example.com/app", "path", "https://example.com"},
+		{"https://example.com?x", "query", "https://example.com"},
+		{"https://example.com#x", "fragment", "https://example.com"},
+		{`https://example.com\app`, "path", "https://example.com"},
+		{"https://user@example.com", "user info", "https://example.com"},
+		{"https://user:pw@example.com", "user info", "https://example.com"},
+		{"https://Example.com", "upper-case", "https://example.com"},
+		{"HTTPS://example.com", "upper-case", "https://example.com"},
+		{"https://example.com:443", "default port", "https://example.com"},
+		{"http://example.com:80", "default port", "http://example.com"},
+		{"http://[::1]:80", "default port", "http://[::1]"},
+		{"https://example.com:0", "port 0", "https://example.com"},
+		{"https://example.com:65536", "port 65536", ""},
+		{"https://example.com:08443", "leading zeros", "https://example.com:8443"},
+		{"https://example.com:", "colon", "https://example.com"},
+		{"https://example.com:http", "no number", ""},
+		{"https://example.com:+1", "no number", ""},
+		{"https://münchen.example", "punycode", ""},
+		{"https://exаmple.com", "punycode", ""}, // Cyrillic а
+		{"https://a..com", "empty label", ""},
+		{"https://.a.com", "empty label", ""},
+		{"https://-a.com", "hyphen", ""},
+		{"https://a-.com", "hyphen", ""},
+		{"https://a.com.", "trailing dot", "https://a.com"},
+		{"http://127.1", "IPv4", ""},
+		{"http://1.2.3.4.5", "IPv4", ""},
+		{"http://0x7f.0.0.1", "IPv4", ""},
+		{"http://a.0x1", "IPv4", ""},
+		{"http://256.1.1.1", "IPv4", ""},
+		{"http://01.2.3.4", "IPv4", ""},
+		{"http://[::0001]", "browsers write as [::1]", "http://[::1]"},
+		{"http://[::ffff:127.0.0.1]", "[::ffff:7f00:1]", "http://[::ffff:7f00:1]"},
+		{"http://[::1%25eth0]", "IPv6", "http://[::1]"},
+		{"http://[::1", "IPv6", "http://[::1]"},
+		{"http://[127.0.0.1]", "IPv6", ""},
+		{"http://::1", "character ':'", ""},
+		{"https://", "no host", ""},
+		{"https://:443", "default port", ""},
+		{"https://a.com,https://b.com", "several values", ""},
+		{"https://a.com https://b.com", "blank", ""},
+		{"https://a.com\n", "blank", ""},
+		{"https://a.com\x00", "control", ""},
+		{"https://a!b.com", `character '!'`, ""},
+		{"https://*.example.com", `character '*'`, ""},
+		{"https://" + strings.Repeat("a", 64) + ".com", "63 bytes", ""},
+		{"https://" + strings.Repeat("a.", 130) + "com", "longer than any origin", ""},
+		{"https://" + strings.Repeat("a.", 126) + "com", "253 bytes", ""},
+	}
+	for _, tt := range tests {
+		_, err := origin.Parse(tt.in)
+		if err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("Parse(%q) = %v, want an error with %q", tt.in, err, tt.want)
+			continue
+		}
+		_, hint, _ := strings.Cut(err.Error(), "; write ")
+		if hint != tt.hint {
+			t.Errorf("Parse(%q) offers %q, want %q", tt.in, hint, tt.hint)
+		}
+	}
+}
+
+// FuzzParse holds what is accepted to the URL package's reading of it: a
+// second parser that must see the same parts and nothing else.
+func FuzzParse(f *testing.F) {
+	for _, seed := range []string{"https://example.com", "http://[::1]:5173", "http://127.0.0.1:80", "null", "https://a.com:08", "HTTPS://a@b/c?d#e"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, in string) {
+		o, err := origin.Parse(in)
+		if err != nil {
+			return
+		}
+		if o.String() != in {
+			t.Fatalf("Parse(%q).String() = %q", in, o)
+		}
+		u, err := url.Parse(in)
+		if err != nil {
+			t.Fatalf("Parse took %q, which is no URL: %v", in, err)
+		}
+		if u.Scheme+"://"+u.Host != in || u.Port() != o.Port || u.User != nil || strings.ToLower(in) != in {
+			t.Fatalf("Parse took %q for %+v, url.Parse for %+v", in, o, u)
+		}
+	})
+}

@@ -1,0 +1,269 @@
+package origin_test
+
+import (
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+
+	"example.com/api/internal/origin"
+)
+
+// policy fails the test unless every entry and the regex ("" for none) parse.
+func policy(t testing.TB, regex string, entries ...string) *origin.Policy {
+	t.Helper()
+	var patterns []origin.Pattern
+	for _, entry := range entries {
+		pattern, err := origin.ParsePattern(entry)
+		if err != nil {
+			t.Fatalf("ParsePattern(%q): %v", entry, err)
+		}
+		patterns = append(patterns, pattern)
+	}
+	if regex == "" {
+		return origin.NewPolicy(patterns, nil)
+	}
+	expression, err := origin.CompileRegex(regex)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return origin.NewPolicy(patterns, expression)
+}
+
+func TestParsePatternRefuses(t *testing.T) {
+	t.Parallel()
+	tests := []struct{ in, want string }{
+		{"*", "left-most label"},
+		{"https://*", "left-most label"},
+		{"https://*example.com", "left-most label"},
+		{"https://a*.example.com", "left-most label"},
+		{"https://app.*.com", "left-most label"},
+		{"https://*.*.com", "left-most label"},
+		{"https://example.com:*", "left-most label"},
+		{"*://*.example.com", "left-most label"},
+		{"*.example.com", "left-most label"},
+		{"https://*.example.com/", "trailing slash"},
+		{"https://*.", "no host"},
+		{"https://*.1.2.3.4", "IP address"},
+		{"https://*.[::1]", "IP address"},
+	}
+	for _, tt := range tests {
+		if _, err := origin.ParsePattern(tt.in); err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("ParsePattern(%q) = %v, want an error with %q", tt.in, err, tt.want)
+		}
+	}
+}
+
+// hostile origins are refused by each of the policies below.
+var hostile = []string{
+	"", "null", "*", "https://", "https://*", "https://*.example.com",
+	// the domain as a prefix, a suffix, a part
+	"https://app.example.com.evil.com", "https://app.example.comevil.com", "https://evilapp.example.com.", "https://evilexample.com",
+	"https://app.example.com-evil.com", "https://appexample.com", "https://appxexample.com", "https://app-example.com", "https://example.comm",
+	"https://app.example.com%2eevil.com", "https://app.example.com%00.evil.com", "https://app.example.com\x00.evil.com", "https://evil.com/app.example.com",
+	"https://evil.com?app.example.com", "https://evil.com#app.example.com", "https://evil.com\\app.example.com", "https://evil.com/.app.example.com",
+	// dots and labels
+	"https://app.example.com.", "https://.example.com", "https://.app.example.com", "https://app..example.com", "https://..example.com", "https://example.com.",
+	// user info
+	"https://app.example.com@evil.com", "https://app.example.com:443@evil.com", "https://evil@app.example.com", "https://:@app.example.com",
+	// ports
+	"https://app.example.com:", "https://app.example.com:443", "https://app.example.com:444", "https://app.example.com:0443", "https://app.example.com:80", "https://app.example.com:1443a",
+	// scheme
+	"http://app.example.com", "HTTPS://app.example.com", "https:app.example.com", "https:/app.example.com", "//app.example.com", "app.example.com", "wss://app.example.com",
+	"ftp://app.example.com", "file://app.example.com", "javascript://app.example.com", "https ://app.example.com", "httpss://app.example.com", "blob:https://app.example.com",
+	// case and spelling
+	"https://App.example.com", "https://APP.EXAMPLE.COM", "https://app.exаmple.com", "https://аpp.example.com", "https://app.example。com", "https://app.example.cоm",
+	"https://xn--pp-7lc.example.com.evil.com", "https://app.examp1e.com", "https://app.example.com\u200b", "https://app.example.com\ufeff",
+	// blanks, lists, lines
+	" https://app.example.com", "https://app.example.com ", "\thttps://app.example.com", "https://app.example.com\r\nX: y", "https://app.example.com,https://evil.com",
+	"https://app.example.com, https://evil.com", "https://evil.com https://app.example.com", "https://evil.com,https://app.example.com", "null,https://app.example.com",
+	// what browsers never append
+	"https://app.example.com/", "https://app.example.com//", "https://app.example.com/x", "https://app.example.com?", "https://app.example.com#", `https://app.example.com\`, `"https://app.example.com"`,
+	// public suffixes and addresses
+	"https://com", "https://co.uk", "https://example.co.uk", "https://example.net", "https://93.184.216.34", "https://[::1]", "https://localhost",
+	strings.Repeat("https://app.example.com", 1000), "https://" + strings.Repeat("a.", 5000) + "example.com",
+}
+
+func TestHostileOriginsAreRefused(t *testing.T) {
+	t.Parallel()
+	policies := map[string]*origin.Policy{
+		"nobody":   policy(t, ""),
+		"exact":    policy(t, "", "https://app.example.com"),
+		"wildcard": policy(t, "", "https://*.example.com"),
+		"regex":    policy(t, `https://[a-z0-9-]+\.example\.com`),
+		"open end": policy(t, `https://.+\.example\.com`),
+		"all":      policy(t, `https://(app|admin)\.example\.com`, "https://app.example.com", "https://*.example.com", "https://*.app.example.com"),
+	}
+	for name, p := range policies {
+		if got := p.Allows("https://app.example.com"); got != (name != "nobody") {
+			t.Errorf("%s allows the listed origin: %v", name, got)
+		}
+		for _, value := range hostile {
+			if p.Allows(value) {
+				t.Errorf("%s allows %.100q", name, value)
+			}
+		}
+	}
+}
+
+func TestAllows(t *testing.T) {
+	t.Parallel()
+	wildcard := policy(t, "", "https://*.example.com", "http://*.localhost:5173")
+	for value, want := range map[string]bool{
+		"https://a.example.com":        true,
+		"https://a.b.c.example.com":    true,
+		"https://xn--4ca.example.com":  true,
+		"https://example.com":          false,
+		"https://a.example.com:8443":   false,
+		"http://a.localhost:5173":      true,
+		"http://a.localhost":           false,
+		"https://-.example.com":        false,
+		"https://a.example.com.com":    false,
+		"https://a.example.com:443":    false,
+		"https://aexample.com":         false,
+		"https://1.2.3.4.example.com":  true,
+		"https://a.example.org":        false,
+		"https://example.com.a":        false,
+		"https://a.example.com.":       false,
+		"https://a_b.example.com":      true,
+		"https://a.EXAMPLE.com":        false,
+		"https://a.example.com@b.test": false,
+	} {
+		if got := wildcard.Allows(value); got != want {
+			t.Errorf("wildcard allows %q: %v, want %v", value, got, want)
+		}
+	}
+	anybody := origin.Any()
+	for value, want := range map[string]bool{
+		"null": true, "https://a.com": true, "moz-extension://x": true,
+		"": false, "https://a.com, https://b.com": false, "https://a.com https://b.com": false,
+	} {
+		if got := anybody.Allows(value); got != want {
+			t.Errorf("* allows %q: %v, want %v", value, got, want)
+		}
+	}
+}
+
+func TestRegexHasToMatchFromEndToEnd(t *testing.T) {
+	t.Parallel()
+	for _, regex := range []string{
+		`https://a\.example\.com`,
+		`^https://a\.example\.com$`,
+		`https://a\.example\.com|https://b\.example\.com`,
+	} {
+		p := policy(t, regex)
+		for value, want := range map[string]bool{
+			"https://a.example.com":          true,
+			"https://a.example.com.evil.com": false,
+			"https://evil.com":               false,
+			"xhttps://a.example.com":         false,
+			"https://a.example.com\n":        false,
+		} {
+			if got := p.Allows(value); got != want {
+				t.Errorf("%s allows %q: %v, want %v", regex, value, got, want)
+			}
+		}
+	}
+	if _, err := origin.CompileRegex(`a)|(?:b`); err == nil {
+		t.Error("a pattern that breaks out of its group compiles")
+	}
+}
+
+func TestWhy(t *testing.T) {
+	t.Parallel()
+	p := policy(t, "", "http://localhost:5173", "https://app.example.com", "https://*.example.org")
+	tests := []struct {
+		lines []string
+		want  []string
+	}{
+		{[]string{"http://localhost:5174"}, []string{"port differs: 5174 is not 5173", "strictPort"}},
+		{[]string{"http://localhost"}, []string{"port differs: 80 is not 5173"}},
+		{[]string{"https://localhost:5173"}, []string{"scheme differs: https is not http"}},
+		{[]string{"http://127.0.0.1:5173"}, []string{"127.0.0.1 for localhost"}},
+		{[]string{"http://[::1]:5173"}, []string{"[::1] for localhost"}},
+		{[]string{"http://app.example.com"}, []string{"scheme differs: http is not https"}},
+		{[]string{"https://app.example.com:8443"}, []string{"port differs: 8443 is not 443"}},
+		{[]string{"https://app.example.com/"}, []string{"trailing slash"}},
+		{[]string{"https://App.Example.com"}, []string{"case"}},
+		{[]string{"https://example.com"}, []string{"parent of the listed https://app.example.com"}},
+		{[]string{"https://x.app.example.com"}, []string{"subdomain of the listed https://app.example.com", "https://*.app.example.com"}},
+		{[]string{"https://example.org"}, []string{"parent: https://*.example.org stands for the names below"}},
+		{[]string{"http://a.example.org"}, []string{"scheme differs"}},
+		{[]string{"https://a.example.org:1"}, []string{"port differs: 1 is not 443"}},
+		{[]string{"null"}, []string{"opaque origin"}},
+		{[]string{"https://app.example.com, https://b.com"}, []string{"several values"}},
+		{[]string{"https://app.example.com", "https://b.com"}, []string{"several values"}},
+		{[]string{"https://app.example.com", "https://app.example.com"}, []string{"several values"}},
+		{[]string{"https://app.example.com:443"}, []string{"malformed", "default port"}},
+		{[]string{"https://app.example.com."}, []string{"malformed", "trailing dot"}},
+		{[]string{"app.example.com"}, []string{"malformed", "no scheme"}},
+		{[]string{strings.Repeat("x", 100_000)}, []string{"malformed", "longer than any origin"}},
+		{[]string{"https://evil.test"}, []string{"not listed"}},
+	}
+	for _, tt := range tests {
+		got := p.Why(tt.lines)
+		for _, want := range tt.want {
+			if !strings.Contains(got, want) {
+				t.Errorf("Why(%.60q) = %q, want %q in it", tt.lines, got, want)
+			}
+		}
+		if len(got) > 400 {
+			t.Errorf("Why(%.60q) has %d bytes", tt.lines, len(got))
+		}
+	}
+	if got := policy(t, "").Why([]string{"https://a.com"}); !strings.Contains(got, "ALLOWED_ORIGINS is empty") {
+		t.Errorf("of an empty policy: %q", got)
+	}
+}
+
+// FuzzPolicy is the property that matters: what is allowed was meant. A
+// second reading of the settings, by net/url and by labels, has to agree.
+func FuzzPolicy(f *testing.F) {
+	p := policy(f, `https://pr-[0-9]+\.preview\.example\.net`, "https://app.example.com", "http://localhost:5173", "https://*.example.org", "https://*.dev.example.com:8443")
+	for _, seed := range hostile {
+		f.Add(seed)
+	}
+	for _, seed := range []string{"https://a.example.org", "https://a.b.dev.example.com:8443", "https://pr-12.preview.example.net"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, value string) {
+		if !p.Allows(value) {
+			p.Why([]string{value}) // must not panic
+			return
+		}
+		u, err := url.Parse(value)
+		if err != nil || u.String() != value || u.User != nil || u.Path != "" || u.RawQuery != "" || u.Fragment != "" {
+			t.Fatalf("allowed %q, which is more or less than an origin (%v)", value, err)
+		}
+		labels := strings.Split(u.Hostname(), ".")
+		n := len(labels)
+		below := func(parent ...string) bool {
+			return n > len(parent) && slices.Equal(labels[n-len(parent):], parent) && !slices.Contains(labels, "")
+		}
+		number, isPreview := strings.CutPrefix(labels[0], "pr-")
+		switch {
+		case value == "https://app.example.com", value == "http://localhost:5173":
+		case u.Scheme == "https" && u.Port() == "" && below("example", "org"):
+		case u.Scheme == "https" && u.Port() == "8443" && below("dev", "example", "com"):
+		case u.Scheme == "https" && u.Port() == "" && n == 4 && below("preview", "example", "net") &&
+			isPreview && number != "" && strings.Trim(number, "0123456789") == "":
+		default:
+			t.Fatalf("allowed %q, which nobody listed", value)
+		}
+	})
+}
+
+func BenchmarkAllows(b *testing.B) {
+	p := policy(b, `https://pr-[0-9]+\.preview\.example\.net`, "https://app.example.com", "https://*.example.org")
+	for name, value := range map[string]string{
+		"exact": "https://app.example.com", "wildcard": "https://a.b.example.org",
+		"regex": "https://pr-12.preview.example.net", "denied": "https://evil.example",
+	} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				p.Allows(value)
+			}
+		})
+	}
+}

@@ -1,0 +1,195 @@
+package middleware_test
+
+import (
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"example.com/api/internal/origin"
+	"example.com/api/internal/proxy"
+	"example.com/api/middleware"
+)
+
+const app = "http://localhost:5173"
+
+func newCORS(options middleware.CORSOptions, log *slog.Logger) *middleware.CORS {
+	if options.Origins == nil {
+		options.Origins = allowing(app, "https://*.example.com", "https://api.test")
+	}
+	if options.Methods == nil {
+		options.Methods = []string{"GET", "PUT"}
+	}
+	if options.Headers == nil {
+		options.Headers = []string{"Content-Type"}
+	}
+	headers := middleware.NewSecurityHeaders(0, false, proxy.List{})
+	return middleware.NewCORS(options, trusted(), headers, nil, log)
+}
+
+// corsHeaders picks what the CORS protocol is about, Vary included.
+func corsHeaders(w *httptest.ResponseRecorder) map[string]string {
+	got := map[string]string{}
+	for name, values := range w.Header() {
+		if short, ok := strings.CutPrefix(name, "Access-Control-"); ok || name == "Vary" {
+			got[short] = strings.Join(values, ", ")
+		}
+	}
+	return got
+}
+
+func TestCORS(t *testing.T) {
+	t.Parallel()
+	type headers = map[string]string
+	const preflightVary = "Origin, Access-Control-Request-Method, Access-Control-Request-Headers"
+	var (
+		vary     = headers{"Vary": "Origin"}
+		allowed  = headers{"Vary": "Origin", "Allow-Origin": app, "Allow-Credentials": "true", "Expose-Headers": "X-Request-Id"}
+		listed   = middleware.CORSOptions{Credentials: true, Exposed: []string{"X-Request-ID"}, MaxAge: time.Minute}
+		any      = middleware.CORSOptions{Origins: origin.Any()}
+		named    = middleware.CORSOptions{Credentials: true, Methods: []string{"*"}, Headers: []string{"*"}}
+		nobody   = middleware.CORSOptions{Origins: origin.NewPolicy(nil, nil)}
+		acrm     = "Access-Control-Request-Method: "
+		acrh     = "Access-Control-Request-Headers: "
+		fromProx = "X-Forwarded-Proto: https"
+	)
+	tests := []struct {
+		name    string
+		options middleware.CORSOptions
+		request *http.Request
+		status  int
+		want    headers
+	}{
+		{"no Origin", listed, request("GET", "/"), 200, vary},
+		{"empty Origin", listed, request("GET", "/", "Origin: "), 200, vary},
+		{"allowed", listed, request("GET", "/", "Origin: "+app), 200, allowed},
+		{"allowed on an unknown path", listed, request("GET", "/none", "Origin: "+app), 404, allowed},
+		{"listed and same host: still CORS headers", listed, request("GET", app+"/", "Origin: "+app), 200, allowed},
+		{"listed, Host of the other scheme", listed, request("GET", "http://api.test/", "Origin: https://api.test"), 200,
+			headers{"Vary": "Origin", "Allow-Origin": "https://api.test", "Allow-Credentials": "true", "Expose-Headers": "X-Request-Id"}},
+		{"preflight", listed, request("OPTIONS", "/", "Origin: "+app, acrm+"PUT"), 204,
+			headers{"Vary": preflightVary, "Allow-Origin": app, "Allow-Credentials": "true", "Allow-Methods": "GET,PUT", "Allow-Headers": "Content-Type", "Max-Age": "60"}},
+		{"preflight for an unknown path", listed, request("OPTIONS", "/none", "Origin: "+app, acrm+"PUT"), 204,
+			headers{"Vary": preflightVary, "Allow-Origin": app, "Allow-Credentials": "true", "Allow-Methods": "GET,PUT", "Allow-Headers": "Content-Type", "Max-Age": "60"}},
+		{"max age 0 is sent", middleware.CORSOptions{}, request("OPTIONS", "/", "Origin: "+app, acrm+"PUT"), 204,
+			headers{"Vary": preflightVary, "Allow-Origin": app, "Allow-Methods": "GET,PUT", "Allow-Headers": "Content-Type", "Max-Age": "0"}},
+		{"plain OPTIONS is no preflight", listed, request("OPTIONS", "/", "Origin: "+app), 200, allowed},
+		{"preflight without Origin", listed, request("OPTIONS", "/", acrm+"PUT"), 200, vary},
+		{"disallowed", listed, request("GET", "/", "Origin: http://localhost:5174"), 403, vary},
+		{"disallowed preflight", listed, request("OPTIONS", "/", "Origin: http://localhost:5174", acrm+"PUT"), 403, vary},
+		{"null", listed, request("GET", "/", "Origin: null"), 403, vary},
+		{"several values", listed, request("GET", "/", "Origin: "+app+", https://evil.test"), 403, vary},
+		{"two lines, the first allowed", listed, request("GET", "/", "Origin: "+app, "Origin: https://evil.test"), 403, vary},
+		{"two lines, both allowed", listed, request("GET", "/", "Origin: "+app, "Origin: "+app), 403, vary},
+		{"two lines are never same-origin", listed, request("GET", "http://h.test/", "Origin: http://h.test", "Origin: http://h.test", "Sec-Fetch-Site: same-origin"), 403, vary},
+		{"nobody is listed", nobody, request("GET", "/", "Origin: "+app), 403, vary},
+
+		{"same-origin", listed, request("GET", "http://h.test/", "Origin: http://h.test"), 200, vary},
+		{"same-origin with a port", listed, request("GET", "http://h.test:8080/", "Origin: http://h.test:8080"), 200, vary},
+		{"same-origin, Host in capitals with the default port", listed, request("GET", "http://H.TEST:80/", "Origin: http://h.test"), 200, vary},
+		{"same host, other port", listed, request("GET", "http://h.test:8080/", "Origin: http://h.test"), 403, vary},
+		{"same host, other scheme", listed, request("GET", "http://h.test/", "Origin: https://h.test"), 403, vary},
+		{"same-origin by https", listed, request("GET", "https://h.test/", "Origin: https://h.test"), 200, vary},
+		{"same-origin by https at the proxy", listed, request("GET", "http://h.test:443/", "Origin: https://h.test", fromProx), 200, vary},
+		{"the browser says same-origin", listed, request("GET", "/", "Origin: https://page.test", "Sec-Fetch-Site: same-origin"), 200, vary},
+		{"the browser says same-site", listed, request("GET", "/", "Origin: https://page.test", "Sec-Fetch-Site: same-site"), 403, vary},
+
+		{"any: no Origin", any, request("GET", "/"), 200, headers{}},
+		{"any", any, request("GET", "/", "Origin: https://whoever.test"), 200, headers{"Allow-Origin": "*"}},
+		{"any: null", any, request("GET", "/", "Origin: null"), 200, headers{"Allow-Origin": "*"}},
+		{"any: preflight", any, request("OPTIONS", "/", "Origin: null", acrm+"PUT"), 204,
+			headers{"Vary": "Access-Control-Request-Method, Access-Control-Request-Headers", "Allow-Origin": "*", "Allow-Methods": "GET,PUT", "Allow-Headers": "Content-Type", "Max-Age": "0"}},
+		{"any: several values", any, request("GET", "/", "Origin: https://a.test, https://b.test"), 403, headers{}},
+		{"any: two lines", any, request("GET", "/", "Origin: https://a.test", "Origin: https://a.test"), 403, headers{}},
+
+		{"methods and headers by name", named, request("OPTIONS", "/", "Origin: "+app, acrm+"PURGE", acrh+"authorization,x-a", acrh+"x-b"), 204,
+			headers{"Vary": preflightVary, "Allow-Origin": app, "Allow-Credentials": "true", "Allow-Methods": "PURGE", "Allow-Headers": "authorization,x-a,x-b", "Max-Age": "0"}},
+		{"what is no name is not repeated", named, request("OPTIONS", "/", "Origin: "+app, acrm+"A B", acrh+"x<y"), 204,
+			headers{"Vary": preflightVary, "Allow-Origin": app, "Allow-Credentials": "true", "Max-Age": "0"}},
+	}
+	for _, tt := range tests {
+		e := engine(newCORS(tt.options, discard()).Handle)
+		w := serve(e, tt.request)
+		if w.Code != tt.status {
+			t.Errorf("%s: status %d, want %d", tt.name, w.Code, tt.status)
+		}
+		if diff := cmp.Diff(tt.want, corsHeaders(w)); diff != "" {
+			t.Errorf("%s: headers differ (-want +got):\n%s", tt.name, diff)
+		}
+		if w.Code == 403 && (w.Header().Get("X-Content-Type-Options") != "nosniff" || w.Header().Get("Content-Type") != "application/problem+json" || strings.Contains(w.Body.String(), "served")) {
+			t.Errorf("%s: the denial is %v %s", tt.name, w.Header(), w.Body)
+		}
+	}
+}
+
+// Requests of all kinds at once must not write into what they share.
+func TestCORSSharesNothing(t *testing.T) {
+	t.Parallel()
+	e := engine(newCORS(middleware.CORSOptions{Credentials: true, MaxAge: time.Minute}, discard()).Handle, middleware.NewSecurityHeaders(time.Hour, true, proxy.List{}).Handle)
+	var group sync.WaitGroup
+	for i := range 8 {
+		group.Go(func() {
+			for range 100 {
+				r := request("GET", "/", "Origin: "+app)
+				if i%2 == 0 {
+					r = request("OPTIONS", "/", "Origin: "+app, "Access-Control-Request-Method: PUT")
+				}
+				w := serve(e, r)
+				w.Header().Add("Vary", "Accept") // what a handler or a proxy library may do
+				w.Header().Add("X-Frame-Options", "x")
+			}
+		})
+	}
+	group.Wait()
+	if got := serve(e, request("GET", "/")).Header()["Vary"]; len(got) != 1 {
+		t.Errorf("Vary grew to %q", got)
+	}
+}
+
+func TestDenialLog(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var out logBuffer
+		e := engine(newCORS(middleware.CORSOptions{}, slog.New(slog.NewTextHandler(&out, nil))).Handle)
+		serve(e, request("PUT", "/?secret=1", "Origin: http://localhost:5174"))
+		line := out.String()
+		for _, want := range []string{"level=WARN", "msg=cors_denied", "origin=http://localhost:5174", "method=PUT", "path=/ ", "port differs: 5174 is not 5173", "strictPort"} {
+			if !strings.Contains(line, want) {
+				t.Errorf("the log line lacks %q: %s", want, line)
+			}
+		}
+		for i := range 1000 {
+			serve(e, request("GET", "/", fmt.Sprintf("Origin: https://%d.test", i)))
+		}
+		if got := strings.Count(out.String(), "\n"); got != 5 {
+			t.Errorf("%d lines in the first second, want 5", got)
+		}
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if !strings.Contains(out.String(), "left_out=996") {
+			t.Errorf("the end of the second does not say left_out=996:\n%s", out.String())
+		}
+		out.reset()
+		serve(e, request("GET", "/", "Origin: "+strings.Repeat("x", 10_000)+"\"\n\x1b"))
+		if got := out.String(); strings.Count(got, "\n") != 1 || len(got) > 800 {
+			t.Errorf("hostile text makes %d bytes, %d lines: %q", len(got), strings.Count(got, "\n"), got)
+		}
+	})
+}
+
+func BenchmarkCORS(b *testing.B) {
+	m := newCORS(middleware.CORSOptions{Credentials: true, MaxAge: time.Minute, Exposed: []string{"X-Request-ID"}}, discard())
+	b.Run("no origin", func(b *testing.B) { benchmark(b, request("GET", "/"), m.Handle) })
+	b.Run("allowed", func(b *testing.B) { benchmark(b, request("GET", "/", "Origin: "+app), m.Handle) })
+	b.Run("preflight", func(b *testing.B) {
+		benchmark(b, request("OPTIONS", "/", "Origin: "+app, "Access-Control-Request-Method: PUT"), m.Handle)
+	})
+	b.Run("denied", func(b *testing.B) { benchmark(b, request("GET", "/", "Origin: https://evil.test"), m.Handle) })
+}
