@@ -41,13 +41,14 @@ func main() {
 }
 
 // errUsage is a command line that this program does not know.
-var errUsage = errors.New("it takes no arguments; settings come from the environment, see .env.example")
+var errUsage = errors.New("write no argument to serve, or seed; settings come from the environment, see .env.example")
 
 // run reads the settings, builds the parts, serves until ctx ends and closes
-// the parts again. Logs go to stderr.
+// the parts again. With the argument seed it puts example items into the
+// database instead. Logs go to stderr.
 func run(ctx context.Context, args []string, stderr io.Writer) error {
-	if len(args) > 0 {
-		return fmt.Errorf("unknown argument %q: %w", args[0], errUsage)
+	if len(args) > 1 || len(args) == 1 && args[0] != "seed" {
+		return fmt.Errorf("unknown arguments %q: %w", args, errUsage)
 	}
 	settings, err := config.Load()
 	if err != nil {
@@ -60,16 +61,23 @@ func run(ctx context.Context, args []string, stderr io.Writer) error {
 		return config.WrongDatabase(err)
 	}
 	defer store.Close()
+	if len(args) == 1 {
+		return seed(ctx, store, log)
+	}
 
 	sessions, err := handlers.NewSessions(sessionSecret(settings), settings.SessionSameSite, settings.Production)
 	if err != nil {
 		return err
+	}
+	if settings.RedisURL.IsSet() {
+		log.Warn("REDIS_URL is set, but counters in Redis are not built yet: this process counts alone")
 	}
 	counters := ratelimit.NewMemory(settings.RateLimitMaxClients)
 	parts := parts{
 		log:      log,
 		version:  version(),
 		items:    store,
+		database: store.Up,
 		counters: counters,
 		sessions: sessions,
 		draining: new(atomic.Bool),

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -11,7 +12,7 @@ import (
 
 	"example.com/api/config"
 	"example.com/api/handlers"
-	"example.com/api/internal/items"
+	"example.com/api/internal/items" // items
 	"example.com/api/internal/problem"
 	"example.com/api/middleware"
 )
@@ -20,7 +21,8 @@ import (
 type parts struct {
 	log      *slog.Logger
 	version  string
-	items    *items.Store
+	items    *items.Store               // items
+	database func(context.Context) bool // whether it answers; nil: there is none
 	counters limiter.Store
 	sessions *handlers.Sessions
 	metrics  *middleware.Metrics // nil: off
@@ -38,23 +40,23 @@ type route struct {
 
 // routes is the whole API. HEAD goes wherever GET does.
 func routes(s config.Settings, p parts) []route {
-	item := handlers.Items{Store: p.items}
+	item := handlers.Items{Store: p.items} // items
 	return []route{
 		{"GET", "/api/hello", "default", 0, handlers.Hello},
-		{"GET", "/api/items", "default", 0, item.List},
-		{"POST", "/api/items", "default", 0, item.Create},
-		{"GET", "/api/items/:id", "default", 0, item.Get},
-		{"PUT", "/api/items/:id", "default", 0, item.Replace},
-		{"PATCH", "/api/items/:id", "default", 0, item.Update},
-		{"DELETE", "/api/items/:id", "default", 0, item.Delete},
-		{"GET", "/api/search", "search", 0, item.Search},
+		{"GET", "/api/items", "default", 0, item.List},          // items
+		{"POST", "/api/items", "default", 0, item.Create},       // items
+		{"GET", "/api/items/:id", "default", 0, item.Get},       // items
+		{"PUT", "/api/items/:id", "default", 0, item.Replace},   // items
+		{"PATCH", "/api/items/:id", "default", 0, item.Update},  // items
+		{"DELETE", "/api/items/:id", "default", 0, item.Delete}, // items
+		{"GET", "/api/search", "search", 0, item.Search},        // items
 		{"POST", "/api/upload", "upload", s.MaxUploadBytes + handlers.UploadFraming, handlers.Upload(s.MaxUploadBytes)},
 		{"POST", "/api/session", "session", 0, p.sessions.Create},
 		{"GET", "/api/session", "default", 0, p.sessions.Get},
 		{"DELETE", "/api/session", "default", 0, p.sessions.Delete},
 		{"GET", "/", "", 0, handlers.Root(p.version)},
 		{"GET", "/healthz", "", 0, handlers.Alive},
-		{"GET", "/readyz", "", 0, handlers.Ready(p.draining, p.items)},
+		{"GET", "/readyz", "", 0, handlers.Ready(p.draining, p.database)},
 	}
 }
 

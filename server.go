@@ -134,7 +134,10 @@ func announce(s config.Settings, log *slog.Logger, address net.Addr) {
 	if len(s.AllowedHosts) > 0 {
 		hosts = strings.Join(s.AllowedHosts, ",")
 	}
-	database, _, _ := strings.Cut(s.DatabaseURL.Reveal(), ":")
+	database := s.DatabaseURL.Reveal()
+	if !strings.HasPrefix(database, "file:") {
+		database = "postgres" // the URL has a password in it
+	}
 	log.Info("listening",
 		"url", "http://"+address.String(),
 		"env", environment,

@@ -210,14 +210,17 @@ func fillEnvironment(file string) error {
 // are good only if none was made.
 func (m *mistakes) parse(v variables) Settings {
 	production := m.oneOf("APP_ENV", v.AppEnv, "development", "production") == "production"
+	credentials := m.boolean("CORS_ALLOW_CREDENTIALS", v.CORSCredentials)
 	s := Settings{
 		Production: production,
 		Host:       m.host("HOST", v.Host, production),
 		Port:       int(m.integer("PORT", v.Port, 0, 65535)),
 
-		CORSCredentials: m.boolean("CORS_ALLOW_CREDENTIALS", v.CORSCredentials),
+		Origins:         m.origins(v.AllowedOrigins, v.AllowedOriginRegex, production, credentials),
+		CORSCredentials: credentials,
 		CORSMethods:     m.corsMethods("CORS_ALLOWED_METHODS", v.CORSMethods),
 		CORSHeaders:     m.corsHeaders("CORS_ALLOWED_HEADERS", v.CORSHeaders),
+		CORSExposed:     m.corsExposed("CORS_EXPOSED_HEADERS", v.CORSExposed, credentials),
 		CORSMaxAge:      m.duration("CORS_MAX_AGE", v.CORSMaxAge, 24*time.Hour),
 
 		TrustedProxies: m.trustedProxies("TRUSTED_PROXIES", v.TrustedProxies),
@@ -244,9 +247,6 @@ func (m *mistakes) parse(v variables) Settings {
 		ShutdownTimeout: m.duration("SHUTDOWN_TIMEOUT", v.ShutdownTimeout, maxDuration),
 		MetricsAddr:     m.listenAddress("METRICS_ADDR", v.MetricsAddr),
 	}
-	secure := production && s.CORSCredentials
-	s.CORSExposed = m.corsExposed("CORS_EXPOSED_HEADERS", v.CORSExposed, s.CORSCredentials)
-	s.Origins = m.origins(v.AllowedOrigins, v.AllowedOriginRegex, production, s.CORSCredentials, secure)
 	if s.HTTPSRedirect && len(s.AllowedHosts) == 0 && v.AllowedHosts == "" {
 		m.add("HTTPS_REDIRECT", v.HTTPSRedirect, "needs ALLOWED_HOSTS, else any Host that a client sends becomes a redirect target; set it to this API's names")
 	}

@@ -6,6 +6,7 @@ import (
 	"net/textproto"
 	"slices"
 	"strings"
+	"unicode"
 
 	"golang.org/x/net/idna"
 	"golang.org/x/net/publicsuffix"
@@ -17,10 +18,11 @@ import (
 const developmentOrigins = "http://localhost:5173,http://127.0.0.1:5173,http://localhost:3000"
 
 // origins parses ALLOWED_ORIGINS, where nil stands for not set, and
-// ALLOWED_ORIGIN_REGEX. With secure, plain http is refused: credentials that
-// cross a network in clear are anybody's.
-func (m *mistakes) origins(list *string, regex string, production, credentials, secure bool) *origin.Policy {
+// ALLOWED_ORIGIN_REGEX. In production plain http is refused with credentials:
+// those that cross a network in clear are anybody's.
+func (m *mistakes) origins(list *string, regex string, production, credentials bool) *origin.Policy {
 	const name = "ALLOWED_ORIGINS"
+	secure := production && credentials
 	if list == nil {
 		text := developmentOrigins
 		if production {
@@ -68,9 +70,12 @@ func (m *mistakes) origins(list *string, regex string, production, credentials, 
 
 // punycodeHint names the form that browsers send of a host outside ASCII.
 func punycodeHint(entry string) string {
+	if !strings.ContainsFunc(entry, func(r rune) bool { return r > unicode.MaxASCII }) {
+		return ""
+	}
 	scheme, rest, found := strings.Cut(strings.ToLower(entry), "://")
 	ascii, err := idna.Lookup.ToASCII(strings.TrimRight(rest, "/"))
-	if !found || err != nil || ascii == rest || strings.Contains(ascii, ":") {
+	if !found || err != nil {
 		return ""
 	}
 	if _, err := origin.Parse(scheme + "://" + ascii); err != nil {

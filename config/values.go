@@ -38,7 +38,13 @@ func (m *mistakes) add(name, value, wrong string) {
 	if len(value) > 200 {
 		value = value[:200] + "…"
 	}
-	*m = append(*m, fmt.Sprintf("%s=%q %s", name, value, wrong))
+	// As it was written where that can be read: %q would double the
+	// backslashes of a regex.
+	quoted := `"` + value + `"`
+	if strings.Contains(value, `"`) || strings.ContainsFunc(value, func(r rune) bool { return !strconv.IsPrint(r) }) {
+		quoted = strconv.Quote(value)
+	}
+	*m = append(*m, name+"="+quoted+" "+wrong)
 }
 
 // addSecret adds a mistake without the value.

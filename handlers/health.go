@@ -1,12 +1,11 @@
 package handlers
 
 import (
+	"context"
 	"net/http"
 	"sync/atomic"
 
 	"github.com/gin-gonic/gin"
-
-	"example.com/api/internal/items"
 )
 
 // Alive answers as long as the process lives.
@@ -19,22 +18,25 @@ func Alive(c *gin.Context) {
 // Ready answers 503 once draining is set, so that a load balancer looks
 // elsewhere. It names the state of the parts and does not fail for them: with
 // the database down the other routes work on, and every replica would be out
-// of service at once.
-func Ready(draining *atomic.Bool, store *items.Store) gin.HandlerFunc {
+// of service at once. database reports whether it answers; nil: there is none.
+func Ready(draining *atomic.Bool, database func(context.Context) bool) gin.HandlerFunc {
 	type answer struct {
 		Status   string `json:"status"`
 		Redis    string `json:"redis"`
 		Database string `json:"database"`
 	}
 	return func(c *gin.Context) {
-		database := "down"
-		if store.Up(c.Request.Context()) {
-			database = "up"
+		state := "off"
+		if database != nil {
+			state = "down"
+			if database(c.Request.Context()) {
+				state = "up"
+			}
 		}
 		if draining.Load() {
-			c.JSON(http.StatusServiceUnavailable, answer{"shutting down", "off", database})
+			c.JSON(http.StatusServiceUnavailable, answer{"shutting down", "off", state})
 			return
 		}
-		c.JSON(http.StatusOK, answer{"ready", "off", database})
+		c.JSON(http.StatusOK, answer{"ready", "off", state})
 	}
 }

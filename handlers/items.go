@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -20,6 +21,10 @@ const (
 	defaultPageSize = 20
 	maxPageSize     = 100
 )
+
+// statusClientGone is nginx's word, for the log, for a client that did not
+// wait: nobody reads the answer, and nothing failed.
+const statusClientGone = 499
 
 // Items is the sample resource.
 type Items struct {
@@ -227,6 +232,8 @@ func failItems(c *gin.Context, err error) {
 		problem.Abort(c, problem.NotFound("There is no item with this id."))
 	case errors.Is(err, items.ErrBadCursor):
 		problem.Abort(c, problem.BadRequest("The query value cursor must be the next_cursor of an earlier page."))
+	case errors.Is(err, context.Canceled):
+		c.AbortWithStatus(statusClientGone)
 	case errors.Is(err, items.ErrUnavailable):
 		problem.Abort(c, problem.Unavailable(err))
 	default:

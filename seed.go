@@ -1,0 +1,36 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+
+	"example.com/api/internal/items"
+)
+
+// seed puts a few example items into an empty database, so that the first
+// page shows something. It leaves a database that has items as it is.
+func seed(ctx context.Context, store *items.Store, log *slog.Logger) error {
+	page, err := store.List(ctx, "", 1)
+	if err != nil {
+		return fmt.Errorf("look for items: %w", err)
+	}
+	if len(page.Items) > 0 {
+		log.Info("there are items already; none were added")
+		return nil
+	}
+	examples := []items.Draft{
+		{Name: "Darjeeling", Note: "First flush, two minutes at 85 °C."},
+		{Name: "Sencha", Note: "Cooler water: 70 °C, or it turns bitter."},
+		{Name: "Ostfriesentee", Note: "With Kluntje and cream, not stirred."},
+		{Name: "Ärger im Büro", Note: "Search for ärger or BÜRO: case does not matter."},
+		{Name: "100 % Earl Grey", Note: "Searching for % finds this one only."},
+	}
+	for _, draft := range examples {
+		if _, err := store.Create(ctx, draft); err != nil {
+			return fmt.Errorf("add %q: %w", draft.Name, err)
+		}
+	}
+	log.Info("items were added", "count", len(examples))
+	return nil
+}
