@@ -22,6 +22,9 @@ func ParsePattern(s string) (Pattern, error) {
 		o, err := Parse(s)
 		return Pattern{Origin: o}, err
 	}
+	if !strings.Contains(s, "://") {
+		return Pattern{}, errors.New("has no scheme; the only wildcard is https://*.example.com")
+	}
 	scheme, rest, _ := strings.Cut(s, "://*.")
 	if strings.Contains(scheme, "*") || strings.Contains(rest, "*") {
 		return Pattern{}, errors.New("has a * that is not the whole left-most label; the only wildcard is https://*.example.com")

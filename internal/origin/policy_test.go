@@ -33,7 +33,7 @@ func policy(t testing.TB, regex string, entries ...string) *origin.Policy {
 func TestParsePatternRefuses(t *testing.T) {
 	t.Parallel()
 	tests := []struct{ in, want string }{
-		{"*", "left-most label"},
+		{"*", "no scheme"},
 		{"https://*", "left-most label"},
 		{"https://*example.com", "left-most label"},
 		{"https://a*.example.com", "left-most label"},
@@ -41,7 +41,7 @@ func TestParsePatternRefuses(t *testing.T) {
 		{"https://*.*.com", "left-most label"},
 		{"https://example.com:*", "left-most label"},
 		{"*://*.example.com", "left-most label"},
-		{"*.example.com", "left-most label"},
+		{"*.example.com", "no scheme"},
 		{"https://*.example.com/", "trailing slash"},
 		{"https://*.", "no host"},
 		{"https://*.1.2.3.4", "IP address"},
