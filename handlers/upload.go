@@ -3,7 +3,6 @@ package handlers
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"io"
 	"mime"
@@ -23,8 +22,9 @@ const UploadFraming = 64 << 10
 const (
 	// uploadStall is how long a client may send nothing.
 	uploadStall = 10 * time.Second
-	// uploadTime is how long it may take in all: ten megabytes at 1 Mbit/s.
-	uploadTime = 2 * time.Minute
+	// slowestUpload is the bytes a second, 1 Mbit/s, at which a file of the
+	// limit has to get through, and as much again that is thrown away.
+	slowestUpload = 128 << 10
 )
 
 // Upload reads the file of a form as it arrives, hashes it and forgets it:
@@ -35,7 +35,8 @@ func Upload(maxBytes int64) gin.HandlerFunc {
 			problem.Abort(c, problem.UnsupportedMediaType("multipart/form-data; boundary=…"))
 			return
 		}
-		c.Request.Body = newPacedBody(c)
+		body := newPacedBody(c, maxBytes)
+		c.Request.Body = body
 		parts, err := c.Request.MultipartReader()
 		if err != nil {
 			problem.Abort(c, problem.BadRequest("The body cannot be read as a form: the Content-Type has no boundary."))
@@ -43,6 +44,7 @@ func Upload(maxBytes int64) gin.HandlerFunc {
 		}
 		file, wrong := readFile(parts, maxBytes)
 		if wrong != nil {
+			body.letRestCome()
 			problem.Abort(c, wrong)
 			return
 		}
@@ -63,7 +65,7 @@ func readFile(parts *multipart.Reader, maxBytes int64) (uploadedFile, *problem.P
 	var file *uploadedFile
 	for {
 		part, err := parts.NextRawPart()
-		if errors.Is(err, io.EOF) {
+		if err == io.EOF { // wrapped, it is a body without its closing boundary
 			break
 		}
 		if err != nil {
@@ -133,11 +135,11 @@ type pacedBody struct {
 	end        time.Time
 }
 
-func newPacedBody(c *gin.Context) *pacedBody {
+func newPacedBody(c *gin.Context, maxBytes int64) *pacedBody {
 	body := &pacedBody{
 		ReadCloser: c.Request.Body,
 		connection: http.NewResponseController(c.Writer),
-		end:        time.Now().Add(uploadTime),
+		end:        time.Now().Add(uploadStall + time.Duration(2*maxBytes/slowestUpload)*time.Second),
 	}
 	// The answer has to go out even when the body took all its time.
 	_ = body.connection.SetWriteDeadline(body.end.Add(uploadStall))
@@ -152,3 +154,7 @@ func (b *pacedBody) Read(p []byte) (int, error) {
 	_ = b.connection.SetReadDeadline(deadline) // what cannot be set stays at ReadTimeout
 	return b.ReadCloser.Read(p)
 }
+
+// letRestCome gives the middleware that throws the rest of a refused body
+// away the time that is left.
+func (b *pacedBody) letRestCome() { _ = b.connection.SetReadDeadline(b.end) }
