@@ -74,11 +74,15 @@ func punycodeHint(entry string) string {
 		return ""
 	}
 	scheme, rest, found := strings.Cut(strings.ToLower(entry), "://")
-	ascii, err := idna.Lookup.ToASCII(strings.TrimRight(rest, "/"))
+	rest, wildcard := strings.CutPrefix(strings.TrimRight(rest, "/"), "*.")
+	ascii, err := idna.Lookup.ToASCII(rest)
 	if !found || err != nil {
 		return ""
 	}
-	if _, err := origin.Parse(scheme + "://" + ascii); err != nil {
+	if wildcard {
+		ascii = "*." + ascii
+	}
+	if _, err := origin.ParsePattern(scheme + "://" + ascii); err != nil {
 		return ""
 	}
 	return fmt.Sprintf(": %s://%s", scheme, ascii)

@@ -80,17 +80,26 @@ func NewCORS(options CORSOptions, proxies proxy.List, headers *SecurityHeaders, 
 // Handle is the middleware.
 func (m *CORS) Handle(c *gin.Context) {
 	header := c.Writer.Header()
+	lines := c.Request.Header["Origin"]
+	requested := c.Request.Header.Get("Access-Control-Request-Method")
+	preflight := len(lines) > 0 && requested != "" && c.Request.Method == http.MethodOptions
 	if !m.options.Origins.AllowsAny() {
 		// Also on answers to requests without Origin: a cache must not hand
 		// them to a browser of an allowed one.
 		header["Vary"] = m.vary
 	}
-	lines := c.Request.Header["Origin"]
+	if preflight {
+		header["Vary"] = append(header["Vary"], "Access-Control-Request-Method", "Access-Control-Request-Headers")
+	}
 	switch {
 	case len(lines) == 0 || len(lines) == 1 && lines[0] == "":
 		// curl, servers, navigation: not CORS's business.
 	case len(lines) == 1 && m.options.Origins.Allows(lines[0]):
-		m.allow(c, header)
+		if preflight {
+			m.metrics.countPreflight()
+			m.answerByName(header, requested, c.Request.Header["Access-Control-Request-Headers"])
+		}
+		m.allow(c, header, preflight)
 	case len(lines) == 1 && m.isSameOrigin(c.Request, lines[0]):
 		// The browser's same-origin policy does not apply to itself.
 	default:
@@ -98,23 +107,19 @@ func (m *CORS) Handle(c *gin.Context) {
 	}
 }
 
-// allow writes the CORS headers, and the whole answer to a preflight.
-func (m *CORS) allow(c *gin.Context, header http.Header) {
-	requested := c.Request.Header.Get("Access-Control-Request-Method")
-	preflight := c.Request.Method == http.MethodOptions && requested != ""
-	if preflight {
-		m.metrics.countPreflight()
-		if m.options.Origins.AllowsAny() { // else the library writes them
-			header["Vary"] = []string{"Access-Control-Request-Method, Access-Control-Request-Headers"}
-		}
-		if slices.Contains(m.options.Methods, "*") && isToken(requested) {
-			header["Access-Control-Allow-Methods"] = []string{requested}
-		}
-		if names := strings.Join(c.Request.Header["Access-Control-Request-Headers"], ","); slices.Contains(m.options.Headers, "*") && isTokenList(names) {
-			header["Access-Control-Allow-Headers"] = []string{names}
-		}
+// answerByName allows the method and the headers that a preflight asks for,
+// where the settings say *.
+func (m *CORS) answerByName(header http.Header, method string, headerLines []string) {
+	if slices.Contains(m.options.Methods, "*") && isToken(method) {
+		header["Access-Control-Allow-Methods"] = []string{method}
 	}
+	if names := strings.Join(headerLines, ","); slices.Contains(m.options.Headers, "*") && isTokenList(names) {
+		header["Access-Control-Allow-Headers"] = []string{names}
+	}
+}
 
+// allow writes the CORS headers, and the whole answer to a preflight.
+func (m *CORS) allow(c *gin.Context, header http.Header, preflight bool) {
 	// Two things are hidden from the library. It takes an Origin that equals
 	// the Host for same-origin whatever the scheme, and would leave out the
 	// headers of a listed one; and it takes every OPTIONS for a preflight.

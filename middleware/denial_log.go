@@ -3,6 +3,7 @@ package middleware
 import (
 	"log/slog"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -66,10 +67,18 @@ func (d *denialLog) endSecond() {
 	}
 }
 
-// cut bounds hostile text in a log line; slog quotes and escapes the rest.
+// cut bounds hostile text in a log line and escapes what does not print: slog
+// leaves, in JSON, the characters that turn a terminal's reading direction.
 func cut(s string, bytes int) string {
+	tail := ""
 	if len(s) > bytes {
-		return s[:bytes] + "…"
+		s, tail = s[:bytes], "..."
 	}
-	return s
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] > '~' {
+			quoted := strconv.QuoteToASCII(s)
+			return quoted[1:len(quoted)-1] + tail
+		}
+	}
+	return s + tail
 }
