@@ -19,7 +19,7 @@ import (
 
 	"example.com/api/config"
 	"example.com/api/handlers"
-	"example.com/api/internal/items"
+	"example.com/api/internal/items" // items
 	"example.com/api/internal/ratelimit"
 	"example.com/api/middleware"
 )
@@ -56,14 +56,14 @@ func run(ctx context.Context, args []string, stderr io.Writer) error {
 	}
 	log := newLogger(settings, stderr)
 
-	store, err := items.Open(ctx, settings.DatabaseURL.Reveal(), log)
-	if err != nil {
-		return config.WrongDatabase(err)
-	}
-	defer store.Close()
-	if len(args) == 1 {
-		return seed(ctx, store, log)
-	}
+	store, err := items.Open(ctx, settings.DatabaseURL.Reveal(), log) // items
+	if err != nil {                                                   // items
+		return config.WrongDatabase(err) // items
+	} // items
+	defer store.Close() // items
+	if len(args) == 1 { // items
+		return seed(ctx, store, log) // items
+	} // items
 
 	sessions, err := handlers.NewSessions(sessionSecret(settings), settings.SessionSameSite, settings.Production)
 	if err != nil {
@@ -76,8 +76,8 @@ func run(ctx context.Context, args []string, stderr io.Writer) error {
 	parts := parts{
 		log:      log,
 		version:  version(),
-		items:    store,
-		database: store.Up,
+		items:    store,    // items
+		database: store.Up, // items
 		counters: counters,
 		sessions: sessions,
 		draining: new(atomic.Bool),

@@ -44,7 +44,9 @@ func Upload(maxBytes int64) gin.HandlerFunc {
 		}
 		file, wrong := readFile(parts, maxBytes)
 		if wrong != nil {
-			body.letRestCome()
+			if wrong.Status == http.StatusRequestEntityTooLarge {
+				body.letRestCome()
+			}
 			problem.Abort(c, wrong)
 			return
 		}
@@ -155,6 +157,6 @@ func (b *pacedBody) Read(p []byte) (int, error) {
 	return b.ReadCloser.Read(p)
 }
 
-// letRestCome gives the middleware that throws the rest of a refused body
-// away the time that is left.
+// letRestCome gives the middleware that throws the rest of a body away the
+// time that is left: a client that was told no still sends, and reads later.
 func (b *pacedBody) letRestCome() { _ = b.connection.SetReadDeadline(b.end) }
