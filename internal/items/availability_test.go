@@ -1,0 +1,306 @@
+package items_test
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"example.com/api/internal/items"
+)
+
+// longest is what the contract gives a request while the database is down, and
+// a database that is back until it is in use again.
+const longest = 2 * time.Second
+
+// timed returns an operation's error and how long it took.
+func timed(operation func() error) (time.Duration, error) {
+	start := time.Now()
+	err := operation()
+	return time.Since(start), err
+}
+
+func TestPostgresIsDownAtStart(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	p := ownPostgres(t)
+	log := &logBuffer{}
+	var s *items.Store
+	took, _ := timed(func() error { s = openLogged(t, p.url("postgres"), log.logger()); return nil })
+	if took > longest {
+		t.Errorf("Open took %s, want at most %s", took, longest)
+	}
+	for range 3 {
+		took, err := timed(func() error { return second(s.Get(ctx, [16]byte{})) })
+		if !errors.Is(err, items.ErrUnavailable) || took > 50*time.Millisecond {
+			t.Errorf("Get: got %v in %s, want ErrUnavailable at once", err, took)
+		}
+		if !strings.Contains(err.Error(), "connect") || strings.Contains(err.Error(), "secret-word") {
+			t.Errorf("got %q, want the cause and no password", err)
+		}
+	}
+	if s.Up(ctx) {
+		t.Error("Up: got true, want false")
+	}
+	if err := p.start(); err != nil {
+		t.Fatal(err)
+	}
+	back := eventually(t, longest, "the store uses the server", func() bool { return s.Up(ctx) })
+	create(t, s, "x", "")
+	t.Logf("in use %s after the server answered", back)
+	for line, want := range map[string]int{"PostgreSQL is not available": 1, "database migrated": 1, "PostgreSQL is available": 1, "secret-word": 0} {
+		if got := strings.Count(log.String(), line); got != want {
+			t.Errorf("got %d log lines with %q, want %d:\n%s", got, line, want, log)
+		}
+	}
+}
+
+// A server that hangs, connections open, costs the first callers their
+// time-out and nobody after them.
+func TestPostgresHangs(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	p := ownPostgres(t)
+	if err := p.start(); err != nil {
+		t.Fatal(err)
+	}
+	log := &logBuffer{}
+	s := openLogged(t, p.url("postgres"), log.logger())
+	id := create(t, s, "x", "").ID
+	for round := range 2 {
+		p.signalAll(syscall.SIGSTOP)
+		if took, up := timed(func() error { return boolErr(s.Up(ctx)) }); up == nil || took > 500*time.Millisecond {
+			t.Errorf("Up: got %v in %s, want false within 500ms", up == nil, took)
+		}
+		var wg sync.WaitGroup
+		for range 30 { // more than there are connections
+			wg.Go(func() {
+				took, err := timed(func() error { return second(s.Get(ctx, id)) })
+				if !errors.Is(err, items.ErrUnavailable) || errors.Is(err, context.DeadlineExceeded) || took > longest {
+					t.Errorf("Get: got %v in %s, want only ErrUnavailable within %s", err, took, longest)
+				}
+			})
+		}
+		wg.Wait()
+		for range 20 {
+			if took, err := timed(func() error { return second(s.Get(ctx, id)) }); !errors.Is(err, items.ErrUnavailable) || took > 50*time.Millisecond {
+				t.Errorf("Get while it is known to be down: got %v in %s, want ErrUnavailable at once", err, took)
+			}
+		}
+		p.signalAll(syscall.SIGCONT)
+		back := eventually(t, longest, "the store uses the server", func() bool { return second(s.Get(ctx, id)) == nil })
+		t.Logf("in use %s after the server went on", back)
+		for line, want := range map[string]int{"PostgreSQL was lost": round + 1, "PostgreSQL is available": round + 1} {
+			if got := strings.Count(log.String(), line); got != want {
+				t.Errorf("got %d log lines with %q, want %d:\n%s", got, line, want, log)
+			}
+		}
+	}
+}
+
+func boolErr(ok bool) error {
+	if !ok {
+		return errors.New("false")
+	}
+	return nil
+}
+
+// Through stops and starts under load there is no error but ErrUnavailable,
+// none takes long, and no acknowledged item is lost.
+func TestPostgresStopsUnderLoad(t *testing.T) {
+	t.Parallel()
+	p := ownPostgres(t)
+	if err := p.start(); err != nil {
+		t.Fatal(err)
+	}
+	log := &logBuffer{}
+	s := openLogged(t, p.url("postgres"), log.logger())
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	var wg sync.WaitGroup
+	var created, refused atomic.Int64
+	for n := range 12 {
+		wg.Go(func() {
+			for i := 0; ctx.Err() == nil; i++ {
+				took, err := timed(func() error {
+					item, err := s.Create(context.Background(), items.Draft{Name: fmt.Sprint(n, i)})
+					if err != nil {
+						return err
+					}
+					created.Add(1)
+					note := "patched"
+					return errors.Join(
+						second(s.Update(context.Background(), item.ID, items.Patch{Note: &note})),
+						second(s.List(context.Background(), "", 20)),
+						second(s.Search(context.Background(), "no such item")))
+				})
+				if took > 4*longest { // four calls
+					t.Errorf("took %s", took)
+				}
+				if errors.Is(err, items.ErrUnavailable) {
+					refused.Add(1)
+					time.Sleep(time.Millisecond) // a client that tries again, not a busy loop
+				} else if err != nil {
+					t.Errorf("got %v, want ErrUnavailable", err)
+					return
+				}
+			}
+		})
+	}
+	for _, signal := range []syscall.Signal{syscall.SIGINT, syscall.SIGQUIT, syscall.SIGKILL} {
+		before := created.Load()
+		eventually(t, 10*time.Second, "load", func() bool { return created.Load() > before+100 })
+		before = refused.Load()
+		if signal == syscall.SIGKILL {
+			p.signalAll(signal)
+		} else {
+			p.stop(signal)
+		}
+		eventually(t, longest, "clients hear of it", func() bool { return refused.Load() > before })
+		if err := p.start(); err != nil {
+			t.Fatal(err)
+		}
+		before = created.Load()
+		back := eventually(t, longest, "items are created again", func() bool { return created.Load() > before })
+		t.Logf("after %s: in use %s after the server answered", signal, back)
+	}
+	cancel()
+	wg.Wait()
+	// What was not acknowledged may be there, too.
+	if got := int64(len(all(t, s))); got < created.Load() {
+		t.Errorf("got %d items, want the %d acknowledged ones", got, created.Load())
+	}
+	if n := strings.Count(log.String(), "was lost"); n > 6 {
+		t.Errorf("got %d outages in the log for 3:\n%s", n, log)
+	}
+}
+
+// A restart leaves dead connections behind. The first caller finds one of them;
+// nobody does once the store is back in use.
+func TestPostgresDropsConnections(t *testing.T) {
+	t.Parallel()
+	shared, err := sharedPostgres()
+	needPostgres(t, err)
+	url := shared.newDatabase(t)
+	s := open(t, url)
+	id := create(t, s, "x", "").ID
+	get := func() error { return second(s.Get(context.Background(), id)) }
+	const conns = 10
+	// together has a lock make as many Gets wait as there may be connections.
+	together := func() (err error) {
+		other, tx := lock(t, url, "LOCK TABLE items")
+		ended := make(chan error, conns)
+		for range conns {
+			go func() { ended <- get() }()
+		}
+		eventually(t, longest, "each Get has a connection", func() bool { return lockWaiters(t, other)+len(ended) == conns })
+		_ = tx.Rollback()
+		for range conns {
+			err = errors.Join(err, <-ended)
+		}
+		return err
+	}
+	for range 2 { // pgx looks at a connection before its second use, not its third
+		if err := together(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	execRaw(t, url, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()")
+	eventually(t, longest, "a caller finds a dead connection", func() bool { return errors.Is(get(), items.ErrUnavailable) })
+	eventually(t, longest, "the store uses the server", func() bool { return get() == nil })
+	if err := together(); err != nil {
+		t.Errorf("afterwards: %v", err)
+	}
+}
+
+// lock runs a statement in a transaction of another client; both end with the
+// test.
+func lock(t *testing.T, url, statement string) (*sql.DB, *sql.Tx) {
+	t.Helper()
+	other, err := sql.Open("pgx", url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { other.Close() })
+	tx, err := other.Begin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { tx.Rollback() })
+	if _, err := tx.Exec(statement); err != nil {
+		t.Fatal(err)
+	}
+	return other, tx
+}
+
+// lockWaiters is how many connections to the database wait for a lock.
+func lockWaiters(t *testing.T, other *sql.DB) (n int) {
+	t.Helper()
+	err := other.QueryRow("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'").Scan(&n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// One lock that another client of the database holds makes its waiters fail in
+// time, or leave as soon as their own client does, without an outage.
+func TestPostgresLockedRow(t *testing.T) {
+	t.Parallel()
+	shared, err := sharedPostgres()
+	needPostgres(t, err)
+	url := shared.newDatabase(t)
+	log := &logBuffer{}
+	s := openLogged(t, url, log.logger())
+	id := create(t, s, "x", "").ID
+	other, tx := lock(t, url, "UPDATE items SET note = note")
+
+	ctx, cancel := context.WithCancel(context.Background())
+	left := make(chan error)
+	go func() { left <- second(s.Update(ctx, id, items.Patch{})) }()
+	eventually(t, longest, "Update waits for the row", func() bool { return lockWaiters(t, other) > 0 })
+	cancel()
+	if err := <-left; !errors.Is(err, context.Canceled) || errors.Is(err, items.ErrUnavailable) {
+		t.Errorf("Update whose client left: got %v, want context.Canceled", err)
+	}
+	if err := second(s.Get(context.Background(), id)); err != nil || strings.Contains(log.String(), "lost") {
+		t.Errorf("Get afterwards: got %v, want no outage; log:\n%s", err, log)
+	}
+
+	update := func() error { return second(s.Update(context.Background(), id, items.Patch{})) }
+	took, err := timed(update)
+	if !errors.Is(err, items.ErrUnavailable) || took > longest {
+		t.Errorf("Update of a locked item: got %v in %s, want ErrUnavailable within %s", err, took, longest)
+	}
+	if err := tx.Rollback(); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, longest, "the item can be updated", func() bool { return update() == nil })
+}
+
+// A server that answers with a refusal is asked each time: reading goes on
+// where only writing is refused.
+func TestPostgresReadOnly(t *testing.T) {
+	t.Parallel()
+	shared, err := sharedPostgres()
+	needPostgres(t, err)
+	url := shared.newDatabase(t)
+	id := create(t, open(t, url), "x", "").ID
+	log := &logBuffer{}
+	s := openLogged(t, url+"&default_transaction_read_only=on", log.logger())
+	if _, err := s.Create(context.Background(), items.Draft{Name: "y"}); !errors.Is(err, items.ErrUnavailable) {
+		t.Errorf("Create on a standby: got %v, want ErrUnavailable", err)
+	}
+	if _, err := s.Get(context.Background(), id); err != nil {
+		t.Errorf("Get on a standby: %v", err)
+	}
+	if strings.Contains(log.String(), "lost") {
+		t.Errorf("a refusal passed for an outage:\n%s", log)
+	}
+}

@@ -1,0 +1,46 @@
+package items
+
+import (
+	"encoding/base64"
+	"encoding/binary"
+	"fmt"
+)
+
+// A cursor is the place of the last item of a page: a version byte and the
+// item's seq, big-endian, in base64url. Clients must not look into it, so the
+// version allows another content later.
+const (
+	cursorVersion = 1
+	cursorSize    = 1 + 8 // bytes before base64url
+)
+
+// encodeCursor returns the cursor that continues after seq.
+func encodeCursor(seq int64) string {
+	raw, err := binary.Append([]byte{cursorVersion}, binary.BigEndian, seq)
+	if err != nil {
+		panic(fmt.Sprintf("a cursor is made of a number, yet: %v", err))
+	}
+	return base64.RawURLEncoding.EncodeToString(raw)
+}
+
+// decodeCursor returns the seq to continue after: 0 for "", the first page.
+// Only what encodeCursor returns is taken, byte for byte; all else is
+// ErrBadCursor.
+func decodeCursor(cursor string) (int64, error) {
+	if cursor == "" {
+		return 0, nil
+	}
+	raw, err := base64.RawURLEncoding.DecodeString(cursor)
+	if err != nil || len(raw) != cursorSize || raw[0] != cursorVersion {
+		return 0, ErrBadCursor
+	}
+	var seq int64
+	if _, err := binary.Decode(raw[1:], binary.BigEndian, &seq); err != nil {
+		return 0, ErrBadCursor
+	}
+	// The base64 decoder skips line breaks; comparing refuses them.
+	if seq < 1 || encodeCursor(seq) != cursor {
+		return 0, ErrBadCursor
+	}
+	return seq, nil
+}

@@ -1,0 +1,249 @@
+package items
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net/url"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/lock"
+	_ "modernc.org/sqlite" // registers the driver "sqlite"
+)
+
+const (
+	// openTimeout is how long Open waits for the migrations of a PostgreSQL
+	// that answers; what is not done by then is done in the background.
+	openTimeout = 10 * time.Second
+	// postgresConns is how many connections one process holds at most, well
+	// under a server's usual limit of 100 for all replicas together.
+	postgresConns = 10
+	// A connection is replaced now and then, so that replicas find a new
+	// primary and a load that is over leaves no idle connections behind.
+	postgresConnLife = 30 * time.Minute
+	postgresConnIdle = 5 * time.Minute
+)
+
+//go:embed migrations
+var migrations embed.FS
+
+// dialect is all that differs between the two databases once they are open.
+type dialect struct {
+	goose       goose.Dialect
+	folder      string           // of its migrations
+	find        string           // the function that finds a text in a text, from 1; 0 is none
+	unavailable func(error) bool // is it the database's state, not the statement?
+	gone        func(error) bool // and is nobody there, so that asking on only costs time?
+}
+
+// Open opens the store that url names and brings its schema up to date. The
+// caller closes the store; ctx bounds only the opening; log must not be nil.
+//
+//   - file:PATH is an SQLite file, made when there is none, readable only by
+//     its owner. PATH is taken as it is, without escapes or parameters. A file
+//     that cannot be used is an error.
+//   - postgres:// or postgresql:// is a PostgreSQL server. One that does not
+//     answer is no error: every method says ErrUnavailable until it does.
+func Open(ctx context.Context, url string, log *slog.Logger) (*Store, error) {
+	if path, ok := strings.CutPrefix(url, "file:"); ok {
+		return openSQLite(ctx, path, log)
+	}
+	if strings.HasPrefix(url, "postgres://") || strings.HasPrefix(url, "postgresql://") {
+		return openPostgres(ctx, url, log)
+	}
+	return nil, errors.New("the database URL has no scheme that is known; write file:app.db for SQLite or postgres://USER:PASSWORD@HOST/DATABASE")
+}
+
+// Close ends what the store does in the background and its connections.
+func (s *Store) Close() error {
+	if s.stop != nil {
+		s.stop()
+		<-s.kept
+	}
+	// SQLite's writer last: it moves the write-ahead log into the file.
+	return errors.Join(s.read.Close(), s.write.Close())
+}
+
+// openSQLite opens two pools on one file. SQLite has one writer at a time, and
+// in WAL mode it does not disturb readers. So writes queue in Go for the one
+// connection of their pool, in order and no longer than their context, where
+// more connections would poll for SQLite's lock and could fail with "database
+// is locked"; reads have a pool that never waits for a write.
+func openSQLite(ctx context.Context, path string, log *slog.Logger) (*Store, error) {
+	path, err := prepareFile(path)
+	if err != nil {
+		return nil, err
+	}
+	// The busy time-out is for other programs' locks, a backup's say; it comes
+	// first, as the change to WAL needs it. FULL syncs each commit to the disk
+	// before it is acknowledged. Times are integers; see the migration.
+	dsn := func(parameters string) string {
+		return (&url.URL{Scheme: "file", Path: path}).String() +
+			"?_busy_timeout=1000&_time_integer_format=unix_micro&_inttotime=1" + parameters
+	}
+	write, err := sql.Open("sqlite", dsn("&_pragma=journal_mode(WAL)&_synchronous=FULL&_txlock=immediate"))
+	if err != nil {
+		return nil, err
+	}
+	write.SetMaxOpenConns(1)
+	read, err := sql.Open("sqlite", dsn("&_query_only=1"))
+	if err != nil {
+		return nil, errors.Join(err, write.Close())
+	}
+	// Reading is work for the processor: more than one reader each gains nothing.
+	read.SetMaxOpenConns(runtime.GOMAXPROCS(0))
+	read.SetMaxIdleConns(runtime.GOMAXPROCS(0))
+
+	s := &Store{read: read, write: write, log: log, dialect: dialect{
+		goose: goose.DialectSQLite3, folder: "migrations/sqlite", find: "instr",
+		unavailable: sqliteUnavailable,
+		gone:        func(error) bool { return false },
+	}}
+	s.period.Store(&period{})
+	if err := s.startSQLite(ctx); err != nil {
+		_ = s.Close()
+		return nil, fmt.Errorf("SQLite cannot use the file %q: %w; name a database that this server may write, or a new file", path, err)
+	}
+	return s, nil
+}
+
+// startSQLite checks that the file is in WAL mode and migrates it.
+func (s *Store) startSQLite(ctx context.Context) error {
+	var mode string
+	if err := s.write.QueryRowContext(ctx, "PRAGMA journal_mode").Scan(&mode); err != nil {
+		return err
+	}
+	if mode != "wal" {
+		return fmt.Errorf("its journal mode is %q, not wal (is it on a network file system?)", mode)
+	}
+	if s.migrate(ctx) == nil {
+		return nil
+	}
+	// Another process may have migrated the same file at the same time: then
+	// nothing is pending any more. Any other error comes again.
+	return s.migrate(ctx)
+}
+
+// prepareFile makes the file when there is none and returns its absolute path.
+// SQLite would make it readable for all, take a file of one byte for an empty
+// database and write over it, and name no reason for a path it cannot open.
+func prepareFile(path string) (string, error) {
+	switch {
+	case path == "" || path == ":memory:":
+		return "", fmt.Errorf("the database URL file:%s names no file; write file:app.db", path)
+	case strings.HasPrefix(path, "//") && !strings.HasPrefix(path, "///"):
+		return "", fmt.Errorf("the database URL file:%s names a host; write file:app.db or file:/data/app.db", path)
+	case strings.ContainsRune(path, '?'):
+		return "", fmt.Errorf("the database URL file:%s has parameters, which the server sets itself; write only the path", path)
+	}
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return "", err
+	}
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		return "", fmt.Errorf("the SQLite file %q is a directory or a device; name a file", path)
+	}
+	file, err := os.OpenFile(path, os.O_RDONLY|os.O_CREATE, 0o600)
+	if err != nil {
+		return "", fmt.Errorf("the SQLite file cannot be opened: %w; its directory must exist and be writable", err)
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil {
+		return "", err
+	}
+	const smallestDatabase = 512 // bytes: SQLite's smallest page
+	if n := info.Size(); n > 0 && n < smallestDatabase {
+		return "", fmt.Errorf("the file %q has %d bytes and is no SQLite database; it is left as it is: name another", path, n)
+	}
+	return path, nil
+}
+
+// openPostgres opens one pool and starts keep.
+func openPostgres(ctx context.Context, rawURL string, log *slog.Logger) (*Store, error) {
+	// What is not even a URL may have its password anywhere: say nothing of it.
+	if _, err := url.Parse(rawURL); err != nil {
+		return nil, errors.New("the database URL cannot be read; write postgres://USER:PASSWORD@HOST:PORT/DATABASE, with special characters of the password as %XX")
+	}
+	config, err := pgx.ParseConfig(rawURL)
+	if err != nil {
+		// pgx masks the password in the text, but its error holds the whole URL.
+		return nil, fmt.Errorf("the database URL is wrong: %v", err)
+	}
+	db := stdlib.OpenDB(*config)
+	db.SetMaxOpenConns(postgresConns)
+	db.SetMaxIdleConns(postgresConns)
+	db.SetConnMaxLifetime(postgresConnLife)
+	db.SetConnMaxIdleTime(postgresConnIdle)
+
+	keepCtx, stop := context.WithCancel(context.Background())
+	s := &Store{
+		read: db, write: db, log: log,
+		dialect: dialect{
+			goose: goose.DialectPostgres, folder: "migrations/postgres", find: "strpos",
+			unavailable: postgresUnavailable,
+			gone:        postgresGone,
+		},
+		lost: make(chan struct{}, 1), stop: stop, kept: make(chan struct{}),
+	}
+	firstCtx, cancel := context.WithTimeout(ctx, openTimeout)
+	defer cancel()
+	err = s.probe(firstCtx)
+	s.period.Store(&period{down: err})
+	go s.keep(keepCtx)
+	if ctx.Err() != nil {
+		_ = s.Close()
+		return nil, ctx.Err()
+	}
+	if err != nil {
+		log.Warn("PostgreSQL is not available; until it is, requests that need it get 503", "error", err)
+		s.lost <- struct{}{}
+	}
+	return s, nil
+}
+
+// migrate brings the schema up to date. Of several PostgreSQL clients that
+// start together one does it and the others wait.
+func (s *Store) migrate(ctx context.Context) error {
+	folder, err := fs.Sub(migrations, s.dialect.folder)
+	if err != nil {
+		return err
+	}
+	options := []goose.ProviderOption{goose.WithDisableGlobalRegistry(true)}
+	if s.dialect.goose == goose.DialectPostgres {
+		// Tries once a second, the least that goose takes.
+		locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, uint64(migrateTimeout/time.Second)))
+		if err != nil {
+			return err
+		}
+		options = append(options, goose.WithSessionLocker(locker))
+	}
+	provider, err := goose.NewProvider(s.dialect.goose, s.write, folder, options...)
+	if err != nil {
+		return err
+	}
+	checkCtx, cancel := context.WithTimeout(ctx, checkTimeout)
+	defer cancel()
+	pending, err := provider.HasPending(checkCtx)
+	if err != nil || !pending {
+		return err
+	}
+	upCtx, cancelUp := context.WithTimeout(ctx, migrateTimeout)
+	defer cancelUp()
+	done, err := provider.Up(upCtx)
+	for _, m := range done {
+		s.log.Info("database migrated", "migration", m.Source.Path)
+	}
+	return err
+}

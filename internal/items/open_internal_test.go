@@ -1,0 +1,49 @@
+package items
+
+import (
+	"context"
+	"database/sql"
+	"log/slog"
+	"path/filepath"
+	"testing"
+)
+
+// That a commit is on the disk before it is acknowledged shows only when the
+// power fails, so this looks at the settings.
+func TestSQLiteSettings(t *testing.T) {
+	t.Parallel()
+	url := "file:" + filepath.Join(t.TempDir(), "app.db")
+	s, err := Open(context.Background(), url, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	for pragma, want := range map[string]string{"synchronous": "2", "journal_mode": "wal"} {
+		var got string
+		if err := s.write.QueryRow("PRAGMA " + pragma).Scan(&got); err != nil || got != want {
+			t.Errorf("PRAGMA %s: got %q, %v, want %q", pragma, got, err, want)
+		}
+	}
+	if n := s.write.Stats().MaxOpenConnections; n != 1 {
+		t.Errorf("got %d writers, want 1", n)
+	}
+	if _, err := s.read.Exec("DELETE FROM items"); err == nil {
+		t.Error("a reader wrote")
+	}
+
+	// A transaction has the write lock from its start: taken at its first
+	// write, it would be refused if another process wrote since its first read.
+	tx, err := s.write.Begin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tx.Rollback()
+	other, err := sql.Open("sqlite", url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	if _, err := other.Exec("BEGIN IMMEDIATE"); !sqliteUnavailable(err) {
+		t.Errorf("BEGIN IMMEDIATE beside a transaction: got %v, want SQLITE_BUSY", err)
+	}
+}

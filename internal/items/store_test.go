@@ -1,0 +1,512 @@
+package items_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
+
+	"example.com/api/internal/items"
+)
+
+func TestValidate(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("ä", 101)
+	for _, tt := range []struct {
+		name string
+		in   items.Draft
+		want []items.FieldError
+	}{
+		{"shortest", items.Draft{Name: "x"}, nil},
+		{"longest, counted in characters", items.Draft{Name: strings.Repeat("ä", 100), Note: strings.Repeat("😀", 1000)}, nil},
+		{"name empty", items.Draft{}, []items.FieldError{{"name", "must have 1 to 100 characters, not 0"}}},
+		{"name too long", items.Draft{Name: long}, []items.FieldError{{"name", "must have 1 to 100 characters, not 101"}}},
+		{"note too long", items.Draft{Name: "x", Note: strings.Repeat("ä", 1001)}, []items.FieldError{{"note", "must have 0 to 1000 characters, not 1001"}}},
+		{"NUL in both", items.Draft{Name: "a\x00", Note: "\x00"}, []items.FieldError{
+			{"name", "must not contain the character U+0000"}, {"note", "must not contain the character U+0000"}}},
+		{"broken UTF-8", items.Draft{Name: "a\xff"}, []items.FieldError{{"name", "must be valid UTF-8"}}},
+		{"two rules", items.Draft{Name: "", Note: "\xff\x00"}, []items.FieldError{
+			{"name", "must have 1 to 100 characters, not 0"}, {"note", "must not contain the character U+0000"}, {"note", "must be valid UTF-8"}}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			if diff := cmp.Diff(tt.want, tt.in.Validate()); diff != "" {
+				t.Errorf("Draft.Validate (-want +got):\n%s", diff)
+			}
+			if diff := cmp.Diff(tt.want, items.Patch{Name: &tt.in.Name, Note: &tt.in.Note}.Validate()); diff != "" {
+				t.Errorf("Patch.Validate (-want +got):\n%s", diff)
+			}
+		})
+	}
+	if got := (items.Patch{}).Validate(); got != nil {
+		t.Errorf("an empty patch: got %v, want nothing", got)
+	}
+}
+
+func TestItem(t *testing.T) {
+	t.Parallel()
+	eachDatabase(t, func(t *testing.T, newURL func(testing.TB) string) {
+		ctx := context.Background()
+		url := newURL(t)
+		s := open(t, url)
+		before := time.Now().UTC().Truncate(time.Microsecond)
+		made := create(t, s, "Ärger", "a 😀 'quoted' \\ %")
+		if made.ID.Version() != 7 || made.CreatedAt.Before(before) || made.CreatedAt != made.UpdatedAt || made.CreatedAt.Location() != time.UTC {
+			t.Errorf("got %+v, want a version 7 id and one UTC time that is not before %s", made, before)
+		}
+		same := func(what string, want items.Item) {
+			t.Helper()
+			for name, store := range map[string]*items.Store{"same store": s, "another replica": open(t, url)} {
+				got, err := store.Get(ctx, want.ID)
+				if diff := cmp.Diff(want, got); err != nil || diff != "" {
+					t.Errorf("Get after %s, %s: %v (-want +got):\n%s", what, name, err, diff)
+				}
+			}
+		}
+		same("Create", made)
+
+		name, note := "patched", "other"
+		patched, err := s.Update(ctx, made.ID, items.Patch{Name: &name})
+		want := items.Item{ID: made.ID, Name: name, Note: made.Note, CreatedAt: made.CreatedAt, UpdatedAt: patched.UpdatedAt}
+		if diff := cmp.Diff(want, patched); err != nil || diff != "" || !patched.UpdatedAt.After(made.UpdatedAt) {
+			t.Errorf("Update: %v, updated %s (-want +got):\n%s", err, patched.UpdatedAt, diff)
+		}
+		same("Update of the name", patched)
+		patched, err = s.Update(ctx, made.ID, items.Patch{Note: &note})
+		if err != nil || patched.Name != name || patched.Note != note {
+			t.Errorf("Update of the note: got %+v, %v", patched, err)
+		}
+		same("Update of the note", patched)
+
+		replaced, err := s.Replace(ctx, made.ID, items.Draft{Name: "replaced"})
+		if err != nil || replaced.Name != "replaced" || replaced.Note != "" || replaced.CreatedAt != made.CreatedAt {
+			t.Errorf("Replace: got %+v, %v", replaced, err)
+		}
+		same("Replace", replaced)
+
+		if err := s.Delete(ctx, made.ID); err != nil {
+			t.Errorf("Delete: %v", err)
+		}
+		for what, err := range map[string]error{
+			"Get":     second(s.Get(ctx, made.ID)),
+			"Update":  second(s.Update(ctx, made.ID, items.Patch{Name: &name})),
+			"Replace": second(s.Replace(ctx, made.ID, items.Draft{Name: name})),
+			"Delete":  s.Delete(ctx, made.ID),
+			"any id":  second(s.Get(ctx, uuid.New())),
+		} {
+			if !errors.Is(err, items.ErrNotFound) {
+				t.Errorf("%s after Delete: got %v, want ErrNotFound", what, err)
+			}
+		}
+		if !s.Up(ctx) {
+			t.Error("Up: got false, want true")
+		}
+	})
+}
+
+func second[T any](_ T, err error) error { return err }
+
+func TestEmptyIsNotNull(t *testing.T) {
+	t.Parallel()
+	eachDatabase(t, func(t *testing.T, newURL func(testing.TB) string) {
+		ctx := context.Background()
+		s := open(t, newURL(t))
+		page, err := s.List(ctx, "", 20)
+		found, err2 := s.Search(ctx, "x")
+		nul, err3 := s.Search(ctx, "\x00")
+		got, _ := json.Marshal([]any{page.Items, page.Next, found, nul})
+		if want := `[[],"",[],[]]`; string(got) != want || errors.Join(err, err2, err3) != nil {
+			t.Errorf("got %s, %v, want %s", got, errors.Join(err, err2, err3), want)
+		}
+	})
+}
+
+func TestPages(t *testing.T) {
+	t.Parallel()
+	eachDatabase(t, func(t *testing.T, newURL func(testing.TB) string) {
+		ctx := context.Background()
+		s := open(t, newURL(t))
+		var want []string
+		for i := range 7 {
+			want = append(want, create(t, s, fmt.Sprint(i), "").Name)
+		}
+		for limit := range 9 {
+			var got []string
+			for cursor := ""; ; {
+				page, err := s.List(ctx, cursor, limit)
+				if err != nil || len(page.Items) > max(limit, 1) || len(page.Items) == 0 {
+					t.Fatalf("List(%q, %d): %d items, %v", cursor, limit, len(page.Items), err)
+				}
+				for _, item := range page.Items {
+					got = append(got, item.Name)
+				}
+				if cursor = page.Next; cursor == "" {
+					break
+				}
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("pages of %d (-want +got):\n%s", limit, diff)
+			}
+		}
+
+		// A cursor outlives the item it stands on, the newest one too: its place
+		// is not given to the next item.
+		page, err := s.List(ctx, "", 6)
+		if err != nil || page.Next == "" {
+			t.Fatalf("List: %+v, %v", page, err)
+		}
+		list := all(t, s)
+		for _, item := range list[5:] {
+			if err := s.Delete(ctx, item.ID); err != nil {
+				t.Fatal(err)
+			}
+		}
+		create(t, s, "next", "")
+		page, err = s.List(ctx, page.Next, 6)
+		if err != nil || len(page.Items) != 1 || page.Items[0].Name != "next" || page.Next != "" {
+			t.Errorf("List after the cursor's item was deleted: got %+v, %v, want the next item", page, err)
+		}
+		for _, cursor := range []string{"x", "AQ", "AQAAAAAAAAAB\n", "AQAAAAAAAAAA", "AgAAAAAAAAAB", "AQAAAAAAAAAB="} {
+			if _, err := s.List(ctx, cursor, 20); !errors.Is(err, items.ErrBadCursor) {
+				t.Errorf("List(%q): got %v, want ErrBadCursor", cursor, err)
+			}
+		}
+	})
+}
+
+// A reader that follows the list while two replicas write meets every item.
+func TestPagesSkipNothing(t *testing.T) {
+	t.Parallel()
+	eachDatabase(t, func(t *testing.T, newURL func(testing.TB) string) {
+		const writers, each = 8, 100
+		ctx := context.Background()
+		url := newURL(t)
+		replicas := []*items.Store{open(t, url), open(t, url)}
+		var wg sync.WaitGroup
+		for w := range writers {
+			wg.Go(func() {
+				for i := range each {
+					_, err := replicas[w%2].Create(ctx, items.Draft{Name: fmt.Sprintf("%d/%d", w, i)})
+					if err != nil {
+						t.Errorf("Create: %v", err)
+						return
+					}
+				}
+			})
+		}
+		written := make(chan struct{})
+		go func() { wg.Wait(); close(written) }()
+
+		seen := map[uuid.UUID]bool{}
+		cursor, last := "", false
+		for {
+			page, err := replicas[0].List(ctx, cursor, 1)
+			if err != nil {
+				t.Fatalf("List: %v", err)
+			}
+			if page.Next != "" || last {
+				for _, item := range page.Items {
+					if seen[item.ID] {
+						t.Fatalf("%s came twice", item.Name)
+					}
+					seen[item.ID] = true
+				}
+				cursor = page.Next
+			}
+			if page.Next != "" {
+				continue
+			}
+			if last {
+				break
+			}
+			select {
+			case <-written:
+				last = true // what is left now is all there is
+			default:
+			}
+		}
+		if len(seen) != writers*each {
+			t.Errorf("got %d items, want %d", len(seen), writers*each)
+		}
+	})
+}
+
+func TestSearch(t *testing.T) {
+	t.Parallel()
+	texts := [][2]string{
+		{"ärger", ""},                      // composed
+		{"A\u0308RGER two", ""},            // decomposed
+		{"plain", "Straße in the note"},    // ß folds to ss
+		{"ΣΊΣΥΦΟΣ", ""},                    // final sigma
+		{"100% _under_ back\\slash", "q'"}, // what LIKE would take for its own
+		{"100 percent under", ""},
+		{"I", "ﬀ ligature"},
+		{"ᾴ", ""}, // alpha, acute, iota below: the fold of the iota depends on its place
+	}
+	tests := []struct {
+		q    string
+		want []int
+	}{
+		{"ÄRGER", []int{0, 1}},
+		{"a\u0308rger", []int{0, 1}},
+		{"arger", []int{}},
+		{"STRASSE", []int{2}},
+		{"straße", []int{2}},
+		{"σίσυφος", []int{3}},
+		{"%", []int{4}},
+		{"100%", []int{4}},
+		{"_", []int{4}},
+		{`\`, []int{4}},
+		{"'", []int{4}},
+		{"100", []int{4, 5}},
+		{"FF", []int{6}},
+		{"a", []int{2, 4, 6}},
+		{"α\u0345\u0301", []int{7}},
+		{"plainStra", []int{}},
+		{"\xff", []int{}},
+		{"a\x00", []int{}},
+		{strings.Repeat("x", 100_000), []int{}},
+	}
+	eachDatabase(t, func(t *testing.T, newURL func(testing.TB) string) {
+		ctx := context.Background()
+		s := open(t, newURL(t))
+		var made []items.Item
+		for _, text := range texts {
+			made = append(made, create(t, s, text[0], text[1]))
+		}
+		for _, tt := range tests {
+			want := []items.Item{}
+			for _, i := range tt.want {
+				want = append(want, made[i])
+			}
+			got, err := s.Search(ctx, tt.q)
+			if diff := cmp.Diff(want, got); err != nil || diff != "" {
+				t.Errorf("Search(%.40q): %v (-want +got):\n%s", tt.q, err, diff)
+			}
+		}
+		// What Update and Replace write is found, what they took away is not.
+		note, id := "ÖL", made[0].ID
+		if _, err := s.Update(ctx, id, items.Patch{Note: &note}); err != nil {
+			t.Fatal(err)
+		}
+		if found, err := s.Search(ctx, "öl"); err != nil || len(found) != 1 {
+			t.Errorf("Search after Update: got %v, %v, want one", found, err)
+		}
+		if _, err := s.Replace(ctx, id, items.Draft{Name: "other"}); err != nil {
+			t.Fatal(err)
+		}
+		if found, err := s.Search(ctx, "öl"); err != nil || len(found) != 0 {
+			t.Errorf("Search after Replace: got %v, %v, want none", found, err)
+		}
+		for range items.SearchLimit {
+			create(t, s, "many", "")
+		}
+		create(t, s, "many, the last", "")
+		found, err := s.Search(ctx, "MANY")
+		if err != nil || len(found) != items.SearchLimit || found[len(found)-1].Name != "many" {
+			t.Errorf("Search for more than the limit: got %d, %v, want the %d oldest", len(found), err, items.SearchLimit)
+		}
+	})
+}
+
+// Two clients patch different fields of one item at the same time, from two
+// replicas: both changes stay.
+func TestPatchesDoNotGetLost(t *testing.T) {
+	t.Parallel()
+	eachDatabase(t, func(t *testing.T, newURL func(testing.TB) string) {
+		ctx := context.Background()
+		url := newURL(t)
+		a, b := open(t, url), open(t, url)
+		id := create(t, a, "0", "0").ID
+		for i := range 100 {
+			want := fmt.Sprint(i + 1)
+			var wg sync.WaitGroup
+			var errA, errB error
+			wg.Go(func() { _, errA = a.Update(ctx, id, items.Patch{Name: &want}) })
+			wg.Go(func() { _, errB = b.Update(ctx, id, items.Patch{Note: &want}) })
+			wg.Wait()
+			got, err := a.Get(ctx, id)
+			if err := errors.Join(errA, errB, err); err != nil || got.Name != want || got.Note != want {
+				t.Fatalf("round %s: got name %q, note %q, %v", want, got.Name, got.Note, err)
+			}
+		}
+	})
+}
+
+// Replicas that start together all come up, at once and with one migration: on
+// an empty database, and on one where goose has its table but ours is missing,
+// so that all of them find the same work.
+func TestOpenTogether(t *testing.T) {
+	t.Parallel()
+	for name, prepare := range map[string]func(t *testing.T, url string){
+		"empty": func(*testing.T, string) {},
+		"pending": func(t *testing.T, url string) {
+			if err := open(t, url).Close(); err != nil {
+				t.Fatal(err)
+			}
+			for _, statement := range []string{"DROP TABLE items", "DELETE FROM goose_db_version WHERE version_id > 0"} {
+				execRaw(t, url, statement)
+			}
+			if !strings.HasPrefix(url, "file:") {
+				execRaw(t, url, "DROP FUNCTION items_commit_in_order")
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			eachDatabase(t, func(t *testing.T, newURL func(testing.TB) string) {
+				const replicas = 8
+				url := newURL(t)
+				prepare(t, url)
+				log := &logBuffer{}
+				var wg sync.WaitGroup
+				for range replicas {
+					wg.Go(func() {
+						s, err := items.Open(context.Background(), url, log.logger())
+						if err != nil {
+							t.Errorf("Open: %v", err)
+							return
+						}
+						defer s.Close()
+						if _, err := s.Create(context.Background(), items.Draft{Name: "x"}); err != nil {
+							t.Errorf("Create: %v", err)
+						}
+					})
+				}
+				wg.Wait()
+				if got := len(all(t, open(t, url))); got != replicas {
+					t.Errorf("got %d items, want %d", got, replicas)
+				}
+				if n := strings.Count(log.String(), "database migrated"); n != 1 {
+					t.Errorf("got %d migrations, want 1:\n%s", n, log)
+				}
+			})
+		})
+	}
+}
+
+// Writers and readers of two processes' worth of stores on one file never see
+// "database is locked".
+func TestNoLockedDatabase(t *testing.T) {
+	t.Parallel()
+	eachDatabase(t, func(t *testing.T, newURL func(testing.TB) string) {
+		ctx := context.Background()
+		url := newURL(t)
+		stores := []*items.Store{open(t, url), open(t, url)}
+		item := create(t, stores[0], "x", "")
+		var wg sync.WaitGroup
+		for n := range 16 {
+			s := stores[n%2]
+			wg.Go(func() {
+				for i := range 10 {
+					name := fmt.Sprint(n, " ", i)
+					made, err := s.Create(ctx, items.Draft{Name: name})
+					_, err2 := s.Update(ctx, item.ID, items.Patch{Name: &name})
+					_, err3 := s.Search(ctx, "x")
+					if err := errors.Join(err, err2, err3, s.Delete(ctx, made.ID)); err != nil {
+						t.Error(err)
+						return
+					}
+				}
+			})
+		}
+		wg.Wait()
+	})
+}
+
+func TestCancelledContext(t *testing.T) {
+	t.Parallel()
+	eachDatabase(t, func(t *testing.T, newURL func(testing.TB) string) {
+		log := &logBuffer{}
+		s := openLogged(t, newURL(t), log.logger())
+		id := create(t, s, "x", "").ID
+		cancelled, cancel := context.WithCancel(context.Background())
+		cancel()
+		expired, cancel := context.WithTimeout(context.Background(), 0)
+		defer cancel()
+		for ctx, want := range map[context.Context]error{cancelled: context.Canceled, expired: context.DeadlineExceeded} {
+			for what, err := range map[string]error{
+				"List":    second(s.List(ctx, "", 20)),
+				"Get":     second(s.Get(ctx, id)),
+				"Create":  second(s.Create(ctx, items.Draft{Name: "y"})),
+				"Replace": second(s.Replace(ctx, id, items.Draft{Name: "y"})),
+				"Update":  second(s.Update(ctx, id, items.Patch{})),
+				"Delete":  s.Delete(ctx, id),
+				"Search":  second(s.Search(ctx, "x")),
+			} {
+				if !errors.Is(err, want) || errors.Is(err, items.ErrUnavailable) {
+					t.Errorf("%s: got %v, want %v", what, err, want)
+				}
+			}
+		}
+		if got, err := s.Get(context.Background(), id); err != nil || got.Name != "x" {
+			t.Errorf("Get afterwards: got %+v, %v", got, err)
+		}
+		if text := log.String(); strings.Contains(text, "lost") {
+			t.Errorf("the store took a client's leaving for an outage:\n%s", text)
+		}
+	})
+}
+
+func BenchmarkCreate(b *testing.B) { benchmark(b, benchmarkCreate) }
+
+func BenchmarkCreateParallel(b *testing.B) {
+	benchmark(b, func(b *testing.B, s *items.Store) {
+		b.SetParallelism(8)
+		b.RunParallel(func(pb *testing.PB) {
+			for pb.Next() {
+				create(b, s, "benchmark", strings.Repeat("note ", 20))
+			}
+		})
+	})
+}
+
+func BenchmarkList(b *testing.B) {
+	benchmark(b, func(b *testing.B, s *items.Store) {
+		for range 1000 {
+			create(b, s, "benchmark", strings.Repeat("note ", 20))
+		}
+		b.ResetTimer()
+		for b.Loop() {
+			if page, err := s.List(context.Background(), "", 20); err != nil || len(page.Items) != 20 {
+				b.Fatal(len(page.Items), err)
+			}
+		}
+	})
+}
+
+func BenchmarkSearch(b *testing.B) {
+	benchmark(b, func(b *testing.B, s *items.Store) {
+		for range 1000 {
+			create(b, s, "benchmark", strings.Repeat("note ", 20))
+		}
+		b.ResetTimer()
+		for b.Loop() {
+			if found, err := s.Search(context.Background(), "nothing like it"); err != nil || len(found) != 0 {
+				b.Fatal(len(found), err)
+			}
+		}
+	})
+}
+
+func benchmarkCreate(b *testing.B, s *items.Store) {
+	for b.Loop() {
+		create(b, s, "benchmark", strings.Repeat("note ", 20))
+	}
+}
+
+func benchmark(b *testing.B, run func(b *testing.B, s *items.Store)) {
+	b.Run("sqlite", func(b *testing.B) { run(b, open(b, newSQLite(b))) })
+	b.Run("postgres", func(b *testing.B) {
+		p, err := sharedPostgres()
+		needPostgres(b, err)
+		run(b, open(b, p.newDatabase(b)))
+	})
+}
