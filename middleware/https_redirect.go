@@ -27,6 +27,13 @@ func HTTPSRedirect(proxies proxy.List) gin.HandlerFunc {
 			problem.Abort(c, problem.Forbidden("This server takes requests over https only; use the https:// URL."))
 			return
 		}
+		// A request target that is no path ("x:.evil.com", "*") would be
+		// appended to the host and so make it another one.
+		target := c.Request.URL.RequestURI()
+		if !strings.HasPrefix(target, "/") {
+			problem.Abort(c, problem.BadRequest("The request target is no path."))
+			return
+		}
 		host := c.Request.Host
 		if h, _, err := net.SplitHostPort(host); err == nil {
 			if host = h; strings.Contains(h, ":") {
@@ -34,7 +41,7 @@ func HTTPSRedirect(proxies proxy.List) gin.HandlerFunc {
 			}
 		}
 		c.Abort()
-		c.Header("Location", "https://"+host+c.Request.URL.RequestURI())
+		c.Header("Location", "https://"+host+target)
 		c.Status(http.StatusPermanentRedirect)
 		c.Writer.WriteHeaderNow()
 	}

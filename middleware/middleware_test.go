@@ -27,6 +27,7 @@ func TestMain(m *testing.M) {
 // engine passes requests through the middleware to a handler that answers 200.
 func engine(middlewares ...gin.HandlerFunc) *gin.Engine {
 	e := gin.New()
+	e.RedirectTrailingSlash, e.RedirectFixedPath = false, false // as in router.go
 	e.Use(middlewares...)
 	e.Any("/", func(c *gin.Context) { c.String(http.StatusOK, "served") })
 	e.GET("/healthz", func(c *gin.Context) { c.String(http.StatusOK, "served") })

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -117,6 +118,18 @@ func TestHTTPSRedirect(t *testing.T) {
 		{request("GET", "http://h.test/", "X-Forwarded-Proto: https"), 200, ""},
 		{request("GET", "http://h.test/", "X-Forwarded-Proto: https, http"), 308, "https://h.test/"},
 		{request("GET", "http://h.test/healthz"), 200, ""},
+	}
+	for _, target := range []string{"x:.evil.test", "*", ".evil.test"} {
+		r := request("GET", "http://h.test/")
+		r.URL = &url.URL{Opaque: target}
+		if scheme, opaque, found := strings.Cut(target, ":"); found {
+			r.URL = &url.URL{Scheme: scheme, Opaque: opaque}
+		}
+		tests = append(tests, struct {
+			request  *http.Request
+			status   int
+			location string
+		}{r, 400, ""})
 	}
 	for _, tt := range tests {
 		w := serve(e, tt.request)
