@@ -1,0 +1,213 @@
+/** The launcher in a fresh copy of this checkout: installs, starts, reloads, and leaves nothing behind. */
+import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
+import { appendFileSync, cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { connect, createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { after, afterEach, before, beforeEach, test } from 'node:test'
+import { freePorts, pause, root, start, until } from './support/processes.mjs'
+
+const notCopied = /\/(\.git|node_modules|e2e|dist|bin)$|\/\.env$|\.db(-shm|-wal)?$/
+
+let copy, scratch, env, api, page, blocked
+
+before(() => {
+  copy = mkdtempSync(path.join(tmpdir(), 'e2e-dev-'))
+  scratch = mkdtempSync(path.join(tmpdir(), 'e2e-tmp-'))
+  cpSync(root, copy, { recursive: true, filter: (name) => !notCopied.test(name) })
+})
+
+after(() => {
+  for (const folder of [copy, scratch]) rmSync(folder, { recursive: true, force: true })
+})
+
+beforeEach(async () => {
+  const [port, pagePort, blockedPort] = await freePorts(3)
+  api = `http://127.0.0.1:${port}`
+  page = `http://127.0.0.1:${pagePort}`
+  blocked = `http://127.0.0.1:${blockedPort}`
+  // Every process that the launcher starts inherits the mark.
+  env = {
+    PORT: port,
+    PAGE_PORT: pagePort,
+    BLOCKED_PORT: blockedPort,
+    ALLOWED_ORIGINS: page,
+    TMPDIR: scratch,
+    E2E_MARK: randomUUID(),
+  }
+})
+
+afterEach(() => {
+  for (const pid of marked()) process.kill(pid, 'SIGKILL')
+})
+
+test('one command on a fresh checkout, then Ctrl-C: no process and no port is left', async () => {
+  const dev = launch()
+  await dev.said(/Ctrl-C ends both/, 180)
+  assert.match(
+    dev.output(),
+    new RegExp(`page  http://localhost:${env.PAGE_PORT}.*\\n.*api   http://localhost:${env.PORT}`),
+  )
+  assert.equal((await fetch(`${api}/api/hello`)).status, 200)
+  for (const address of [page, blocked]) assert.match(await (await fetch(address)).text(), /<div id="root">/)
+  assert.ok(marked().length >= 2)
+
+  pressCtrlC(dev)
+  assert.equal(await dev.ended, 0)
+  await nothingIsLeft()
+})
+
+test('SIGTERM ends both, too', async () => {
+  const dev = launch()
+  await dev.said(/Ctrl-C ends both/, 60)
+  dev.child.kill('SIGTERM')
+  assert.equal(await dev.ended, 0)
+  await nothingIsLeft()
+})
+
+test('the API is built again when a file changes, and runs on when that fails', async () => {
+  const dev = launch()
+  const hello = path.join(copy, 'handlers/hello.go')
+  const source = readFileSync(hello, 'utf8')
+  try {
+    await dev.said(/Ctrl-C ends both/, 60)
+    writeFileSync(hello, `${source}\nfunc init() { println("built again") }\n`)
+    await dev.said(/built again/, 60)
+    await dev.said(/the API is back/)
+    assert.equal((await fetch(`${api}/api/hello`)).status, 200)
+
+    writeFileSync(hello, `${source}\nthis is no Go`)
+    await dev.said(/does not build: see above; it runs on as it was/, 60)
+    assert.equal((await fetch(`${api}/api/hello`)).status, 200)
+
+    writeFileSync(path.join(copy, '.env'), 'RATE_LIMIT_DEFAULT=77-M\n')
+    writeFileSync(hello, source)
+    await until(
+      'the setting',
+      async () => {
+        const response = await fetch(`${api}/api/hello`).catch(() => undefined)
+        return response?.headers.get('X-RateLimit-Limit') === '77'
+      },
+      60,
+    )
+  } finally {
+    rmSync(path.join(copy, '.env'), { force: true })
+    writeFileSync(hello, source)
+    pressCtrlC(dev)
+    await dev.ended
+  }
+  await nothingIsLeft()
+})
+
+test('Ctrl-C while the API is still being built leaves nothing, either', async () => {
+  const dev = launch()
+  await dev.said(/building the API/, 60)
+  pressCtrlC(dev)
+  assert.equal(await dev.ended, 0)
+  await nothingIsLeft()
+})
+
+test('Ctrl-C waits for a request that the API still answers', async () => {
+  const dev = launch()
+  await dev.said(/Ctrl-C ends both/, 60)
+  // An upload whose last bytes come a second after Ctrl-C.
+  const socket = connect(Number(env.PORT), '127.0.0.1')
+  const part = '--b\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n'
+  const end = 'late\r\n--b--\r\n'
+  socket.write(
+    `POST /api/upload HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary=b\r\n` +
+      `Content-Length: ${part.length + end.length}\r\n\r\n${part}`,
+  )
+  let answer = ''
+  socket.on('data', (text) => (answer += text))
+  await pause(200)
+  pressCtrlC(dev)
+  await pause(1000)
+  socket.write(end)
+  assert.equal(await dev.ended, 0)
+  assert.match(answer, /^HTTP\/1\.1 201 /)
+  await nothingIsLeft()
+})
+
+test('Vite restarting itself keeps both pages', async () => {
+  const dev = launch()
+  await dev.said(/Ctrl-C ends both/, 60)
+  appendFileSync(path.join(copy, 'frontend-dev/vite.config.js'), '\n')
+  await pause(3000)
+  for (const address of [page, blocked]) assert.equal((await fetch(address)).status, 200)
+  assert.doesNotMatch(dev.output(), /EADDRINUSE|ended with/)
+  pressCtrlC(dev)
+  assert.equal(await dev.ended, 0)
+  await nothingIsLeft()
+})
+
+for (const [what, variable] of [
+  ['the API', 'PORT'],
+  ['the page', 'PAGE_PORT'],
+  ['the second page', 'BLOCKED_PORT'],
+]) {
+  test(`a port that is taken, ${what}: one line with the remedy`, async () => {
+    const taken = createServer()
+    await new Promise((resolve) => taken.listen(Number(env[variable]), '127.0.0.1', resolve))
+    try {
+      const dev = launch()
+      assert.equal(await dev.ended, 1)
+      assert.match(dev.output(), new RegExp(`^dev: port ${env[variable]} is taken: .*${variable}=\\d+ make dev\\n$`))
+    } finally {
+      await new Promise((resolve) => taken.close(resolve))
+    }
+    await nothingIsLeft()
+  })
+}
+
+test('a machine without Go: one line with the remedy', async () => {
+  env.PATH = scratch
+  const dev = launch()
+  assert.equal(await dev.ended, 1)
+  assert.match(dev.output(), /dev: go is not on the PATH: install it .*\n$/)
+  await nothingIsLeft()
+})
+
+test('an API that refuses its settings ends the page, too', async () => {
+  env.ALLOWED_ORIGINS = '*'
+  const dev = launch()
+  assert.equal(await dev.ended, 1)
+  assert.match(dev.output(), /ALLOWED_ORIGINS/)
+  assert.match(dev.output(), /dev: the API ended with status 2: see above\n$/)
+  await nothingIsLeft()
+})
+
+function launch() {
+  return start(process.execPath, ['frontend-dev/dev.mjs'], { cwd: copy, env, detached: true })
+}
+
+/** As a terminal does: to every process of the foreground group. */
+function pressCtrlC({ child }) {
+  process.kill(-child.pid, 'SIGINT')
+}
+
+async function nothingIsLeft() {
+  assert.deepEqual(marked(), [])
+  for (const port of [env.PORT, env.PAGE_PORT, env.BLOCKED_PORT]) {
+    await assert.rejects(fetch(`http://127.0.0.1:${port}`), undefined, `port ${port}`)
+  }
+  assert.deepEqual(
+    readdirSync(scratch).filter((name) => name.startsWith('api-dev-')),
+    [],
+  )
+}
+
+/** The processes that inherited the mark of this test's launcher. */
+function marked() {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number)
+    .filter((pid) => {
+      try {
+        return readFileSync(`/proc/${pid}/environ`, 'utf8').includes(env.E2E_MARK)
+      } catch {
+        return false
+      }
+    })
+}

@@ -1,0 +1,54 @@
+import { useSecondsUntil } from './countdown'
+import { useLimit, type Policy } from './limits'
+
+const policies: { policy: Policy; covers: string }[] = [
+  { policy: 'default', covers: 'everything else' },
+  { policy: 'search', covers: 'GET /api/search' },
+  { policy: 'upload', covers: 'POST /api/upload' },
+  { policy: 'session', covers: 'POST /api/session' },
+]
+
+export function Gauges() {
+  return (
+    <section className="gauges" aria-label="Rate limits">
+      {policies.map(({ policy, covers }) => (
+        <Gauge key={policy} policy={policy} covers={covers} />
+      ))}
+    </section>
+  )
+}
+
+function Gauge({ policy, covers }: { policy: Policy; covers: string }) {
+  const state = useLimit(policy)
+  const reset = useSecondsUntil(state?.resetAt ?? 0)
+  const wait = useSecondsUntil(state?.blockedUntil ?? 0)
+  // Once the period is over the whole limit is granted again, whatever the
+  // last answer said.
+  const left = state && (reset === 0 ? state.limit : state.remaining)
+  const when = wait > 0 ? `wait ${wait} s` : reset > 0 ? `resets in ${reset} s` : state ? 'full' : 'not called yet'
+  return (
+    <div className="gauge" data-policy={policy} data-blocked={wait > 0}>
+      <span className="gauge-name" title={covers}>
+        {policy}
+      </span>
+      <span className="gauge-count">
+        {left ?? '–'}
+        <small> / {state?.limit ?? '–'}</small>
+      </span>
+      <span
+        className="gauge-bar"
+        {...(state && {
+          role: 'meter',
+          'aria-label': `${policy}: requests left`,
+          'aria-valuemin': 0,
+          'aria-valuemax': state.limit,
+          'aria-valuenow': left,
+          'aria-valuetext': `${left} of ${state.limit}, ${when}`,
+        })}
+      >
+        <span style={{ inlineSize: state ? `${(100 * left!) / state.limit}%` : 0 }} />
+      </span>
+      <span className="gauge-when">{when}</span>
+    </div>
+  )
+}

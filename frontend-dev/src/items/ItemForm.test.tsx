@@ -1,0 +1,44 @@
+import { act } from 'react'
+import { createRoot } from 'react-dom/client'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { ProblemError } from '../api/client'
+import { ItemForm } from './ItemForm'
+
+beforeEach(() => {
+  vi.stubGlobal('IS_REACT_ACT_ENVIRONMENT', true)
+})
+
+afterEach(() => {
+  vi.unstubAllGlobals()
+  document.body.replaceChildren()
+})
+
+async function submit(onSave: () => Promise<void>) {
+  const page = document.body.appendChild(document.createElement('div'))
+  await act(async () => createRoot(page).render(<ItemForm label="Create" onSave={onSave} />))
+  await act(async () => page.querySelector<HTMLButtonElement>('button[type=submit]')!.click())
+  return page
+}
+
+test('shows what the API says at the field that caused it, and goes there', async () => {
+  const problem = {
+    type: 'about:blank',
+    title: 'Unprocessable Content',
+    status: 422,
+    errors: [{ field: 'note', detail: 'must have at most 1,000 characters' }],
+  }
+  const page = await submit(() => Promise.reject(new ProblemError(problem, new Headers())))
+
+  const note = page.querySelector<HTMLInputElement>('[name=note]')!
+  expect(note.getAttribute('aria-invalid')).toBe('true')
+  expect(document.getElementById(note.getAttribute('aria-describedby')!)!.textContent).toBe(
+    'must have at most 1,000 characters',
+  )
+  expect(document.activeElement).toBe(note)
+  expect(page.querySelector('[name=name]')!.getAttribute('aria-invalid')).toBe('false')
+})
+
+test('shows an error without a field under the form', async () => {
+  const page = await submit(() => Promise.reject(new Error('no answer')))
+  expect(page.querySelector('[role=alert]')!.textContent).toBe('no answer')
+})

@@ -1,0 +1,34 @@
+import type { ReactNode } from 'react'
+import type { Cause } from '../advice'
+import type { Exchange } from '../api/client'
+import { ExchangePanel } from '../ExchangePanel'
+import { cards, type CardId } from './cards'
+
+interface Props {
+  id: CardId
+  /** Why the browser does what the card shows. */
+  why: ReactNode
+  exchange: Exchange | undefined
+  busy?: boolean
+  /** What is behind a failure on this card, if nothing else is wrong. */
+  likely?: Cause
+  /** The same in plain code, or the setting that changes it. */
+  sample?: string
+  /** The buttons. */
+  children: ReactNode
+}
+
+export function Card({ id, why, exchange, busy = false, likely, sample, children }: Props) {
+  const { title } = cards.find((card) => card.id === id)!
+  return (
+    <section className="card" id={id} aria-labelledby={`${id}-title`} aria-busy={busy}>
+      <div className="card-text">
+        <h3 id={`${id}-title`}>{title}</h3>
+        <p className="why">{why}</p>
+        {children}
+        {sample && <pre className="sample">{sample}</pre>}
+      </div>
+      <ExchangePanel exchange={exchange} likely={likely} />
+    </section>
+  )
+}

@@ -1,0 +1,23 @@
+/** Where this page and the API stand, and where else the page is served. */
+import { apiUrl } from './api/client'
+
+const env = import.meta.env
+
+export const apiBase = env.VITE_API_URL ?? apiUrl(env.VITE_API_PORT)
+export const apiOrigin = new URL(apiBase || location.origin).origin
+export const pageOrigin = location.origin
+export const sameOrigin = pageOrigin === apiOrigin
+
+/** Whether this is the copy of the page that the API does not allow. */
+export const isBlockedPage = location.port === env.VITE_BLOCKED_PORT && !sameOrigin
+
+export const otherHost = location.hostname === 'localhost' ? '127.0.0.1' : 'localhost'
+
+export const pages = {
+  allowed: `http://${location.hostname}:${env.VITE_PAGE_PORT}`,
+  blocked: `http://${location.hostname}:${env.VITE_BLOCKED_PORT}`,
+  otherHost: `http://${otherHost}:${env.VITE_PAGE_PORT}`,
+}
+
+/** An address where nothing listens. */
+export const nowhere = apiUrl('8079')

@@ -1,0 +1,33 @@
+// @vitest-environment node -- its Headers lower-case names, as a browser does
+import { expect, test } from 'vitest'
+import type { Exchange } from './api/client'
+import { preflightReasons } from './preflight'
+
+function exchange(method: string, headers: Record<string, string> = {}, progress = false): Exchange {
+  return {
+    method,
+    url: 'http://localhost:8080/',
+    credentials: 'include',
+    requestHeaders: new Headers(headers),
+    requestBody: undefined,
+    progress,
+    milliseconds: 0,
+  }
+}
+
+test.each([
+  ['GET', exchange('GET')],
+  ['POST of a form', exchange('POST', { 'Content-Type': 'application/x-www-form-urlencoded;charset=UTF-8' })],
+  ['POST of plain text', exchange('POST', { 'Content-Type': 'text/plain' })],
+])('%s needs no preflight', (_, exchange) => {
+  expect(preflightReasons(exchange)).toEqual([])
+})
+
+test.each([
+  ['DELETE', exchange('DELETE'), 'the method is DELETE'],
+  ['JSON', exchange('POST', { 'Content-Type': 'application/json' }), 'the content type is application/json'],
+  ['a header', exchange('GET', { 'X-Not-Listed': '1' }), 'the header x-not-listed is not a simple one'],
+  ['progress', exchange('POST', {}, true), 'the upload has progress listeners'],
+])('%s needs a preflight', (_, exchange, reason) => {
+  expect(preflightReasons(exchange)).toEqual([reason])
+})

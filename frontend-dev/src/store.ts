@@ -1,0 +1,19 @@
+import { useSyncExternalStore } from 'react'
+
+/** A value that components share; `use` renders them again when it changes. */
+export function createStore<T>(value: T) {
+  const listeners = new Set<() => void>()
+  const get = () => value
+  const subscribe = (changed: () => void) => {
+    listeners.add(changed)
+    return () => listeners.delete(changed)
+  }
+  return {
+    get,
+    set(next: T) {
+      value = next
+      listeners.forEach((changed) => changed())
+    },
+    use: () => useSyncExternalStore(subscribe, get),
+  }
+}
