@@ -1,6 +1,6 @@
 # The commands of this project; `make` lists them.
 .POSIX:
-.PHONY: help dev run test build
+.PHONY: help dev run seed test test-go test-page test-browsers screenshots build
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*##/\t/'
@@ -11,9 +11,26 @@ dev: ## run the API and the page that uses it, reload both on change
 run: ## run the API alone
 	go run .
 
-test: ## run every test
+seed: ## put example items into an empty database
+	go run . seed
+
+test: test-go test-page test-browsers ## run every test
+
+test-go:
 	go vet ./...
 	go test -race -shuffle=on ./...
+
+# Node runs the rest. In CI it must be there; elsewhere its lack is said.
+NEEDS_NODE = command -v node >/dev/null || { echo "SKIP $@: node is missing; install Node.js 20.19 or later"; test -z "$$CI"; exit; }
+
+test-page:
+	@$(NEEDS_NODE); cd frontend-dev && npm ci --no-audit --no-fund && npm run typecheck && npm test
+
+test-browsers: test-page
+	@$(NEEDS_NODE); cd e2e && npm ci --no-audit --no-fund && npm test
+
+screenshots: ## take pictures of the page at two widths, light and dark
+	@cd e2e && npm ci --no-audit --no-fund && npm run screenshots
 
 build: ## build the server as bin/api
 	CGO_ENABLED=0 go build -trimpath -tags nomsgpack -ldflags='-s -w' -o bin/api .

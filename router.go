@@ -13,6 +13,7 @@ import (
 	"example.com/api/config"
 	"example.com/api/handlers"
 	"example.com/api/internal/items" // items
+	"example.com/api/internal/openapi"
 	"example.com/api/internal/problem"
 	"example.com/api/middleware"
 )
@@ -55,6 +56,9 @@ func routes(s config.Settings, p parts) []route {
 		{"GET", "/api/session", "default", 0, p.sessions.Get},
 		{"DELETE", "/api/session", "default", 0, p.sessions.Delete},
 		{"GET", "/", "", 0, handlers.Root(p.version)},
+		{"GET", "/openapi.yaml", "", 0, openapi.Description},
+		{"GET", "/docs", "", 0, openapi.Docs},
+		{"GET", "/docs/:file", "", 0, openapi.DocsFile},
 		{"GET", "/healthz", "", 0, handlers.Alive},
 		{"GET", "/readyz", "", 0, handlers.Ready(p.draining, p.database)},
 	}

@@ -19,10 +19,10 @@ func AccessLog(proxies proxy.List, log *slog.Logger) gin.HandlerFunc {
 		defer func() { // a panic that ends the connection is logged too
 			level := slog.LevelInfo
 			switch {
+			case isHealthCheck(c): // its 503 while draining is no failure
+				level = slog.LevelDebug
 			case c.Writer.Status() >= http.StatusInternalServerError:
 				level = slog.LevelError
-			case isHealthCheck(c):
-				level = slog.LevelDebug
 			}
 			ctx := c.Request.Context()
 			if !log.Enabled(ctx, level) {

@@ -1,0 +1,104 @@
+package openapi_test
+
+import (
+	"compress/gzip"
+	"io"
+	"net/http/httptest"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/gin-gonic/gin"
+
+	"example.com/api/internal/openapi"
+)
+
+func serve(t *testing.T, path, acceptEncoding string) *httptest.ResponseRecorder {
+	t.Helper()
+	gin.SetMode(gin.TestMode)
+	engine := gin.New()
+	engine.GET("/openapi.yaml", openapi.Description)
+	engine.GET("/docs", openapi.Docs)
+	engine.GET("/docs/:file", openapi.DocsFile)
+	w := httptest.NewRecorder()
+	r := httptest.NewRequestWithContext(t.Context(), "GET", path, nil)
+	r.Header.Set("Accept-Encoding", acceptEncoding)
+	engine.ServeHTTP(w, r)
+	return w
+}
+
+func TestFiles(t *testing.T) {
+	const script, style, text, refusal = "text/javascript; charset=utf-8", "text/css; charset=utf-8", "text/plain; charset=utf-8", "application/problem+json"
+	tests := []struct {
+		path, acceptEncoding         string
+		status                       int
+		mediaType, encoding, content string
+	}{
+		{"/openapi.yaml", "", 200, "application/yaml", "", "openapi: 3.1."},
+		{"/docs", "", 200, "text/html; charset=utf-8", "", "<!doctype html>"},
+		{"/docs/docs.js", "gzip", 200, script, "", "SwaggerUIBundle({"},
+		{"/docs/docs.css", "", 200, style, "", "body {"},
+		{"/docs/swagger-ui-bundle.js", "gzip, deflate, br", 200, script, "gzip", "SwaggerUIBundle="},
+		{"/docs/swagger-ui-bundle.js", "br;q=1, gzip;q=0.5", 200, script, "gzip", "SwaggerUIBundle="},
+		{"/docs/swagger-ui-bundle.js", "", 200, script, "", "SwaggerUIBundle="},
+		{"/docs/swagger-ui-bundle.js", "gzip;q=0.0", 200, script, "", "SwaggerUIBundle="},
+		{"/docs/swagger-ui.css", "gzip", 200, style, "gzip", ".swagger-ui"},
+		{"/docs/swagger-ui.LICENSE.txt", "", 200, text, "", "Apache License"},
+		{"/docs/index.html", "", 404, refusal, "", "no such file"},
+		{"/docs/swagger-ui.css.gz", "", 404, refusal, "", "no such file"},
+		{"/docs/other.js", "", 404, refusal, "", "no such file"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.path+" "+tt.acceptEncoding, func(t *testing.T) {
+			w := serve(t, tt.path, tt.acceptEncoding)
+			var body io.Reader = w.Body
+			if w.Header().Get("Content-Encoding") == "gzip" {
+				plain, err := gzip.NewReader(w.Body)
+				if err != nil {
+					t.Fatal(err)
+				}
+				body = plain
+			}
+			content, err := io.ReadAll(body)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if w.Code != tt.status || w.Header().Get("Content-Type") != tt.mediaType || w.Header().Get("Content-Encoding") != tt.encoding {
+				t.Errorf("got %d %q %q, want %d %q %q", w.Code, w.Header().Get("Content-Type"), w.Header().Get("Content-Encoding"),
+					tt.status, tt.mediaType, tt.encoding)
+			}
+			if !strings.Contains(string(content), tt.content) {
+				t.Errorf("got %.100q, want %q in it", content, tt.content)
+			}
+		})
+	}
+}
+
+// The page's policy lets no inline script run, so the page may hold none; and
+// all that it names is served here.
+func TestDocsPage(t *testing.T) {
+	w := serve(t, "/docs", "")
+	policy := w.Header().Get("Content-Security-Policy")
+	for _, part := range []string{"default-src 'none'", "script-src 'self';", "connect-src 'self';", "frame-ancestors 'none'"} {
+		if !strings.Contains(policy, part) {
+			t.Errorf("the policy %q lacks %q", policy, part)
+		}
+	}
+	for _, part := range []string{"unsafe", "http:", "https:", "*"} {
+		if strings.Contains(policy, part) {
+			t.Errorf("the policy %q has %q", policy, part)
+		}
+	}
+	page := w.Body.String()
+	if inline := regexp.MustCompile(`<script>|<style|\s(on\w+|style)=`).FindString(page); inline != "" {
+		t.Errorf("the page has %q, which its policy forbids", inline)
+	}
+	for _, match := range regexp.MustCompile(`(?:src|href)="([^"]*)"`).FindAllStringSubmatch(page, -1) {
+		if match[1] == "data:," {
+			continue // the icon: none, or browsers ask for one
+		}
+		if got := serve(t, match[1], "").Code; got != 200 {
+			t.Errorf("the page names %q: got status %d, want 200", match[1], got)
+		}
+	}
+}

@@ -1,0 +1,265 @@
+// Package openapitest holds what the API really answers to its description.
+// Only tests import it.
+package openapitest
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/getkin/kin-openapi/openapi3filter"
+	"github.com/getkin/kin-openapi/routers"
+
+	"example.com/api/internal/openapi"
+	"example.com/api/internal/problem"
+)
+
+// Load reads the description and checks that it is one, its examples included.
+// For its answers it then demands more than it promises: a field that is not
+// described is an error here, while clients have to expect new ones.
+func Load() (*openapi3.T, error) {
+	description, err := openapi3.NewLoader().LoadFromData(openapi.YAML())
+	if err != nil {
+		return nil, fmt.Errorf("load the description: %w", err)
+	}
+	if err := description.Validate(context.Background(), openapi3.EnableExamplesValidation()); err != nil {
+		return nil, fmt.Errorf("the description is not valid: %w", err)
+	}
+	for _, schema := range description.Components.Schemas {
+		if more := &schema.Value.AdditionalProperties; len(schema.Value.Properties) > 0 && more.Has == nil {
+			more.Has = new(bool)
+		}
+	}
+	return description, nil
+}
+
+// Transport is an http.RoundTripper that reports where a request or its answer
+// is not as described:
+//
+//   - the status, its required headers, the values of described headers and the
+//     body have to be described; HEAD is held to GET,
+//   - a request that is taken (2xx) must be good by the description,
+//   - a JSON body that is refused (415, 422) must be bad by it.
+//
+// Answers to preflights are not looked at, nor are bodies of other requests
+// than JSON ones; bodies that cannot be read twice (no GetBody) pass unread.
+type Transport struct {
+	Base        http.RoundTripper
+	Description *openapi3.T
+	Report      func(format string, args ...any) // as t.Errorf
+	// Absent are headers that this server is set up not to send: those of a
+	// rate limit that is off.
+	Absent []string
+
+	mutex sync.Mutex
+	seen  map[string]bool
+}
+
+// Seen is the answers so far, as "operationId 200".
+func (t *Transport) Seen() map[string]bool {
+	t.mutex.Lock()
+	defer t.mutex.Unlock()
+	seen := make(map[string]bool, len(t.seen))
+	for answer := range t.seen {
+		seen[answer] = true
+	}
+	return seen
+}
+
+// RoundTrip sends the request and reads the whole answer.
+func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
+	response, err := t.Base.RoundTrip(r)
+	if err != nil {
+		return nil, err
+	}
+	body, err := io.ReadAll(response.Body)
+	response.Body.Close()
+	if err != nil {
+		return nil, err
+	}
+	response.Body = io.NopCloser(bytes.NewReader(body))
+	for _, wrong := range t.check(r, response, body) {
+		t.Report("%s %s, %d: not as described: %v\n%.500s", r.Method, r.URL.Path, response.StatusCode, wrong, body)
+	}
+	return response, nil
+}
+
+func (t *Transport) check(r *http.Request, response *http.Response, body []byte) []error {
+	if r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") != "" {
+		return nil
+	}
+	request, operation, wrong := t.request(r)
+	if wrong != nil {
+		return []error{wrong}
+	}
+	t.mutex.Lock()
+	if t.seen == nil {
+		t.seen = make(map[string]bool)
+	}
+	t.seen[fmt.Sprintf("%s %d", operation.OperationID, response.StatusCode)] = true
+	t.mutex.Unlock()
+
+	described := operation.Responses.Status(response.StatusCode)
+	if described == nil {
+		return []error{fmt.Errorf("this status is none of %s", operation.OperationID)}
+	}
+	header := response.Header.Clone()
+	for _, name := range t.Absent {
+		if described.Value.Headers[name] != nil && header.Get(name) == "" {
+			header.Set(name, fmt.Sprint(described.Value.Headers[name].Value.Example))
+		}
+	}
+	return slices.Concat(
+		checkRequest(request, response.StatusCode),
+		checkHeaders(described.Value, header),
+		checkAnswer(request, described.Value, response.StatusCode, header, body, r.Method == http.MethodHead),
+	)
+}
+
+// request finds what the description has to say about r.
+func (t *Transport) request(r *http.Request) (*openapi3filter.RequestValidationInput, *openapi3.Operation, error) {
+	clone := r.Clone(r.Context())
+	clone.Body = nil
+	if r.GetBody != nil {
+		body, err := r.GetBody()
+		if err != nil {
+			return nil, nil, err
+		}
+		clone.Body = body
+	}
+	if clone.Method == http.MethodHead {
+		clone.Method = http.MethodGet
+	}
+	template, item, parameters := t.find(clone.URL.Path)
+	var operation *openapi3.Operation
+	switch {
+	case item == nil:
+		operation = t.beside("no path", "404", "NoSuchPath")
+	case clone.Method == http.MethodOptions:
+		operation = t.beside("OPTIONS", "204", "Options")
+	default:
+		if operation = item.GetOperation(clone.Method); operation == nil {
+			operation = t.beside("no method", "405", "MethodNotAllowed")
+		}
+	}
+	if item == nil {
+		item = &openapi3.PathItem{}
+	}
+	return &openapi3filter.RequestValidationInput{
+		Request:    clone,
+		PathParams: parameters,
+		Route: &routers.Route{
+			Spec: t.Description, Path: template, PathItem: item, Method: clone.Method, Operation: operation,
+		},
+		Options: &openapi3filter.Options{
+			AuthenticationFunc:  openapi3filter.NoopAuthenticationFunc, // a cookie is judged by the server alone
+			SkipSettingDefaults: true,
+		},
+	}, operation, nil
+}
+
+// find is the path of the description that takes path, exact ones first.
+func (t *Transport) find(path string) (string, *openapi3.PathItem, map[string]string) {
+	if item := t.Description.Paths.Value(path); item != nil {
+		return path, item, nil
+	}
+	got := strings.Split(path, "/")
+	for template, item := range t.Description.Paths.Map() {
+		want := strings.Split(template, "/")
+		if len(want) != len(got) {
+			continue
+		}
+		parameters := make(map[string]string)
+		fits := true
+		for i := range want {
+			if name, ok := strings.CutPrefix(want[i], "{"); ok && got[i] != "" {
+				parameters[strings.TrimSuffix(name, "}")] = got[i]
+			} else if want[i] != got[i] {
+				fits = false
+			}
+		}
+		if fits {
+			return template, item, parameters
+		}
+	}
+	return "", nil, nil
+}
+
+// beside describes a request that is no operation: one answer of its own, and
+// those that may refuse any request.
+func (t *Transport) beside(name, status, response string) *openapi3.Operation {
+	all := t.Description.Components.Responses
+	return &openapi3.Operation{OperationID: name, Responses: openapi3.NewResponses(
+		openapi3.WithName(status, all[response].Value),
+		openapi3.WithName("308", all["UseHTTPS"].Value),
+		openapi3.WithName("400", all["WrongHost"].Value),
+		openapi3.WithName("403", all["Forbidden"].Value),
+	)}
+}
+
+// checkRequest holds the server's judgement of a request to the description's.
+func checkRequest(request *openapi3filter.RequestValidationInput, status int) []error {
+	isJSON := strings.HasPrefix(request.Request.Header.Get("Content-Type"), "application/json")
+	request.Options.ExcludeRequestBody = !isJSON
+	switch {
+	case request.Route.Operation.RequestBody != nil && request.Request.Body == nil:
+		return nil // it cannot be read again
+	case status < 300:
+		if err := openapi3filter.ValidateRequest(request.Request.Context(), request); err != nil {
+			return []error{fmt.Errorf("the server took a request that is bad by the description: %w", err)}
+		}
+	case isJSON && (status == http.StatusUnsupportedMediaType || status == http.StatusUnprocessableEntity):
+		if err := openapi3filter.ValidateRequest(request.Request.Context(), request); err == nil {
+			return []error{errors.New("the server refused a request that is good by the description")}
+		}
+	}
+	return nil
+}
+
+// checkHeaders is for what the library does not look at: several lines of a
+// header, and redirects.
+func checkHeaders(described *openapi3.Response, got http.Header) []error {
+	var wrong []error
+	for name, header := range described.Headers {
+		if lines := len(got.Values(name)); lines > 1 || lines == 0 && header.Value.Required {
+			wrong = append(wrong, fmt.Errorf("%d lines of the header %s", lines, name))
+		}
+	}
+	return wrong
+}
+
+// checkAnswer adds to the library's checks what it leaves out: a body where
+// none is described, and a problem that names another status.
+func checkAnswer(request *openapi3filter.RequestValidationInput, described *openapi3.Response, status int, header http.Header, body []byte, head bool) []error {
+	if (head || len(described.Content) == 0) && len(body) > 0 {
+		return []error{errors.New("there is a body, and none is described")}
+	}
+	err := openapi3filter.ValidateResponse(request.Request.Context(), &openapi3filter.ResponseValidationInput{
+		RequestValidationInput: request,
+		Status:                 status,
+		Header:                 header,
+		Body:                   io.NopCloser(bytes.NewReader(body)),
+		Options:                &openapi3filter.Options{ExcludeResponseBody: head},
+	})
+	if err != nil {
+		return []error{err}
+	}
+	if header.Get("Content-Type") == problem.ContentType && !head {
+		var said struct{ Status int }
+		if err := json.Unmarshal(body, &said); err != nil {
+			return []error{err}
+		}
+		if said.Status != status {
+			return []error{fmt.Errorf("the problem says status %d", said.Status)}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,131 @@
+package openapitest_test
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/getkin/kin-openapi/openapi3"
+
+	"example.com/api/internal/openapi/openapitest"
+)
+
+const (
+	goodItem = `{"id":"01a1fd71-2cd3-7c3d-9f2a-3b4c5d6e7f80","name":"Tea","note":"","created_at":"2026-11-21T09:30:15.123Z","updated_at":"2026-11-21T09:30:15.123Z"}`
+	itemPath = "/api/items/01a1fd71-2cd3-7c3d-9f2a-3b4c5d6e7f80"
+	invalid  = `{"type":"about:blank","title":"Unprocessable Entity","status":422,"detail":"x","errors":[{"field":"name","detail":"x"}]}`
+)
+
+// Load has the library check the examples of bodies and parameters; it leaves
+// out those of headers and schemas.
+func TestExamplesAreTrue(t *testing.T) {
+	description, err := openapitest.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	check := func(where string, schema *openapi3.Schema, example any) {
+		t.Helper()
+		if err := schema.VisitJSON(example, openapi3.EnableJSONSchema2020()); err != nil {
+			t.Errorf("%s: example %v: %v", where, example, err)
+		}
+	}
+	for name, schema := range description.Components.Schemas {
+		for _, example := range schema.Value.Examples {
+			check("schema "+name, schema.Value, example)
+		}
+	}
+	for path, item := range description.Paths.Map() {
+		for method, operation := range item.Operations() {
+			for status, response := range operation.Responses.Map() {
+				for name, header := range response.Value.Headers {
+					if header.Value.Example != nil {
+						check(fmt.Sprintf("%s %s %s %s", method, path, status, name), header.Value.Schema.Value, header.Value.Example)
+					}
+				}
+			}
+		}
+	}
+	allow := description.Components.Headers["Allow"].Value // no operation answers with it
+	check("header Allow", allow.Schema.Value, allow.Example)
+}
+
+// What a server answers that keeps to the description, and one that does not.
+func TestTransportReports(t *testing.T) {
+	description, err := openapitest.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	tests := []struct {
+		name                      string
+		method, path, requestBody string
+		status                    int
+		header                    string // one line that differs from a good answer's
+		body                      string
+		want                      string // part of the report, "" for none
+	}{
+		{"as described", "GET", itemPath, "", 200, "", goodItem, ""},
+		{"HEAD", "HEAD", itemPath, "", 200, "", "", ""},
+		{"a field has another name", "GET", itemPath, "", 200, "", strings.Replace(goodItem, "created_at", "createdAt", 1), "created_at"},
+		{"a field more", "GET", itemPath, "", 200, "", strings.Replace(goodItem, "{", `{"colour":"red",`, 1), "colour"},
+		{"a field more, deeper down", "GET", "/api/items", "", 200, "", `{"items":[` + strings.Replace(goodItem, "{", `{"colour":"red",`, 1) + `]}`, "colour"},
+		{"a field of another type", "GET", itemPath, "", 200, "", strings.Replace(goodItem, `"Tea"`, "7", 1), "name"},
+		{"a time that is none", "GET", itemPath, "", 200, "", strings.Replace(goodItem, "T09:30:15.123Z", "", 1), "created_at"},
+		{"another status", "GET", itemPath, "", 202, "", goodItem, "this status is none of getItem"},
+		{"another media type", "GET", itemPath, "", 200, "Content-Type: text/plain", goodItem, "text/plain"},
+		{"a header less", "GET", itemPath, "", 200, "X-RateLimit-Remaining: ", goodItem, "X-RateLimit-Remaining"},
+		{"a header of another form", "GET", itemPath, "", 200, "RateLimit: 99", goodItem, "RateLimit"},
+		{"no body", "DELETE", itemPath, "", 204, "", "", ""},
+		{"a body where none is described", "GET", itemPath, "", 308, "Location: https://api.example.com/", "moved", "there is a body"},
+		{"a redirect without a target", "GET", itemPath, "", 308, "", "", "Location"},
+		{"no path", "GET", "/api/nothing", "", 200, "", "{}", "this status is none of no path"},
+		{"a method that should not be", "TRACE", itemPath, "", 200, "", "{}", "this status is none of no method"},
+		{"405 without Allow", "TRACE", itemPath, "", 405, "Content-Type: application/problem+json", `{"type":"about:blank","title":"x","status":405,"detail":"x"}`, "Allow"},
+		{"a problem that names another status", "GET", itemPath, "", 404, "Content-Type: application/problem+json", strings.Replace(invalid, `,"errors":[{"field":"name","detail":"x"}]`, "", 1), "says status 422"},
+		{"a bad request is taken", "PATCH", itemPath, `{"colour":"red"}`, 200, "", goodItem, "took a request that is bad"},
+		{"a good request is refused", "PATCH", itemPath, `{"name":"Tea"}`, 422, "Content-Type: application/problem+json", invalid, "refused a request that is good"},
+		{"a bad request is refused", "PATCH", itemPath, `{"name":""}`, 422, "Content-Type: application/problem+json", invalid, ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				for _, line := range []string{
+					"Content-Type: application/json", "X-Request-ID: a", "X-RateLimit-Limit: 100", "X-RateLimit-Remaining: 99",
+					"X-RateLimit-Reset: 1795253520", `RateLimit-Policy: "default";q=100;w=60`, `RateLimit: "default";r=99;t=60`, tt.header,
+				} {
+					if name, value, _ := strings.Cut(line, ": "); value != "" {
+						w.Header().Set(name, value)
+					} else if name != "" {
+						w.Header().Del(name)
+					}
+				}
+				w.WriteHeader(tt.status)
+				fmt.Fprint(w, tt.body)
+			}))
+			defer server.Close()
+			var reports []string
+			transport := &openapitest.Transport{
+				Base:        http.DefaultTransport,
+				Description: description,
+				Report:      func(format string, args ...any) { reports = append(reports, fmt.Sprintf(format, args...)) },
+			}
+			request, err := http.NewRequestWithContext(t.Context(), tt.method, server.URL+tt.path, strings.NewReader(tt.requestBody))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if tt.requestBody != "" {
+				request.Header.Set("Content-Type", "application/json")
+			}
+			response, err := transport.RoundTrip(request)
+			if err != nil {
+				t.Fatal(err)
+			}
+			response.Body.Close()
+			got := strings.Join(reports, "\n")
+			if (got == "") != (tt.want == "") || !strings.Contains(got, tt.want) {
+				t.Errorf("reports: got %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
