@@ -1,6 +1,6 @@
 # The commands of this project; `make` lists them.
 .POSIX:
-.PHONY: help dev run seed test test-go test-page test-browsers screenshots build
+.PHONY: help dev run seed test test-go test-openapi test-page test-browsers screenshots build
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*##/\t/'
@@ -14,7 +14,7 @@ run: ## run the API alone
 seed: ## put example items into an empty database
 	go run . seed
 
-test: test-go test-page test-browsers ## run every test
+test: test-go test-openapi test-page test-browsers ## run every test
 
 test-go:
 	go vet ./...
@@ -23,8 +23,11 @@ test-go:
 # Node runs the rest. In CI it must be there; elsewhere its lack is said.
 NEEDS_NODE = command -v node >/dev/null || { echo "SKIP $@: node is missing; install Node.js 20.19 or later"; test -z "$$CI"; exit; }
 
+test-openapi:
+	@$(NEEDS_NODE); cd internal/openapi && npm run --silent lint
+
 test-page:
-	@$(NEEDS_NODE); cd frontend-dev && npm ci --no-audit --no-fund && npm run typecheck && npm test
+	@$(NEEDS_NODE); cd frontend-dev && npm ci --no-audit --no-fund && npm run check-generated && npm run typecheck && npm test
 
 test-browsers: test-page
 	@$(NEEDS_NODE); cd e2e && npm ci --no-audit --no-fund && npm test

@@ -1,6 +1,6 @@
 /**
- * A client for the API, written to be copied: this file and `types.ts`, no
- * dependency.
+ * A client for the API, written to be copied: this file, `types.ts` and
+ * `generated/`, no dependency.
  *
  *   const api = createClient({ baseUrl: apiUrl() })
  *   const { items } = await api.listItems({ limit: 10 })
