@@ -187,7 +187,8 @@ func readDraft(c *gin.Context) (items.Draft, *problem.Problem) {
 		return items.Draft{}, wrong
 	}
 	if body.Name == nil {
-		return items.Draft{}, problem.Invalid([]problem.FieldError{{Field: "name", Detail: "is missing"}})
+		broken := items.Patch{Note: body.Note}.Validate()
+		return items.Draft{}, invalidItem(append([]items.FieldError{{Field: "name", Detail: "is missing"}}, broken...))
 	}
 	draft := items.Draft{Name: *body.Name}
 	if body.Note != nil {

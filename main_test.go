@@ -1,0 +1,606 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"mime/multipart"
+	"net"
+	"net/http"
+	"net/textproto"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// These tests know the server only from outside: its environment, its exit
+// status, its log and its answers. Each starts its own process in its own
+// directory: the test binary runs itself again as the program.
+const runAsServer = "API_TEST_RUN_AS_SERVER"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(runAsServer) != "" {
+		main()
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+const (
+	// patience is how long a test waits for something that should come soon.
+	patience = 20 * time.Second
+	// tick is the pause between two looks at something awaited.
+	tick = 10 * time.Millisecond
+
+	jsonType = "Content-Type: application/json"
+	// vite is one of the origins that development allows.
+	vite = "http://localhost:5173"
+	// app is the origin of tests that set their own.
+	app = "https://app.example.com"
+	// secret is long enough to sign sessions with.
+	secret = "0123456789abcdef0123456789abcdef"
+)
+
+// process is a run of the program.
+type process struct {
+	dir    string
+	cmd    *exec.Cmd
+	stdout *logBuffer // nothing is ever written there
+	stderr *logBuffer
+	exited chan struct{} // closed when the process has ended
+}
+
+// launch runs the program in dir with no environment but env.
+func launch(t *testing.T, dir string, env ...string) *process {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &process{dir: dir, cmd: exec.Command(self), stdout: new(logBuffer), stderr: new(logBuffer), exited: make(chan struct{})}
+	p.cmd.Dir = dir
+	// The race detector would wait a second at each exit.
+	p.cmd.Env = []string{runAsServer + "=1", "GORACE=atexit_sleep_ms=0"}
+	for _, name := range []string{"PATH", "HOME", "TMPDIR"} {
+		if value, ok := os.LookupEnv(name); ok {
+			p.cmd.Env = append(p.cmd.Env, name+"="+value)
+		}
+	}
+	p.cmd.Env = append(p.cmd.Env, env...)
+	p.cmd.Stdout = p.stdout
+	p.cmd.Stderr = p.stderr
+	if err := p.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		p.cmd.Wait() // its verdict is read from ProcessState
+		close(p.exited)
+	}()
+	t.Cleanup(func() {
+		p.cmd.Process.Kill()
+		<-p.exited
+		if text := p.stdout.String(); text != "" {
+			t.Errorf("standard output: got %q, want nothing: logs and messages go to standard error", text)
+		}
+	})
+	return p
+}
+
+// wait returns the exit status; -1 stands for an end by a signal.
+func (p *process) wait(t *testing.T) int {
+	t.Helper()
+	select {
+	case <-p.exited:
+		return p.cmd.ProcessState.ExitCode()
+	case <-time.After(patience):
+		t.Fatalf("still running after %s, want an end; log:\n%s", patience, p.stderr)
+		return 0
+	}
+}
+
+func (p *process) signal(t *testing.T, s os.Signal) {
+	t.Helper()
+	if err := p.cmd.Process.Signal(s); err != nil {
+		t.Fatalf("signal %s: %v", s, err)
+	}
+}
+
+// server is a process that listens.
+type server struct {
+	*process
+	URL    string // without a trailing slash
+	host   string // as a browser writes it in Host
+	client *http.Client
+}
+
+// start runs the program in a new directory on a free port.
+func start(t *testing.T, env ...string) *server {
+	t.Helper()
+	return startIn(t, t.TempDir(), append([]string{"PORT=0"}, env...)...)
+}
+
+// startIn is start without a PORT of its own. When the test ends the server
+// is stopped; an exit status other than 0 or a data race fails the test.
+func startIn(t *testing.T, dir string, env ...string) *server {
+	t.Helper()
+	p := launch(t, dir, env...)
+	announced := p.announced(t, "listening")
+	// A server on all interfaces names none that could be called.
+	_, port, err := net.SplitHostPort(announced.Host)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if ip := net.ParseIP(announced.Hostname()); ip == nil || ip.IsUnspecified() {
+		announced.Host = net.JoinHostPort("127.0.0.1", port)
+	}
+	s := &server{process: p, URL: announced.String(), host: announced.Host, client: newClient("")}
+	t.Cleanup(func() {
+		s.client.CloseIdleConnections()
+		select {
+		case <-p.exited:
+		default:
+			p.signal(t, syscall.SIGTERM)
+			if status := p.wait(t); status != 0 {
+				t.Errorf("exit status after SIGTERM: got %d, want 0; log:\n%s", status, p.stderr)
+			}
+		}
+		if strings.Contains(p.stderr.String(), "DATA RACE") {
+			t.Errorf("data race in the server:\n%s", p.stderr)
+		}
+	})
+	return s
+}
+
+// announced waits for the log line msg and returns the url it names.
+func (p *process) announced(t *testing.T, msg string) *url.URL {
+	t.Helper()
+	p.waitFor(t, "a line that says "+msg, func() bool {
+		return p.ended() || len(p.stderr.messages(msg)) > 0
+	})
+	lines := p.stderr.messages(msg)
+	if len(lines) == 0 {
+		t.Fatalf("ended before it said %q; log:\n%s", msg, p.stderr)
+	}
+	address, err := url.Parse(lines[0]["url"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return address
+}
+
+func (p *process) ended() bool {
+	select {
+	case <-p.exited:
+		return true
+	default:
+		return false
+	}
+}
+
+// waitFor polls until happened, or fails with the log.
+func (p *process) waitFor(t *testing.T, what string, happened func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); !happened(); time.Sleep(tick) {
+		if time.Now().After(deadline) {
+			t.Fatalf("no %s within %s; log:\n%s", what, patience, p.stderr)
+		}
+	}
+}
+
+// newClient returns a client that follows no redirects, decodes nothing and,
+// if from is set, calls from that address.
+func newClient(from string) *http.Client {
+	dialer := new(net.Dialer)
+	if from != "" {
+		dialer.LocalAddr = &net.TCPAddr{IP: net.ParseIP(from)}
+	}
+	return &http.Client{
+		Transport:     &http.Transport{DialContext: dialer.DialContext, DisableCompression: true},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		Timeout:       patience + 15*time.Second,
+	}
+}
+
+// from returns the same server as seen by another client.
+func (s *server) from(address string) *server {
+	other := *s
+	other.client = newClient(address)
+	return &other
+}
+
+// answer is a response, read to its end.
+type answer struct {
+	status int
+	header http.Header
+	body   string
+}
+
+// do sends one request; headers are lines such as "Origin: http://a.com".
+func (s *server) do(t *testing.T, method, path, body string, headers ...string) answer {
+	t.Helper()
+	a, err := s.try(method, path, body, headers...)
+	if err != nil {
+		t.Fatalf("%s %s: %v; log:\n%s", method, path, err, s.stderr)
+	}
+	return a
+}
+
+func (s *server) get(t *testing.T, path string, headers ...string) answer {
+	t.Helper()
+	return s.do(t, "GET", path, "", headers...)
+}
+
+// try is do for requests that may find no server.
+func (s *server) try(method, path, body string, headers ...string) (answer, error) {
+	request, err := http.NewRequestWithContext(context.Background(), method, s.URL+path, strings.NewReader(body))
+	if err != nil {
+		return answer{}, err
+	}
+	for _, line := range headers {
+		name, value, _ := strings.Cut(line, ": ")
+		if name == "Host" {
+			request.Host = value
+			continue
+		}
+		request.Header.Add(name, value)
+	}
+	response, err := s.client.Do(request)
+	if err != nil {
+		return answer{}, err
+	}
+	defer response.Body.Close()
+	read, err := io.ReadAll(response.Body)
+	return answer{response.StatusCode, response.Header, string(read)}, err
+}
+
+// raw sends the lines as they are, for requests that net/http would tidy up.
+// Host and Connection are added unless they are there.
+func (s *server) raw(t *testing.T, lines ...string) answer {
+	t.Helper()
+	conn := s.dial(t)
+	defer conn.Close()
+	if !slices.ContainsFunc(lines, func(line string) bool { return strings.HasPrefix(line, "Host:") }) {
+		lines = append(lines, "Host: "+s.host)
+	}
+	fmt.Fprintf(conn, "%s\r\nConnection: close\r\n\r\n", strings.Join(lines, "\r\n"))
+	method, _, _ := strings.Cut(lines[0], " ")
+	return readAnswer(t, conn, method)
+}
+
+func (s *server) dial(t *testing.T) net.Conn {
+	t.Helper()
+	conn, err := net.DialTimeout("tcp", s.host, patience)
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn.SetDeadline(time.Now().Add(patience + 15*time.Second))
+	return conn
+}
+
+func readAnswer(t *testing.T, conn net.Conn, method string) answer {
+	t.Helper()
+	response, err := http.ReadResponse(bufio.NewReader(conn), &http.Request{Method: method})
+	if err != nil {
+		t.Fatalf("%s: no answer: %v", method, err)
+	}
+	defer response.Body.Close()
+	read, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatalf("%s: answer cut off: %v", method, err)
+	}
+	return answer{response.StatusCode, response.Header, string(read)}
+}
+
+// logBuffer keeps what a process writes.
+type logBuffer struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (b *logBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.Write(p)
+}
+
+func (b *logBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.String()
+}
+
+// lines returns the whole lines written so far.
+func (b *logBuffer) lines() []string {
+	text := b.String()
+	end := strings.LastIndexByte(text, '\n')
+	if end < 0 {
+		return nil
+	}
+	return strings.Split(text[:end], "\n")
+}
+
+// linesWith returns the log lines that contain text.
+func (p *process) linesWith(text string) []string {
+	return slices.DeleteFunc(p.stderr.lines(), func(line string) bool { return !strings.Contains(line, text) })
+}
+
+var logPair = regexp.MustCompile(`([\w.]+)=("(?:[^"\\]|\\.)*"|\S*)`)
+
+// messages returns the fields of the log lines whose msg is msg, whichever of
+// the two formats they are in.
+func (b *logBuffer) messages(msg string) []map[string]string {
+	var found []map[string]string
+	for _, line := range b.lines() {
+		if fields := logFields(line); fields["msg"] == msg {
+			found = append(found, fields)
+		}
+	}
+	return found
+}
+
+func logFields(line string) map[string]string {
+	fields := make(map[string]string)
+	var object map[string]any
+	if json.Unmarshal([]byte(line), &object) == nil {
+		for key, value := range object {
+			fields[key] = fmt.Sprint(value)
+		}
+		return fields
+	}
+	for _, pair := range logPair.FindAllStringSubmatch(line, -1) {
+		value := pair[2]
+		if strings.HasPrefix(value, `"`) {
+			var text string
+			if _, err := fmt.Sscanf(value, "%q", &text); err == nil {
+				value = text
+			}
+		}
+		fields[pair[1]] = value
+	}
+	return fields
+}
+
+// writeFile puts a file where a process will find it.
+func writeFile(t *testing.T, dir, name, text string) string {
+	t.Helper()
+	path := filepath.Join(dir, name)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// freePort is a port that was free a moment ago.
+func freePort(t *testing.T) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	_, port, err := net.SplitHostPort(listener.Addr().String())
+	return must(t, port, err)
+}
+
+func must[T any](t *testing.T, value T, err error) T {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return value
+}
+
+// decode reads a JSON answer.
+func decode[T any](t *testing.T, a answer) T {
+	t.Helper()
+	var value T
+	if err := json.Unmarshal([]byte(a.body), &value); err != nil {
+		t.Fatalf("body %q: %v", a.body, err)
+	}
+	return value
+}
+
+// absent is the value of a header that must not be there.
+const absent = "(absent)"
+
+// checkHeaders compares headers; each must be there once.
+func checkHeaders(t *testing.T, a answer, want map[string]string) {
+	t.Helper()
+	for name, value := range want {
+		got := a.header.Values(name)
+		switch {
+		case value == absent:
+			if len(got) > 0 {
+				t.Errorf("%s: got %q, want none", name, got)
+			}
+		case len(got) != 1 || got[0] != value:
+			t.Errorf("%s: got %q, want %q once", name, got, value)
+		}
+	}
+}
+
+func checkStatus(t *testing.T, a answer, want int) {
+	t.Helper()
+	if a.status != want {
+		t.Errorf("status: got %d, want %d; body %s", a.status, want, a.body)
+	}
+}
+
+// checkReadable asserts that a page of origin may read the answer.
+func checkReadable(t *testing.T, a answer, origin string) {
+	t.Helper()
+	checkHeaders(t, a, map[string]string{
+		"Access-Control-Allow-Origin":      origin,
+		"Access-Control-Allow-Credentials": "true",
+	})
+	if !hasToken(a.header, "Access-Control-Expose-Headers", "X-Request-ID") {
+		t.Errorf("Access-Control-Expose-Headers: got %q, want X-Request-ID among them", a.header["Access-Control-Expose-Headers"])
+	}
+	checkVary(t, a, "Origin")
+}
+
+// checkNoCORS asserts that the answer says nothing about origins.
+func checkNoCORS(t *testing.T, a answer) {
+	t.Helper()
+	for name, values := range a.header {
+		if strings.HasPrefix(name, "Access-Control-") {
+			t.Errorf("%s: got %q, want no Access-Control header", name, values)
+		}
+	}
+}
+
+func checkVary(t *testing.T, a answer, names ...string) {
+	t.Helper()
+	for _, name := range names {
+		if !hasToken(a.header, "Vary", name) {
+			t.Errorf("Vary: got %q, want %s in it", a.header["Vary"], name)
+		}
+	}
+}
+
+// tokens are the members of a comma-separated header, in lower case.
+func tokens(header http.Header, name string) []string {
+	var found []string
+	for _, line := range header.Values(name) {
+		for token := range strings.SplitSeq(line, ",") {
+			found = append(found, strings.ToLower(strings.TrimSpace(token)))
+		}
+	}
+	return found
+}
+
+func hasToken(header http.Header, name, token string) bool {
+	return slices.Contains(tokens(header, name), strings.ToLower(token))
+}
+
+// securityHeaders are those of every answer but a preflight's.
+var securityHeaders = map[string]string{
+	"X-Content-Type-Options":       "nosniff",
+	"X-Frame-Options":              "DENY",
+	"Content-Security-Policy":      "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+	"Referrer-Policy":              "strict-origin-when-cross-origin",
+	"Cache-Control":                "no-store",
+	"Cross-Origin-Resource-Policy": "same-origin",
+	"Cross-Origin-Opener-Policy":   "same-origin",
+	"Server":                       absent,
+	"X-Powered-By":                 absent,
+}
+
+// problemBody is an RFC 9457 body.
+type problemBody struct {
+	Type      string       `json:"type"`
+	Title     string       `json:"title"`
+	Status    int          `json:"status"`
+	Detail    string       `json:"detail"`
+	RequestID string       `json:"request_id"`
+	Violated  []string     `json:"violated-policies"`
+	Errors    []fieldError `json:"errors"`
+}
+
+type fieldError struct {
+	Field  string `json:"field"`
+	Detail string `json:"detail"`
+}
+
+// checkProblem asserts a complete problem of that status and returns it.
+func checkProblem(t *testing.T, a answer, status int) problemBody {
+	t.Helper()
+	checkStatus(t, a, status)
+	checkHeaders(t, a, map[string]string{"Content-Type": "application/problem+json"})
+	checkHeaders(t, a, securityHeaders)
+	checkVary(t, a, "Origin")
+	p := decode[problemBody](t, a)
+	if p.Type == "" || p.Title == "" || p.Detail == "" || p.Status != status {
+		t.Errorf("problem: got %s, want type, title, detail and status %d", a.body, status)
+	}
+	if id := a.header.Get("X-Request-ID"); p.RequestID != id {
+		t.Errorf("request_id: got %q, want %q as in X-Request-ID", p.RequestID, id)
+	}
+	return p
+}
+
+// checkDenied asserts the refusal of an origin.
+func checkDenied(t *testing.T, a answer) problemBody {
+	t.Helper()
+	p := checkProblem(t, a, http.StatusForbidden)
+	checkNoCORS(t, a)
+	checkHeaders(t, a, map[string]string{"X-Request-ID": absent})
+	return p
+}
+
+// eventually polls until check has nothing to complain about.
+func eventually(t *testing.T, check func() error) {
+	t.Helper()
+	deadline := time.Now().Add(patience)
+	for {
+		err := check()
+		if err == nil {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatal(err)
+		}
+		time.Sleep(tick)
+	}
+}
+
+func quoted(text string) string { return fmt.Sprintf("%q", text) }
+
+// signIn starts a session and returns its cookie as a request's header.
+func signIn(t *testing.T, s *server, name string) string {
+	t.Helper()
+	a := s.do(t, "POST", "/api/session", fmt.Sprintf(`{"name":%q}`, name), jsonType)
+	checkStatus(t, a, http.StatusCreated)
+	cookie, err := http.ParseSetCookie(a.header.Get("Set-Cookie"))
+	if err != nil {
+		t.Fatalf("Set-Cookie %q: %v", a.header.Get("Set-Cookie"), err)
+	}
+	return "Cookie: " + cookie.Name + "=" + cookie.Value
+}
+
+// item is what the routes about items answer.
+type item struct {
+	ID        string    `json:"id"`
+	Name      string    `json:"name"`
+	Note      string    `json:"note"`
+	CreatedAt time.Time `json:"created_at"`
+	UpdatedAt time.Time `json:"updated_at"`
+}
+
+// part is one part of an upload.
+type part struct{ field, file, contentType, content string }
+
+// upload returns a multipart body and the header that announces it.
+func upload(t *testing.T, parts ...part) (body, header string) {
+	t.Helper()
+	var text bytes.Buffer
+	form := multipart.NewWriter(&text)
+	for _, p := range parts {
+		h := make(textproto.MIMEHeader)
+		h.Set("Content-Disposition", fmt.Sprintf(`form-data; name=%q`, p.field))
+		if p.file != "" {
+			h.Set("Content-Disposition", fmt.Sprintf(`form-data; name=%q; filename=%q`, p.field, p.file))
+		}
+		if p.contentType != "" {
+			h.Set("Content-Type", p.contentType)
+		}
+		w, err := form.CreatePart(h)
+		if err != nil {
+			t.Fatal(err)
+		}
+		io.WriteString(w, p.content)
+	}
+	form.Close()
+	return text.String(), "Content-Type: " + form.FormDataContentType()
+}
