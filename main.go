@@ -16,6 +16,7 @@ import (
 	"syscall"
 
 	"github.com/gin-gonic/gin"
+	"github.com/ulule/limiter/v3"
 
 	"example.com/api/config"
 	"example.com/api/handlers"
@@ -69,21 +70,29 @@ func run(ctx context.Context, args []string, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
+	memory := ratelimit.NewMemory(settings.RateLimitMaxClients)
+	var counters limiter.Store = memory
+	redis := func() string { return "off" }
 	if settings.RedisURL.IsSet() {
-		log.Warn("REDIS_URL is set, but counters in Redis are not built yet: this process counts alone")
+		shared, err := ratelimit.NewRedis(settings.RedisURL.Reveal(), memory, log)
+		if err != nil {
+			return config.WrongRedis(err)
+		}
+		defer shared.Close()
+		counters, redis = shared, shared.State
 	}
-	counters := ratelimit.NewMemory(settings.RateLimitMaxClients)
 	parts := parts{
 		log:      log,
 		version:  version(),
 		items:    store,    // items
 		database: store.Up, // items
 		counters: counters,
+		redis:    redis,
 		sessions: sessions,
 		draining: new(atomic.Bool),
 	}
 	if settings.MetricsAddr != "" {
-		parts.metrics = middleware.NewMetrics(parts.version, func() float64 { return float64(counters.Len()) })
+		parts.metrics = middleware.NewMetrics(parts.version, func() float64 { return float64(memory.Len()) })
 	}
 	gin.SetMode(gin.ReleaseMode) // debug mode prints routes and warnings to standard output
 	router, err := newRouter(settings, parts)

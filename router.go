@@ -25,6 +25,7 @@ type parts struct {
 	items    *items.Store               // items
 	database func(context.Context) bool // whether it answers; nil: there is none
 	counters limiter.Store
+	redis    func() string // "up", "down", or "off" where each process counts alone
 	sessions *handlers.Sessions
 	metrics  *middleware.Metrics // nil: off
 	draining *atomic.Bool        // set once the process is to stop
@@ -60,7 +61,7 @@ func routes(s config.Settings, p parts) []route {
 		{"GET", "/docs", "", 0, openapi.Docs},
 		{"GET", "/docs/:file", "", 0, openapi.DocsFile},
 		{"GET", "/healthz", "", 0, handlers.Alive},
-		{"GET", "/readyz", "", 0, handlers.Ready(p.draining, p.database)},
+		{"GET", "/readyz", "", 0, handlers.Ready(p.draining, p.redis, p.database)},
 	}
 }
 

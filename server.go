@@ -148,6 +148,10 @@ func announce(s config.Settings, log *slog.Logger, address net.Addr) {
 	if len(s.AllowedHosts) > 0 {
 		hosts = strings.Join(s.AllowedHosts, ",")
 	}
+	counters := "memory"
+	if s.RedisURL.IsSet() {
+		counters = "redis" // the URL has a password in it
+	}
 	database := s.DatabaseURL.Reveal()
 	if !strings.HasPrefix(database, "file:") {
 		database = "postgres" // the URL has a password in it
@@ -159,7 +163,7 @@ func announce(s config.Settings, log *slog.Logger, address net.Addr) {
 		"credentials", s.CORSCredentials,
 		"limits", fmt.Sprintf("default %s, search %s, upload %s, session %s",
 			s.RateLimitDefault, s.RateLimitSearch, s.RateLimitUpload, s.RateLimitSession),
-		"counters", "memory",
+		"counters", counters,
 		"database", database,
 		"trusted_proxies", s.TrustedProxies.String(),
 		"hosts", hosts,

@@ -147,6 +147,12 @@ func WrongDatabase(cause error) error {
 	return &Error{mistakes: []string{"DATABASE_URL cannot be used: " + cause.Error()}}
 }
 
+// WrongRedis is the mistake in REDIS_URL that only the store shows, as
+// WrongDatabase is of DATABASE_URL.
+func WrongRedis(cause error) error {
+	return &Error{mistakes: []string{"REDIS_URL cannot be used: " + cause.Error()}}
+}
+
 // Load reads the environment and the file .env in the working directory,
 // which fills in what the environment leaves out. A variable set to the empty
 // string counts as left out, but for ALLOWED_ORIGINS, where it means nobody.

@@ -18,8 +18,9 @@ func Alive(c *gin.Context) {
 // Ready answers 503 once draining is set, so that a load balancer looks
 // elsewhere. It names the state of the parts and does not fail for them: with
 // the database down the other routes work on, and every replica would be out
-// of service at once. database reports whether it answers; nil: there is none.
-func Ready(draining *atomic.Bool, database func(context.Context) bool) gin.HandlerFunc {
+// of service at once. redis says its state; database reports whether it
+// answers; nil: there is none.
+func Ready(draining *atomic.Bool, redis func() string, database func(context.Context) bool) gin.HandlerFunc {
 	type answer struct {
 		Status   string `json:"status"`
 		Redis    string `json:"redis"`
@@ -34,9 +35,9 @@ func Ready(draining *atomic.Bool, database func(context.Context) bool) gin.Handl
 			}
 		}
 		if draining.Load() {
-			c.JSON(http.StatusServiceUnavailable, answer{"shutting down", "off", state})
+			c.JSON(http.StatusServiceUnavailable, answer{"shutting down", redis(), state})
 			return
 		}
-		c.JSON(http.StatusOK, answer{"ready", "off", state})
+		c.JSON(http.StatusOK, answer{"ready", redis(), state})
 	}
 }

@@ -1,0 +1,808 @@
+package ratelimit_test
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/url"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/ulule/limiter/v3"
+
+	"example.com/api/internal/ratelimit"
+)
+
+const (
+	// bar is the contract's: no request waits longer for Redis.
+	bar = 100 * time.Millisecond
+	// recovery is the contract's: Redis is used again so soon after it is back.
+	recovery = 2 * time.Second
+)
+
+// count makes one request and reports whether it was within the limit.
+func count(t testing.TB, store limiter.Store, key string, r limiter.Rate) bool {
+	t.Helper()
+	state, err := store.Increment(context.Background(), key, 1, r)
+	if err != nil {
+		t.Errorf("Increment: %v", err)
+	}
+	return !state.Reached
+}
+
+// granted is how many of n requests pass.
+func granted(t testing.TB, store limiter.Store, key string, r limiter.Rate, n int) int {
+	t.Helper()
+	passed := 0
+	for range n {
+		if count(t, store, key, r) {
+			passed++
+		}
+	}
+	return passed
+}
+
+// undisturbed repeats a test that the machine disturbed: a process that stands
+// still for longer than the budget of a call counts by itself for a moment,
+// as it should, and connects anew, which Redis counts. The test itself makes
+// that many connections.
+func undisturbed(t *testing.T, s *redisServer, connects int, test func(attempt string) error) {
+	t.Helper()
+	connections := func() int {
+		_, rest, _ := strings.Cut(s.do(t, "INFO", "stats"), "total_connections_received:")
+		n, _ := strconv.Atoi(strings.TrimSpace(strings.SplitN(rest, "\n", 2)[0]))
+		return n
+	}
+	for attempt := range 5 {
+		before := connections()
+		err := test(strconv.Itoa(attempt))
+		if err == nil {
+			return
+		}
+		if connections() == before+connects+1 { // +1: the question itself
+			t.Fatal(err)
+		}
+		t.Logf("the machine stood still; again: %v", err)
+	}
+	t.Fatal("disturbed each time")
+}
+
+func TestRedisURL(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		url string
+		ok  bool
+	}{
+		{"redis://redis", true},
+		{"redis://:hunter2@redis:6379/0", true},
+		{"rediss://api:hunter2@redis.internal:6380/3", true},
+		{"redis://redis?db=2", true},
+		{"unix:///run/redis.sock?db=1", true},
+		{"unix://:hunter2@/run/redis.sock", true},
+		{"redis://:hunter2@a:7000?addr=b:7000&addr=c:7000", true},
+		{"http://:hunter2@redis", false},
+		{"redis", false},
+		{"redis:hunter2", false},
+		{"unix://", false},
+		{"unix:///run/redis.sock?addr=hunter2", false},
+		{"redis://redis/hunter2", false},
+		{"redis://redis?db=hunter2", false},
+		{"redis://:hunter2@redis?read_timeout=1s", false},
+		{"rediss://:hunter2@redis?skip_verify=true", false},
+		{"redis://:hunter2@a/1?addr=b:7000", false},
+		{"redis://:hunter2@a:7000?addr=b:7000;addr=c:7000", false},
+		// Characters of a password that were not escaped.
+		{"redis://:1/hunter2@redis", false},
+		{"redis://:1?hunter2@redis", false},
+		{"redis://:1#hunter2@redis", false},
+		{"redis://:hunter2%@redis", false},
+		{"redis://:hunter2\n@redis", false},
+	} {
+		store, err := ratelimit.NewRedis(tt.url, ratelimit.NewMemory(1), slog.New(slog.DiscardHandler))
+		if (err == nil) != tt.ok {
+			t.Errorf("NewRedis(%q): %v, want ok %t", tt.url, err, tt.ok)
+		}
+		if err == nil {
+			store.Close()
+		} else if strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("NewRedis(%q): %v shows the password", tt.url, err)
+		}
+	}
+}
+
+// What a caller sees is what Memory shows.
+func TestRedisWindow(t *testing.T) {
+	store, log := newRedis(t, startRedis(t).url())
+	r := rate(2, time.Minute)
+	ctx := context.Background()
+	for i, want := range []limiter.Context{
+		{Limit: 2, Remaining: 2, Reached: false},
+		{Limit: 2, Remaining: 1, Reached: false},
+		{Limit: 2, Remaining: 0, Reached: false},
+		{Limit: 2, Remaining: 0, Reached: true},
+		{Limit: 2, Remaining: 0, Reached: true},
+	} {
+		call := store.Get
+		if i == 0 {
+			call = store.Peek
+		}
+		before := time.Now()
+		got, err := call(ctx, "a", r)
+		after := time.Now()
+		if err != nil {
+			t.Fatal(err)
+		}
+		reset := got.Reset
+		if got.Reset = 0; got != want {
+			t.Errorf("call %d: %+v, want %+v", i, got, want)
+		}
+		if reset < before.Add(59*time.Second).Unix() || reset > after.Add(61*time.Second).Unix() {
+			t.Errorf("call %d: Reset in %d s", i, reset-before.Unix())
+		}
+		if peeked, err := store.Peek(ctx, "a", r); err != nil || peeked.Remaining != want.Remaining || peeked.Reached != want.Reached {
+			t.Errorf("Peek after call %d: %+v, %v", i, peeked, err)
+		}
+	}
+	if got, err := store.Increment(ctx, "b", 3, r); err != nil || !got.Reached {
+		t.Errorf("3 at once of 2: %+v, %v", got, err)
+	}
+	if got, err := store.Reset(ctx, "a", r); err != nil || got.Remaining != 2 {
+		t.Errorf("Reset: %+v, %v", got, err)
+	}
+	if !count(t, store, "a", r) {
+		t.Error("refused after Reset")
+	}
+	if lost, found := log.lines(); lost+found > 0 {
+		t.Errorf("logged: %s", log)
+	}
+}
+
+// A client that waits as long as it is told is not refused.
+func TestRedisResetIsTrue(t *testing.T) {
+	store, _ := newRedis(t, startRedis(t).url())
+	r := rate(1, time.Second)
+	for range 2 {
+		count(t, store, "a", r)
+		start := time.Now()
+		state, err := store.Get(context.Background(), "a", r)
+		if err != nil || !state.Reached {
+			t.Fatalf("%+v, %v, want it over the limit", state, err)
+		}
+		if wait := time.Unix(state.Reset, 0).Sub(start); wait > 2*time.Second {
+			t.Errorf("Reset in %s", wait)
+		}
+		eventually(t, 3*time.Second, "the window ends", func() bool { return time.Now().Unix() >= state.Reset })
+		if !count(t, store, "a", r) {
+			t.Fatalf("refused %s after Reset", time.Since(time.Unix(state.Reset, 0)))
+		}
+		_, _ = store.Reset(context.Background(), "a", r)
+	}
+}
+
+// Keys that would block a client for ever, or fail for ever.
+func TestRedisRepairs(t *testing.T) {
+	server := startRedis(t)
+	store, log := newRedis(t, server.url())
+	await(t, store, "up", 5*time.Second)
+	for _, tt := range []struct {
+		name  string
+		setup []string
+		used  bool // the limit of 5, by what was there
+	}{
+		{"no TTL", []string{"SET", "ratelimit:no TTL", "7"}, true},
+		{"TTL of a longer period", []string{"SET", "ratelimit:TTL of a longer period", "7", "PX", "3600000"}, true},
+		{"no number", []string{"SET", "ratelimit:no number", "x"}, false},
+		{"another type", []string{"HSET", "ratelimit:another type", "a", "b"}, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			server.do(t, tt.setup...)
+			if passed := count(t, store, tt.name, rate(5, 10*time.Second)); passed == tt.used {
+				t.Errorf("passed: %t", passed)
+			}
+			if left, _ := strconv.Atoi(server.do(t, "PTTL", "ratelimit:"+tt.name)); left <= 0 || left > 10_000 {
+				t.Errorf("TTL is %d ms, want at most the period", left)
+			}
+		})
+	}
+	if lost, found := log.lines(); lost+found > 0 {
+		t.Errorf("logged: %s", log)
+	}
+}
+
+// Replicas together grant the limit, not one more, not one less.
+func TestRedisExactTogether(t *testing.T) {
+	server := startRedis(t)
+	var replicas []limiter.Store
+	for range 3 {
+		store, _ := newRedis(t, server.url())
+		replicas = append(replicas, store)
+	}
+	for _, store := range replicas {
+		await(t, store.(*ratelimit.Redis), "up", 5*time.Second)
+	}
+	const limit = 1000
+	undisturbed(t, server, 0, func(attempt string) error {
+		var passed atomic.Int64
+		var group sync.WaitGroup
+		for i := range 64 {
+			group.Go(func() {
+				passed.Add(int64(granted(t, replicas[i%3], attempt, rate(limit, time.Hour), 2*limit/64)))
+			})
+		}
+		group.Wait()
+		if passed.Load() != limit {
+			return fmt.Errorf("%d passed, want %d", passed.Load(), limit)
+		}
+		return nil
+	})
+}
+
+// Redis counts what it is sent: one script a request, nothing for a client
+// that is over its limit.
+func TestRedisOneRoundTrip(t *testing.T) {
+	server := startRedis(t)
+	store, _ := newRedis(t, server.url())
+	await(t, store, "up", 5*time.Second)
+	const limit, more = 200, 300
+	inScript := map[string]bool{"incrby": true, "pttl": true, "pexpire": true}
+	undisturbed(t, server, 2, func(attempt string) error {
+		before := server.commands(t)
+		granted(t, store, attempt, rate(limit, time.Hour), limit+more)
+		for name, calls := range server.commands(t) {
+			want := before[name]
+			switch {
+			case name == "evalsha":
+				want += limit + 1 // the last one said: over
+			case name == "info", name == "hello", name == "client|setinfo":
+				continue // of this test's own client
+			case inScript[name], name == "ping":
+				continue
+			}
+			if calls != want {
+				return fmt.Errorf("%s: %d calls, want %d", name, calls-before[name], want-before[name])
+			}
+		}
+		return nil
+	})
+}
+
+// The caller's context decides nothing: a cancelled request has been made.
+func TestRedisCancelledRequest(t *testing.T) {
+	server := startRedis(t)
+	store, log := newRedis(t, server.url())
+	await(t, store, "up", 5*time.Second)
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	undisturbed(t, server, 1, func(attempt string) error {
+		for range 100 {
+			if _, err := store.Increment(ctx, attempt, 1, rate(10, time.Hour)); err != nil {
+				return err
+			}
+		}
+		if n := server.do(t, "GET", "ratelimit:"+attempt); n != "11" { // the last one said: over
+			return fmt.Errorf("%s counted in Redis, want 11", n)
+		}
+		return nil
+	})
+	if lost, found := log.lines(); lost+found > 0 {
+		t.Errorf("logged: %s", log)
+	}
+}
+
+// Counters of blocked clients are within the bound of Memory too; those that
+// find no room there are asked for.
+func TestRedisBound(t *testing.T) {
+	local := ratelimit.NewMemory(10)
+	store, _ := newRedisOver(t, startRedis(t).url(), local)
+	r := rate(1, time.Hour)
+	for i := range 100 {
+		_, _ = store.Increment(context.Background(), strconv.Itoa(i), 2, r)
+	}
+	if local.Len() > 10 {
+		t.Errorf("%d counters, want at most 10", local.Len())
+	}
+	for i := range 100 {
+		if count(t, store, strconv.Itoa(i), r) {
+			t.Errorf("client %d is over its limit and passed", i)
+		}
+	}
+}
+
+// load makes requests, each for a client of its own so that all ask Redis, and
+// keeps the longest that one took. A control that only sleeps tells how long
+// the machine itself stood still meanwhile.
+type load struct {
+	stop    atomic.Bool
+	group   sync.WaitGroup
+	slowest atomic.Int64
+	stalled atomic.Int64
+	made    atomic.Int64
+}
+
+func startLoad(t *testing.T, store limiter.Store, workers int, pause time.Duration) *load {
+	l := new(load)
+	keep := func(longest *atomic.Int64, d time.Duration) {
+		for {
+			old := longest.Load()
+			if int64(d) <= old || longest.CompareAndSwap(old, int64(d)) {
+				return
+			}
+		}
+	}
+	l.group.Go(func() {
+		for !l.stop.Load() {
+			start := time.Now()
+			time.Sleep(time.Millisecond)
+			keep(&l.stalled, time.Since(start)-time.Millisecond)
+		}
+	})
+	for worker := range workers {
+		l.group.Go(func() {
+			for i := 0; !l.stop.Load(); i++ {
+				start := time.Now()
+				if !count(t, store, fmt.Sprintf("load-%d-%d", worker, i%1000), rate(1<<40, time.Hour)) {
+					t.Error("refused within the limit")
+				}
+				keep(&l.slowest, time.Since(start))
+				l.made.Add(1)
+				time.Sleep(pause)
+			}
+		})
+	}
+	return l
+}
+
+// end holds the slowest request to the bar, and forgives what the machine did.
+func (l *load) end(t *testing.T) {
+	t.Helper()
+	l.stop.Store(true)
+	l.group.Wait()
+	slowest, stalled := time.Duration(l.slowest.Load()), time.Duration(l.stalled.Load())
+	t.Logf("%d requests, slowest %s, the machine stood still for up to %s", l.made.Load(), slowest.Round(100*time.Microsecond), stalled.Round(100*time.Microsecond))
+	if slowest > bar+stalled {
+		t.Errorf("a request took %s, want at most %s (+ %s)", slowest, bar, stalled)
+	}
+}
+
+// holds checks that a process grants its limit alone, and that a client that
+// was blocked before stays blocked.
+func holds(t *testing.T, store limiter.Store) {
+	t.Helper()
+	if passed := granted(t, store, "alone", rate(20, time.Hour), 100); passed != 20 {
+		t.Errorf("alone: %d passed, want 20", passed)
+	}
+	if count(t, store, "blocked", rate(5, time.Hour)) {
+		t.Error("a client that was over its limit passed")
+	}
+}
+
+func TestRedisFails(t *testing.T) {
+	for _, tt := range []struct {
+		name        string
+		fail, mend  func(t *testing.T, s *redisServer)
+		unconnected bool // found out without a request
+	}{
+		{"killed", func(_ *testing.T, s *redisServer) { s.kill() }, func(t *testing.T, s *redisServer) { s.start(t) }, true},
+		{"hangs",
+			func(_ *testing.T, s *redisServer) { s.signal(syscall.SIGSTOP) },
+			func(_ *testing.T, s *redisServer) { s.signal(syscall.SIGCONT) }, true},
+		{"out of memory",
+			func(t *testing.T, s *redisServer) {
+				s.do(t, "CONFIG", "SET", "maxmemory-policy", "noeviction", "maxmemory", "1")
+			},
+			func(t *testing.T, s *redisServer) { s.do(t, "CONFIG", "SET", "maxmemory", "0") }, false},
+		{"read-only replica",
+			func(t *testing.T, s *redisServer) { s.do(t, "REPLICAOF", "127.0.0.1", "1") },
+			func(t *testing.T, s *redisServer) { s.do(t, "REPLICAOF", "NO", "ONE") }, false},
+		{"writes are slow",
+			func(t *testing.T, s *redisServer) { s.do(t, "CLIENT", "PAUSE", "1000000", "WRITE") },
+			func(t *testing.T, s *redisServer) { s.do(t, "CLIENT", "UNPAUSE") }, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			server := startRedis(t)
+			store, log := newRedis(t, server.url())
+			await(t, store, "up", 5*time.Second)
+			granted(t, store, "blocked", rate(5, time.Hour), 6)
+
+			load := startLoad(t, store, 32, 2*time.Millisecond)
+			eventually(t, 5*time.Second, "requests are made", func() bool { return load.made.Load() > 200 })
+			tt.fail(t, server)
+			down := await(t, store, "down", recovery)
+			holds(t, store)
+			at := load.made.Load()
+			eventually(t, 5*time.Second, "requests are made", func() bool { return load.made.Load() > at+15_000 }) // for some probes
+			tt.mend(t, server)
+			up := await(t, store, "up", recovery)
+			before := server.commands(t)["evalsha"]
+			eventually(t, recovery, "Redis is asked", func() bool { return server.commands(t)["evalsha"] > before+10 })
+			load.end(t)
+			t.Logf("down after %s, up again after %s", down.Round(time.Millisecond), up.Round(time.Millisecond))
+			if lost, found := log.lines(); lost != 1 || found != 1 {
+				t.Errorf("logged %d times that it was lost, %d that it was found:\n%s", lost, found, log)
+			}
+
+			if !tt.unconnected {
+				return
+			}
+			tt.fail(t, server) // and nobody makes a request
+			t.Logf("found out after %s without a request", await(t, store, "down", 3*time.Second).Round(time.Millisecond))
+			tt.mend(t, server)
+			await(t, store, "up", recovery)
+		})
+	}
+}
+
+// While Redis is down for long, requests take no longer than in Memory.
+func TestRedisDownCostsNothing(t *testing.T) {
+	server := startRedis(t)
+	store, _ := newRedis(t, server.url())
+	await(t, store, "up", 5*time.Second)
+	server.signal(syscall.SIGSTOP)
+	count(t, store, "a", rate(1, time.Hour)) // waits for the budget
+	start := time.Now()
+	granted(t, store, "b", rate(1, time.Hour), 10_000)
+	if took := time.Since(start); took > time.Second { // 10,000 budgets are 500 s
+		t.Errorf("10,000 requests took %s", took)
+	}
+	server.signal(syscall.SIGCONT)
+}
+
+// A hang meets more requests than the client's queue has room for.
+func TestRedisHangsUnderManyRequests(t *testing.T) {
+	server := startRedis(t)
+	store, log := newRedis(t, server.url())
+	await(t, store, "up", 5*time.Second)
+	load := startLoad(t, store, 3000, 200*time.Millisecond)
+	eventually(t, 20*time.Second, "requests are made", func() bool { return load.made.Load() > 6000 })
+	load.slowest.Store(0) // of the crowd's arrival
+	server.signal(syscall.SIGSTOP)
+	await(t, store, "down", recovery)
+	load.end(t)
+	server.signal(syscall.SIGCONT)
+	await(t, store, "up", recovery)
+	if lost, found := log.lines(); lost != 1 || found != 1 {
+		t.Errorf("logged:\n%s", log)
+	}
+}
+
+// Neither is a failure: the next request loads the script again.
+func TestRedisForgetsScripts(t *testing.T) {
+	server := startRedis(t)
+	store, log := newRedis(t, server.url())
+	await(t, store, "up", 5*time.Second)
+	undisturbed(t, server, 10, func(attempt string) error {
+		r, passed := rate(50, time.Hour), 0
+		for range 10 {
+			passed += granted(t, store, attempt, r, 10)
+			server.do(t, "SCRIPT", "FLUSH")
+		}
+		if passed != 50 {
+			return fmt.Errorf("%d passed, want 50", passed)
+		}
+		return nil
+	})
+	if lost, found := log.lines(); lost+found > 0 {
+		t.Errorf("logged: %s", log)
+	}
+}
+
+// Restarted without its data, Redis starts new windows; who was over the limit
+// stays so in the process that knows.
+func TestRedisRestartsEmpty(t *testing.T) {
+	server := startRedis(t)
+	store, log := newRedis(t, server.url())
+	await(t, store, "up", 5*time.Second)
+	r := rate(5, time.Hour)
+	granted(t, store, "blocked", r, 6)
+	granted(t, store, "half", r, 3)
+	server.kill()
+	server.start(t)
+	eventually(t, recovery, "Redis counts again", func() bool {
+		count(t, store, "other", rate(1<<40, time.Hour))
+		return server.do(t, "EXISTS", "ratelimit:other") == "1"
+	})
+	lost, _ := log.lines()
+	if moments := strings.Count(log.String(), "Redis failed for a moment"); lost+moments != 1 { // by how long the restart took
+		t.Errorf("logged:\n%s", log)
+	}
+	if count(t, store, "blocked", r) {
+		t.Error("a client that was over its limit passed")
+	}
+	if passed := granted(t, store, "half", r, 10); passed != 5 {
+		t.Errorf("%d passed, want the 5 of a new window", passed)
+	}
+}
+
+func TestRedisAppearsLater(t *testing.T) {
+	server := newRedisServer(t)
+	start := time.Now()
+	store, log := newRedis(t, server.url())
+	if took := time.Since(start); took > bar {
+		t.Errorf("NewRedis took %s", took)
+	}
+	load := startLoad(t, store, 4, 2*time.Millisecond)
+	await(t, store, "down", recovery)
+	if passed := granted(t, store, "alone", rate(20, time.Hour), 100); passed != 20 {
+		t.Errorf("%d passed, want 20", passed)
+	}
+	eventually(t, recovery, "it is logged", func() bool { lost, _ := log.lines(); return lost == 1 })
+	server.start(t)
+	t.Logf("up after %s", await(t, store, "up", recovery))
+	load.end(t)
+	if lost, found := log.lines(); lost != 1 || found != 1 {
+		t.Errorf("logged:\n%s", log)
+	}
+}
+
+// A server that ends each connection is not asked in a tight loop.
+func TestRedisIsTriedCalmly(t *testing.T) {
+	t.Parallel()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	start := time.Now()
+	newRedis(t, "redis://"+listener.Addr().String())
+	for range 4 {
+		conn, err := listener.Accept()
+		if err != nil {
+			t.Fatal(err)
+		}
+		conn.Close()
+	}
+	if took := time.Since(start); took < 750*time.Millisecond {
+		t.Errorf("tried 4 times in %s, want 250 ms between", took)
+	}
+}
+
+// Requests that come before a new replica has connected do not get a limit of
+// their own.
+func TestRedisFirstRequest(t *testing.T) {
+	server := startRedis(t)
+	r := rate(5, time.Hour)
+	undisturbed(t, server, 10, func(attempt string) error {
+		passed := 0
+		for range 10 {
+			store, _ := newRedis(t, server.url())
+			passed += granted(t, store, attempt, r, 2)
+			store.Close()
+		}
+		if passed != 5 {
+			return fmt.Errorf("10 new replicas granted %d, want 5", passed)
+		}
+		return nil
+	})
+}
+
+// A password that is wrong is down, and says why without saying the password;
+// neither does a proxy that repeats what it was sent.
+func TestRedisPasswordIsNotLogged(t *testing.T) {
+	server := startRedis(t, "--requirepass", "right")
+	parrot, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer parrot.Close()
+	go func() {
+		for {
+			conn, err := parrot.Accept()
+			if err != nil {
+				return
+			}
+			fmt.Fprint(conn, "-ERR what is AUTH default hunter2\r\n")
+			defer conn.Close()
+		}
+	}()
+	for address, reason := range map[string]string{server.address(): "WRONGPASS", parrot.Addr().String(): "what is AUTH"} {
+		store, log := newRedis(t, "redis://:hunter2@"+address)
+		eventually(t, recovery, "it is logged", func() bool { lost, _ := log.lines(); return lost == 1 })
+		if text := log.String(); strings.Contains(text, "hunter2") || !strings.Contains(text, reason) {
+			t.Errorf("logged %s, want %s and no password", text, reason)
+		}
+		if store.State() != "down" {
+			t.Error("up")
+		}
+	}
+	store, _ := newRedis(t, "redis://:right@"+server.address())
+	await(t, store, "up", recovery)
+}
+
+func TestRedisTLSAndSockets(t *testing.T) {
+	socket := filepath.Join(t.TempDir(), "redis.sock")
+	secure := freePort(t)
+	server := startRedis(t, "--unixsocket", socket, "--tls-port", strconv.Itoa(secure), "--tls-auth-clients", "no",
+		"--tls-ca-cert-file", filepath.Join(certificates, "ca.pem"),
+		"--tls-cert-file", filepath.Join(certificates, "server.pem"),
+		"--tls-key-file", filepath.Join(certificates, "server.key"))
+	r, passed := rate(10, time.Hour), 0
+	for _, address := range []string{
+		fmt.Sprintf("rediss://127.0.0.1:%d", secure),
+		fmt.Sprintf("rediss://localhost:%d/0", secure),
+		(&url.URL{Scheme: "unix", Path: socket}).String(),
+	} {
+		store, log := newRedis(t, address)
+		await(t, store, "up", 5*time.Second)
+		passed += granted(t, store, "a", r, 6)
+		if log.String() != "" {
+			t.Errorf("%s: logged %s", address, log)
+		}
+	}
+	if passed != 10 {
+		t.Errorf("%d passed by three ways, want 10 together", passed)
+	}
+	server.do(t, "CONFIG", "SET", "bind", "127.0.0.1 127.0.0.2")
+	store, log := newRedis(t, fmt.Sprintf("rediss://127.0.0.2:%d", secure)) // the certificate does not name it
+	eventually(t, recovery, "the certificate is refused", func() bool { return strings.Contains(log.String(), "x509") })
+	if store.State() != "down" {
+		t.Error("up")
+	}
+}
+
+// A cluster of three masters on loopback, one of which has a replica that
+// takes over when its master is killed.
+func TestRedisCluster(t *testing.T) {
+	var nodes []*redisServer
+	for range 4 {
+		nodes = append(nodes, startRedis(t, "--cluster-enabled", "yes", "--cluster-port", strconv.Itoa(freePort(t)),
+			"--cluster-node-timeout", "1000", "--cluster-replica-validity-factor", "0"))
+	}
+	create := []string{"--cluster", "create", nodes[0].address(), nodes[1].address(), nodes[2].address(), "--cluster-yes"}
+	if out, err := exec.Command("redis-cli", create...).CombinedOutput(); err != nil {
+		t.Fatalf("redis-cli: %v\n%s", err, out)
+	}
+	add := []string{"--cluster", "add-node", nodes[3].address(), nodes[0].address(), "--cluster-slave",
+		"--cluster-master-id", strings.TrimSpace(nodes[0].do(t, "CLUSTER", "MYID"))}
+	if out, err := exec.Command("redis-cli", add...).CombinedOutput(); err != nil {
+		t.Fatalf("redis-cli: %v\n%s", err, out)
+	}
+	eventually(t, 20*time.Second, "the replica is in step", func() bool {
+		return strings.Contains(nodes[3].do(t, "INFO", "replication"), "master_link_status:up")
+	})
+	eventually(t, 20*time.Second, "all nodes know all", func() bool {
+		for _, node := range nodes {
+			if info := node.do(t, "CLUSTER", "INFO"); !strings.Contains(info, "cluster_state:ok") || !strings.Contains(info, "cluster_known_nodes:4") {
+				return false
+			}
+		}
+		return true
+	})
+
+	address := fmt.Sprintf("redis://%s?addr=%s&addr=%s", nodes[0].address(), nodes[1].address(), nodes[2].address())
+	store, log := newRedis(t, address)
+	other, _ := newRedis(t, address)
+	await(t, store, "up", 5*time.Second)
+	await(t, other, "up", 5*time.Second)
+	together := func(key string) int {
+		return granted(t, store, key, rate(10, time.Hour), 8) + granted(t, other, key, rate(10, time.Hour), 8)
+	}
+	for i := range 30 { // over all nodes
+		if passed := together(fmt.Sprint("client-", i)); passed != 10 {
+			t.Errorf("client %d: %d passed, want 10", i, passed)
+		}
+	}
+	for _, node := range nodes[:3] {
+		if node.commands(t)["evalsha"] == 0 {
+			t.Errorf("%s was not asked", node.address())
+		}
+	}
+	granted(t, store, "blocked", rate(5, time.Hour), 6)
+
+	load := startLoad(t, store, 32, 2*time.Millisecond)
+	eventually(t, 5*time.Second, "requests are made", func() bool { return load.made.Load() > 200 })
+	nodes[0].kill()
+	down := await(t, store, "down", recovery)
+	holds(t, store)
+	eventually(t, 20*time.Second, "the replica takes over", func() bool {
+		return strings.Contains(nodes[3].do(t, "INFO", "replication"), "role:master") &&
+			strings.Contains(nodes[1].do(t, "CLUSTER", "INFO"), "cluster_state:ok") &&
+			strings.Contains(nodes[2].do(t, "CLUSTER", "INFO"), "cluster_state:ok")
+	})
+	up := await(t, store, "up", recovery)
+	load.end(t)
+	t.Logf("down after %s, up %s after the failover", down.Round(time.Millisecond), up.Round(time.Millisecond))
+	if lost, found := log.lines(); lost != 1 || found != 1 {
+		t.Errorf("logged %d times that it was lost, %d that it was found:\n%s", lost, found, log)
+	}
+	n := 0
+	eventually(t, recovery, "both count in the cluster again", func() bool {
+		for range 30 {
+			n++
+			if together(fmt.Sprint("later-", n)) != 10 { // the other one met the dead master only now
+				return false
+			}
+		}
+		return true
+	})
+}
+
+// Several servers that are no cluster would each count for itself.
+func TestRedisIsNoCluster(t *testing.T) {
+	one, two := startRedis(t), startRedis(t)
+	store, log := newRedis(t, one.url()+"?addr="+two.address())
+	eventually(t, recovery, "it is logged", func() bool { return strings.Contains(log.String(), "Redis Cluster, and this server is none") })
+	if store.State() != "down" {
+		t.Error("up")
+	}
+}
+
+func TestRedisCloseEndsAll(t *testing.T) {
+	server := startRedis(t)
+	absent := newRedisServer(t)
+	before := runtime.NumGoroutine()
+	for _, address := range []string{server.url(), absent.url()} {
+		for range 5 {
+			store, _ := newRedis(t, address)
+			count(t, store, "a", rate(1, time.Hour))
+			store.Close()
+			store.Close() // twice does no harm
+			count(t, store, "a", rate(1, time.Hour))
+		}
+	}
+	hung, _ := newRedis(t, server.url())
+	await(t, hung, "up", recovery)
+	server.signal(syscall.SIGSTOP)
+	var group sync.WaitGroup
+	for range 50 {
+		group.Go(func() { count(t, hung, "b", rate(1, time.Hour)) })
+	}
+	start := time.Now()
+	hung.Close()
+	group.Wait()
+	if took := time.Since(start); took > recovery {
+		t.Errorf("Close of a hung Redis took %s", took)
+	}
+	server.signal(syscall.SIGCONT)
+	eventually(t, 5*time.Second, "goroutines end", func() bool { return runtime.NumGoroutine() <= before })
+}
+
+// 64 requests at a time. cpu-µs/op is this process's, without Redis'.
+func BenchmarkIncrementBy64(b *testing.B) {
+	run := func(b *testing.B, store limiter.Store) {
+		keys := make([]string, 1000)
+		for i := range keys {
+			keys[i] = "default:203.0.113." + strconv.Itoa(i)
+		}
+		r := rate(1<<40, time.Hour)
+		b.ReportAllocs()
+		b.ResetTimer()
+		before := cpu(b)
+		var group sync.WaitGroup
+		for worker := range 64 {
+			group.Go(func() {
+				for i := worker; i < b.N; i += 64 {
+					_, _ = store.Increment(context.Background(), keys[i%len(keys)], 1, r)
+				}
+			})
+		}
+		group.Wait()
+		b.ReportMetric(float64((cpu(b)-before).Nanoseconds())/1000/float64(b.N), "cpu-µs/op")
+	}
+	b.Run("memory", func(b *testing.B) { run(b, ratelimit.NewMemory(100_000)) })
+	b.Run("redis", func(b *testing.B) {
+		store, log := newRedis(b, startRedis(b).url())
+		await(b, store, "up", 5*time.Second)
+		run(b, store)
+		if log.String() != "" { // then Memory was measured in part
+			b.Errorf("not steady: %s", log)
+		}
+	})
+}
+
+// cpu is the time that this process has computed.
+func cpu(b *testing.B) time.Duration {
+	var usage syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
+}
