@@ -16,9 +16,12 @@ seed: ## put example items into an empty database
 
 test: test-go test-openapi test-page test-browsers ## run every test
 
+# The race detector needs a C compiler.
 test-go:
 	go vet ./...
-	go test -race -shuffle=on ./...
+	@race=-race; command -v cc >/dev/null || command -v gcc >/dev/null || { \
+	  echo "SKIP the race detector: no C compiler; install gcc"; test -z "$$CI" || exit 1; race=; }; \
+	set -x; go test $$race -shuffle=on ./...
 
 # Node runs the rest. In CI it must be there; elsewhere its lack is said.
 NEEDS_NODE = command -v node >/dev/null || { echo "SKIP $@: node is missing; install Node.js 20.19 or later"; test -z "$$CI"; exit; }
