@@ -128,7 +128,7 @@ func count(n *atomic.Int64, next http.Handler) http.Handler {
 // follows on this connection would be an attacker's request (RFC 9112, 6.1).
 func closeWhile(draining *atomic.Bool, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if draining.Load() || len(r.TransferEncoding) > 0 {
+		if draining.Load() || len(r.TransferEncoding) > 0 || !r.ProtoAtLeast(1, 1) { // of HTTP/1.0 net/http hides the chunks
 			w.Header()["Connection"] = []string{"close"}
 		}
 		next.ServeHTTP(w, r)

@@ -3,6 +3,7 @@ package ratelimit
 import (
 	"context"
 	"hash/maphash"
+	"strings"
 	"sync"
 	"time"
 
@@ -32,9 +33,9 @@ type shard struct {
 	mu       sync.Mutex
 	counters map[string]counter
 	max      int
-	// overflow counts newcomers together, by rate, while each counter kept is
-	// over its limit. There are as many as policies, made on need.
-	overflow map[limiter.Rate]counter
+	// overflow counts newcomers together, by policy, while each counter kept
+	// is over its limit. There are as many as policies, made on need.
+	overflow map[string]counter
 }
 
 // counter is the requests of one client in its window.
@@ -54,7 +55,7 @@ func NewMemory(maxClients int) *Memory {
 		m.shards[i] = shard{
 			max:      maxClients / shards,
 			counters: make(map[string]counter),
-			overflow: make(map[limiter.Rate]counter),
+			overflow: make(map[string]counter),
 		}
 	}
 	return m
@@ -84,8 +85,9 @@ func (m *Memory) Increment(_ context.Context, key string, count int64, rate limi
 		c = c.add(count, rate, now)
 		s.counters[key] = c
 	default:
-		c = s.overflow[rate].add(count, rate, now)
-		s.overflow[rate] = c
+		policy, _, _ := strings.Cut(key, ":")
+		c = s.overflow[policy].add(count, rate, now)
+		s.overflow[policy] = c
 	}
 	s.mu.Unlock()
 	return c.context(rate), nil

@@ -155,7 +155,7 @@ func TestFullOfBlockedClients(t *testing.T) {
 		}
 		passed := 0
 		for i := range 100 {
-			if _, ok := hit(t, store, fmt.Sprintf("new-%d", i), r); ok {
+			if _, ok := hit(t, store, fmt.Sprintf("p:new-%d", i), r); ok {
 				passed++
 			}
 		}
