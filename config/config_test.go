@@ -178,6 +178,8 @@ func TestRefuses(t *testing.T) {
 		{[]string{"LOG_FORMAT=xml"}, []string{"text or json"}},
 		{[]string{"REDIS_URL=http://:hunter2@redis:6379"}, []string{"REDIS_URL", `"http"`, "redis://"}},
 		{[]string{"DATABASE_URL=mysql://root:hunter2@db/app"}, []string{"DATABASE_URL", `"mysql"`, "postgres://"}},
+		{[]string{"DATABASE_URL_FILE=postgres://u:hunter2@db/app"}, []string{"DATABASE_URL_FILE", "name of a file"}},
+		{[]string{"DATABASE_URL=u:hunter2@h?x=http://y"}, []string{"DATABASE_URL", "file:"}},
 		{[]string{"DATABASE_URL=app.db"}, []string{"DATABASE_URL", "file:"}},
 		{[]string{"DATABASE_URL=postgres://u:hunter2%@db/app"}, []string{"DATABASE_URL", "percent-encode"}},
 		{[]string{"DATABASE_URL=file:"}, []string{"DATABASE_URL"}},
@@ -220,6 +222,7 @@ func TestRegex(t *testing.T) {
 		`https://[a-z0-9-]+\.example\.com`, `^https://[^.]+\.example\.com$`, `https://(.+\.)?example\.com`, `https://(app|admin)\.example\.(com|net)`,
 		`https://.*\.example\.com`, `https?://app\.example\.com`, `https://pr-\d+\.preview\.example\.co\.uk`, `http://localhost:\d+`, `http://(localhost|127\.0\.0\.1)(:\d{4})?`,
 		`https://[a-z]+\.me\.github\.io`, `(?i)https://app\.example\.com`, `https://app[.]example[.]com`, `http://192\.168\.\d+\.\d+:5173`, `https://\w+\.example\.com(:8443)?`,
+		`https://(www\.)?example\.com`, `https://([a-z]+\.)*example\.com`, `http://[a-z]+\.localhost(:\d+)?`, `https://app-[0-9]{3}\.example\.com`,
 	} {
 		if _, err := load(t, "ALLOWED_ORIGIN_REGEX="+regex); err != nil {
 			t.Errorf("%s: %v", regex, err)
@@ -232,6 +235,8 @@ func TestRegex(t *testing.T) {
 		`https://app\.example\..+`: "https://app.example.", `https://[a-z.]*example\.com`: "example.com", `https://[a-z]+\.com`: ".com", `https://[a-z-]+\.github\.io`: ".github.io",
 		`https://app\.example\.com|.*`: "null", `https://(app|.+)`: "https://evil.example", `https://example\.[a-z]{2,3}`: "https://example.", `.*://app\.example\.com`: "", `https://app\.example\.com/`: "no origin",
 		`example\.com`: "no origin", `https://(?:app\.example\.com|evil.*)`: "https://evil", `https://app\.example\.com\.?[a-z]*`: "https://app.example.com", `http://93\.184\.216\.\d+`: "http://93.184.216.",
+		`https://www\.?example\.com`: "https://wwwexample.com", `https://app-*example\.com`: "https://app", `https://(www\.|dev)*example\.com`: "dev", `https://e+xample\.com`: "xample.com",
+		`https://(dev-?)?example\.com`: "https://dev", `https://example\.com\.?(au)?`: "https://example.com", `https://app\.?(staging)?\.?example\.com`: "example.com",
 		`https://app\.example\.com(`: "does not compile", `a)|(.*`: "does not compile",
 	} {
 		_, err := load(t, "ALLOWED_ORIGIN_REGEX="+regex)

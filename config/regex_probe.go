@@ -102,6 +102,12 @@ func (p *probe) append(node *syntax.Regexp, generator *rand.Rand) {
 		if most < 0 || most > node.Min+5 {
 			most = node.Min + 5
 		}
+		if most == node.Min { // just so often: nothing is open
+			for range node.Min {
+				p.append(node.Sub[0], generator)
+			}
+			return
+		}
 		p.repeat(node.Sub[0], node.Min+generator.IntN(most-node.Min+1), generator)
 	}
 	// The rest, anchors and the like, match no text of their own.
@@ -110,12 +116,26 @@ func (p *probe) append(node *syntax.Regexp, generator *rand.Rand) {
 // repeat writes a word where anything goes, so that the origin in the message
 // reads as what it is: https://evilexample.com.
 func (p *probe) repeat(node *syntax.Regexp, times int, generator *rand.Rand) {
+	if times == 0 && len(p.text) > 0 && node.Op == syntax.OpLiteral && (string(node.Rune) == "." || string(node.Rune) == "-") {
+		// Without its dot www\.?example.com is a domain of somebody else.
+		p.open[len(p.text)-1] = true
+	}
 	if word := "evil"; times >= len(word) && takes(node, 'e', 'v', 'i', 'l') && generator.IntN(2) == 0 {
 		p.add(word, true)
 		return
 	}
+	start := len(p.text)
 	for range times {
 		p.append(node, generator)
+	}
+	// How often a text stands there is open too. A dot at its end stays what
+	// was spelled out: it is the boundary in (www\.)?example\.com.
+	end := len(p.text)
+	if end > start && p.text[end-1] == '.' {
+		end--
+	}
+	for i := start; i < end; i++ {
+		p.open[i] = true
 	}
 }
 
@@ -167,6 +187,9 @@ func pick(class *syntax.Regexp, generator *rand.Rand) string {
 // private networks) or into the boundary before it; the most for a domain that
 // reads like one that somebody could buy.
 func (p *probe) strangeness(o origin.Origin) int {
+	if o.IsLoopback() {
+		return 0
+	}
 	hostAt := len(o.Scheme) + len("://")
 	domain, err := publicsuffix.EffectiveTLDPlusOne(o.Host)
 	if err != nil {
@@ -180,9 +203,7 @@ func (p *probe) strangeness(o origin.Origin) int {
 	}
 	boundary := hostAt + len(o.Host) - len(domain) - 1
 	for i := range p.open {
-		beforeHost := i < hostAt
-		inDomain := i >= boundary && i < hostAt+len(o.Host)
-		if p.open[i] && (beforeHost || inDomain) {
+		if p.open[i] && i >= boundary && i < hostAt+len(o.Host) {
 			if _, icann := publicsuffix.PublicSuffix(domain); !icann {
 				return 1
 			}

@@ -184,6 +184,10 @@ func (m *mistakes) fromFile(name, value, file string) (string, bool) {
 	if file == "" {
 		return value, true
 	}
+	if strings.Contains(file, "://") { // a URL with its password, in the wrong variable
+		m.addSecret(name+"_FILE", "holds a value where the name of a file belongs; write that value into "+name)
+		return "", false
+	}
 	content, err := os.ReadFile(file)
 	if err != nil {
 		m.add(name+"_FILE", file, "cannot be read ("+pathless(err)+"); name a file that this process may read")
@@ -227,7 +231,7 @@ func (m *mistakes) url(name, value, file string, schemes ...string) Secret {
 // schemeOf is the part of a URL that is surely no secret.
 func schemeOf(text string) string {
 	scheme, _, found := strings.Cut(text, "://")
-	if !found || len(scheme) > 20 {
+	if !found || strings.Trim(scheme, "abcdefghijklmnopqrstuvwxyz0123456789+") != "" || len(scheme) > 20 {
 		return "none"
 	}
 	return strconv.Quote(scheme)

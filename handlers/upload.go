@@ -157,6 +157,9 @@ func (b *pacedBody) Read(p []byte) (int, error) {
 	return b.ReadCloser.Read(p)
 }
 
-// letRestCome gives the middleware that throws the rest of a body away the
-// time that is left: a client that was told no still sends, and reads later.
-func (b *pacedBody) letRestCome() { _ = b.connection.SetReadDeadline(b.end) }
+// letRestCome gives the middleware that throws the rest of a body away some
+// more time: a client that was told no still sends, and reads later. It is one
+// deadline for all, as what comes now is worth no more.
+func (b *pacedBody) letRestCome() {
+	_ = b.connection.SetReadDeadline(time.Now().Add(3 * uploadStall))
+}
