@@ -42,7 +42,7 @@ func Upload(maxBytes int64) gin.HandlerFunc {
 			problem.Abort(c, problem.BadRequest("The body cannot be read as a form: the Content-Type has no boundary."))
 			return
 		}
-		file, wrong := readFile(parts, maxBytes)
+		file, wrong := readFile(parts, body, maxBytes)
 		if wrong != nil {
 			if wrong.Status == http.StatusRequestEntityTooLarge {
 				body.letRestCome()
@@ -63,7 +63,7 @@ type uploadedFile struct {
 
 // readFile reads all parts, so that the client has sent everything when the
 // answer comes. Other fields than file are passed over.
-func readFile(parts *multipart.Reader, maxBytes int64) (uploadedFile, *problem.Problem) {
+func readFile(parts *multipart.Reader, body *pacedBody, maxBytes int64) (uploadedFile, *problem.Problem) {
 	var file *uploadedFile
 	for {
 		part, err := parts.NextRawPart()
@@ -85,6 +85,7 @@ func readFile(parts *multipart.Reader, maxBytes int64) (uploadedFile, *problem.P
 		if part.FileName() == "" {
 			return uploadedFile{}, invalidFile("must be a file with a name, not a text field")
 		}
+		body.budget += maxBytes + 1
 		hash := sha256.New()
 		size, err := io.Copy(hash, io.LimitReader(part, maxBytes+1))
 		if err != nil {
@@ -130,9 +131,11 @@ func uploadProblem(err error, maxBytes int64) *problem.Problem {
 }
 
 // pacedBody gives a slow upload more time than the server's ReadTimeout as
-// long as it goes on: a new deadline for each read, and one for all.
+// long as it goes on: a new deadline for each read, and one for all. Its budget
+// is for all but the file: mime/multipart would hold 10 MiB of headers.
 type pacedBody struct {
 	io.ReadCloser
+	budget     int64 // bytes that may still be read
 	connection *http.ResponseController
 	end        time.Time
 }
@@ -140,6 +143,7 @@ type pacedBody struct {
 func newPacedBody(c *gin.Context, maxBytes int64) *pacedBody {
 	body := &pacedBody{
 		ReadCloser: c.Request.Body,
+		budget:     UploadFraming,
 		connection: http.NewResponseController(c.Writer),
 		end:        time.Now().Add(uploadStall + time.Duration(2*maxBytes/slowestUpload)*time.Second),
 	}
@@ -154,7 +158,12 @@ func (b *pacedBody) Read(p []byte) (int, error) {
 		deadline = b.end
 	}
 	_ = b.connection.SetReadDeadline(deadline) // what cannot be set stays at ReadTimeout
-	return b.ReadCloser.Read(p)
+	if b.budget <= 0 {
+		return 0, &http.MaxBytesError{Limit: UploadFraming}
+	}
+	n, err := b.ReadCloser.Read(p[:min(int64(len(p)), b.budget)])
+	b.budget -= int64(n)
+	return n, err
 }
 
 // letRestCome gives the middleware that throws the rest of a body away some

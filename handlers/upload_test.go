@@ -50,6 +50,8 @@ func TestUpload(t *testing.T) {
 		{"a path for a name", "", form("Content-Disposition: form-data; name=file; filename=\"../../etc/passwd\"\n\nx"), 201, `"name":"passwd"`},
 		{"no type", "", form("Content-Disposition: form-data; name=file; filename=a\n\nx"), 201, `"content_type":"application/octet-stream"`},
 		{"a type that is none", "", form("Content-Disposition: form-data; name=file; filename=a\nContent-Type: <x>\n\nx"), 201, `"content_type":"application/octet-stream"`},
+		{"headers without an end", "", "--x\r\nX: " + strings.Repeat("y", UploadFraming), 413, "limit"},
+		{"a field as large as a file", "", form(other+strings.Repeat("y", UploadFraming), file("x")), 413, "limit"},
 		{"no file", "", form(other), 422, `{"field":"file","detail":"is missing"}`},
 		{"no parts", "", "--x--\r\n", 422, "is missing"},
 		{"a text field", "", form("Content-Disposition: form-data; name=file\n\nhello"), 422, "must be a file"},
