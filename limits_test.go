@@ -445,7 +445,7 @@ func TestFloodFromOneNetworkIsOneClient(t *testing.T) {
 func TestIPv6Peer(t *testing.T) {
 	t.Parallel()
 	if listener, err := net.Listen("tcp", "[::1]:0"); err != nil {
-		t.Skip("no IPv6 loopback here")
+		without(t, "there is no IPv6 loopback; enable it on lo")
 	} else {
 		listener.Close()
 	}

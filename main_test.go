@@ -381,6 +381,17 @@ func writeFile(t *testing.T, dir, name, text string) string {
 	return path
 }
 
+// without leaves the test out for what the machine lacks, and says so; in CI
+// nothing may be lacking.
+func without(t *testing.T, remedy string) {
+	t.Helper()
+	if os.Getenv("CI") == "true" {
+		t.Fatal(remedy)
+	}
+	fmt.Println("SKIP", t.Name()+":", remedy)
+	t.Skip(remedy)
+}
+
 // freePort is a port that was free a moment ago.
 func freePort(t *testing.T) string {
 	t.Helper()

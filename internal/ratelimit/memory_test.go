@@ -162,6 +162,9 @@ func TestFullOfBlockedClients(t *testing.T) {
 		if passed != 2 {
 			t.Errorf("%d newcomers passed, want 2", passed)
 		}
+		if _, ok := hit(t, store, "q:new", r); !ok {
+			t.Error("a newcomer is refused for what was counted under another policy")
+		}
 		time.Sleep(time.Minute)
 		for i := range 8 {
 			if _, ok := hit(t, store, fmt.Sprintf("later-%d", i), r); !ok {

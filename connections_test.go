@@ -1,0 +1,47 @@
+package main
+
+import (
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+)
+
+// A client that waits for "100 Continue" hears a refusal at once: the server
+// must not wait for the body that is not sent (it would, for its ReadTimeout).
+func TestRefusalDoesNotWaitForABodyThatIsNotSent(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	for path, want := range map[string]int{"/api/items": http.StatusRequestEntityTooLarge, "/nowhere": http.StatusNotFound} {
+		conn := s.dial(t)
+		if err := conn.SetDeadline(time.Now().Add(5 * time.Second)); err != nil {
+			t.Fatal(err)
+		}
+		_, err := io.WriteString(conn, "POST "+path+" HTTP/1.1\r\nHost: "+s.host+"\r\nContent-Type: application/json\r\nContent-Length: 5000000\r\nExpect: 100-continue\r\n\r\n")
+		if err != nil {
+			t.Fatal(err)
+		}
+		checkStatus(t, readAnswer(t, conn, "POST"), want)
+	}
+}
+
+// net/http reads the chunks of an HTTP/1.0 request and hides that they were
+// chunks: what follows on the connection may be another's (RFC 9112, 6.1).
+func TestHTTP10IsOneRequestAConnection(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	conn := s.dial(t)
+	if err := conn.SetDeadline(time.Now().Add(5 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	_, err := io.WriteString(conn, "POST /nowhere HTTP/1.0\r\nHost: "+s.host+"\r\nConnection: keep-alive\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n0\r\n\r\n"+
+		"GET /healthz HTTP/1.1\r\nHost: "+s.host+"\r\n\r\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, err := io.ReadAll(conn)
+	if err != nil || strings.Count(string(all), "HTTP/1.") != 1 {
+		t.Errorf("got %q, %v, want one answer and the end", all, err)
+	}
+}
