@@ -140,29 +140,53 @@ func (p *postgres) stop(signal syscall.Signal) {
 func (p *postgres) signalAll(signal syscall.Signal) {
 	server := p.process.Process.Pid
 	syscall.Kill(server, syscall.SIGSTOP) // so that it starts no further backend
+	awaitStopped(server)                  // one that it is just starting would be missed below
 	for _, pid := range append(children(server), server) {
 		syscall.Kill(pid, signal)
+		if signal == syscall.SIGSTOP {
+			awaitStopped(pid)
+		}
 	}
 	if signal == syscall.SIGKILL {
 		<-p.exited
 	}
 }
 
+// awaitStopped returns when pid is stopped or gone: a signal is only on its way
+// when kill returns, and a process ends the system call that it is in first.
+func awaitStopped(pid int) {
+	for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+		if state, _ := processStat(pid); state != "R" && state != "S" && state != "D" {
+			return
+		}
+	}
+}
+
 // children returns the processes whose parent is pid.
 func children(pid int) []int {
 	var found []int
-	stats, _ := filepath.Glob("/proc/[0-9]*/stat")
-	for _, name := range stats {
-		stat, _ := os.ReadFile(name)
-		// pid (name) state ppid: the name may hold blanks and brackets.
-		_, rest, _ := strings.Cut(string(stat), ") ")
-		if fields := strings.Fields(rest); len(fields) > 1 && fields[1] == strconv.Itoa(pid) {
-			child, _ := strconv.Atoi(filepath.Base(filepath.Dir(name)))
+	processes, _ := filepath.Glob("/proc/[0-9]*")
+	for _, name := range processes {
+		child, _ := strconv.Atoi(filepath.Base(name))
+		if _, parent := processStat(child); parent == pid {
 			found = append(found, child)
 		}
 	}
 	slices.Sort(found)
 	return found
+}
+
+// processStat returns a process's state, as ps shows it, and its parent; ""
+// and 0 for one that is gone.
+func processStat(pid int) (state string, parent int) {
+	stat, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	// pid (name) state ppid: the name may hold blanks and brackets.
+	_, rest, _ := strings.Cut(string(stat), ") ")
+	if fields := strings.Fields(rest); len(fields) > 1 {
+		state = fields[0]
+		parent, _ = strconv.Atoi(fields[1])
+	}
+	return state, parent
 }
 
 // newDatabase makes an empty database and returns its URL.
