@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"strings"
 	"sync/atomic"
 	"syscall"
 
@@ -42,18 +43,26 @@ func main() {
 }
 
 // errUsage is a command line that this program does not know.
-var errUsage = errors.New("write no argument to serve, or seed; settings come from the environment, see .env.example")
+var errUsage = errors.New("write no argument to serve, healthcheck or seed; settings come from the environment, see .env.example")
 
 // run reads the settings, builds the parts, serves until ctx ends and closes
-// the parts again. With the argument seed it puts example items into the
-// database instead. Logs go to stderr.
+// the parts again. With the argument healthcheck it asks the server that runs
+// with the same settings whether it lives; with seed it puts example items
+// into the database. Logs go to stderr.
 func run(ctx context.Context, args []string, stderr io.Writer) error {
-	if len(args) > 1 || len(args) == 1 && args[0] != "seed" {
+	command := strings.Join(args, " ")
+	switch command {
+	case "", "healthcheck":
+	case "seed": // items
+	default:
 		return fmt.Errorf("unknown arguments %q: %w", args, errUsage)
 	}
 	settings, err := config.Load()
 	if err != nil {
 		return err
+	}
+	if command == "healthcheck" {
+		return healthcheck(ctx, settings)
 	}
 	log := newLogger(settings, stderr)
 
@@ -61,8 +70,8 @@ func run(ctx context.Context, args []string, stderr io.Writer) error {
 	if err != nil {                                                   // items
 		return config.WrongDatabase(err) // items
 	} // items
-	defer store.Close() // items
-	if len(args) == 1 { // items
+	defer store.Close()    // items
+	if command == "seed" { // items
 		return seed(ctx, store, log) // items
 	} // items
 

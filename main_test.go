@@ -64,11 +64,17 @@ type process struct {
 // launch runs the program in dir with no environment but env.
 func launch(t *testing.T, dir string, env ...string) *process {
 	t.Helper()
+	return launchWith(t, nil, dir, env...)
+}
+
+// launchWith is launch with arguments.
+func launchWith(t *testing.T, args []string, dir string, env ...string) *process {
+	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &process{dir: dir, cmd: exec.Command(self), stdout: new(logBuffer), stderr: new(logBuffer), exited: make(chan struct{})}
+	p := &process{dir: dir, cmd: exec.Command(self, args...), stdout: new(logBuffer), stderr: new(logBuffer), exited: make(chan struct{})}
 	p.cmd.Dir = dir
 	// The race detector would wait a second at each exit.
 	p.cmd.Env = []string{runAsServer + "=1", "GORACE=atexit_sleep_ms=0"}

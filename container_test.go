@@ -1,0 +1,278 @@
+package main
+
+import (
+	"fmt"
+	"maps"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/goccy/go-yaml"
+
+	"example.com/api/config"
+)
+
+// composeFile is what the tests below read of deploy/compose.yaml.
+type composeFile struct {
+	Services map[string]struct {
+		Image           string
+		Environment     map[string]string
+		Secrets         []string
+		ReadOnly        bool     `yaml:"read_only"`
+		CapDrop         []string `yaml:"cap_drop"`
+		CapAdd          []string `yaml:"cap_add"`
+		SecurityOpt     []string `yaml:"security_opt"`
+		MemLimit        string   `yaml:"mem_limit"`
+		StopGracePeriod string   `yaml:"stop_grace_period"`
+		Healthcheck     *struct{ Test []string }
+		Networks        any
+	}
+	Secrets map[string]struct{ File string }
+}
+
+func readFile(t *testing.T, name string) string {
+	t.Helper()
+	text, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+func readCompose(t *testing.T) composeFile {
+	t.Helper()
+	var compose composeFile
+	if err := yaml.Unmarshal([]byte(readFile(t, "deploy/compose.yaml")), &compose); err != nil {
+		t.Fatal(err)
+	}
+	return compose
+}
+
+// makeSecrets runs deploy/secrets.sh beside a copy of itself and returns the
+// folder that it made.
+func makeSecrets(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	script := writeFile(t, dir, "secrets.sh", readFile(t, "deploy/secrets.sh"))
+	if text, err := exec.Command("sh", script).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, text)
+	}
+	return filepath.Join(dir, "secrets")
+}
+
+func TestComposeHardensEveryService(t *testing.T) {
+	t.Parallel()
+	compose := readCompose(t)
+	for name, s := range compose.Services {
+		if !s.ReadOnly || !slices.Equal(s.CapDrop, []string{"ALL"}) || len(s.CapAdd) > 0 ||
+			!slices.Contains(s.SecurityOpt, "no-new-privileges:true") || s.MemLimit == "" {
+			t.Errorf("%s: got %+v, want a read-only root, no capability, no new privileges and a limit of memory", name, s)
+		}
+		if s.Healthcheck == nil && s.Image != "api" { // of api it is in the image
+			t.Errorf("%s has no health check", name)
+		}
+	}
+	if got := len(compose.Services); got != 5 {
+		t.Errorf("got %d services, want proxy, api-1, api-2, redis, postgres", got)
+	}
+}
+
+// What compose.yaml sets is accepted by the program, starts it without Redis
+// and PostgreSQL, and fits together.
+func TestComposeStartsTheServer(t *testing.T) {
+	t.Parallel()
+	compose := readCompose(t)
+	api := compose.Services["api-1"]
+	if !maps.Equal(api.Environment, compose.Services["api-2"].Environment) {
+		t.Error("the replicas differ")
+	}
+	secrets := makeSecrets(t)
+	env := []string{"APP_ENV=production", "HOST=127.0.0.1", "PORT=0"} // the image's, but for a test's address
+	for name, value := range api.Environment {
+		if name != "GOMEMLIMIT" && !slices.Contains(config.Names(), name) {
+			t.Errorf("%s is no setting", name)
+		}
+		if file, ok := strings.CutPrefix(value, "/run/secrets/"); ok {
+			if !slices.Contains(api.Secrets, file) || compose.Secrets[file].File != "secrets/"+file {
+				t.Errorf("%s=%s: the secret is not given to the service", name, value)
+			}
+			value = filepath.Join(secrets, file)
+		}
+		env = append(env, name+"="+value)
+	}
+	s := startIn(t, t.TempDir(), append(env, "SHUTDOWN_DELAY=0s")...) // the test need not wait
+	if got, want := s.get(t, "/readyz").body, `{"status":"ready","redis":"down","database":"down"}`; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	listening := s.stderr.messages("listening")[0]
+	proxy := compose.Services["proxy"].Networks.(map[string]any)["edge"].(map[string]any)["ipv4_address"]
+	if got, want := listening["trusted_proxies"], fmt.Sprint(proxy, "/32"); got != want {
+		t.Errorf("trusted proxies: got %s, want the proxy alone, %s", got, want)
+	}
+	duration := func(text string) time.Duration {
+		d, err := time.ParseDuration(text)
+		if err != nil {
+			t.Error(err)
+		}
+		return d
+	}
+	const shutdownTimeout = 15 * time.Second // the default
+	killed := duration(api.StopGracePeriod)
+	if drained := duration(api.Environment["SHUTDOWN_DELAY"]) + shutdownTimeout; killed < drained+5*time.Second {
+		t.Errorf("killed after %s, want 5s more than draining takes, %s", killed, drained)
+	}
+	checkMemoryLimit(t, api.Environment["GOMEMLIMIT"], api.MemLimit)
+}
+
+// checkMemoryLimit wants the collector's limit at about nine tenths of the
+// container's.
+func checkMemoryLimit(t *testing.T, collector, container string) {
+	t.Helper()
+	mebibytes := func(text string) float64 {
+		n, err := strconv.ParseFloat(regexp.MustCompile(`^\d+`).FindString(text), 64)
+		if err != nil {
+			t.Fatalf("no size: %q", text)
+		}
+		return n
+	}
+	if share := mebibytes(collector) / mebibytes(container); share < 0.85 || share > 0.95 {
+		t.Errorf("GOMEMLIMIT=%s is %.2f of the limit %s, want about 0.9", collector, share, container)
+	}
+}
+
+// The secrets fit each other; in Redis they open what the limiter needs and
+// no other key.
+func TestComposeSecrets(t *testing.T) {
+	t.Parallel()
+	if _, err := exec.LookPath("redis-server"); err != nil {
+		without(t, "redis-server is missing; apt-get install --no-install-recommends redis-server")
+	}
+	secrets := makeSecrets(t)
+	secret := func(name string) string { return readFile(t, filepath.Join(secrets, name)) }
+	if folder, err := os.Stat(secrets); err != nil || folder.Mode().Perm() != 0o700 {
+		t.Errorf("got %v, %v, want a folder that only its owner may enter", folder.Mode(), err)
+	}
+	if got := len(secret("session_secret")); got != 64 {
+		t.Errorf("session_secret has %d bytes, want 64", got)
+	}
+	database, err := url.Parse(secret("database_url"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if password, _ := database.User.Password(); password != secret("postgres_password") || len(password) != 64 {
+		t.Error("database_url has not PostgreSQL's password")
+	}
+
+	port := freePort(t)
+	server := exec.Command("redis-server", "--port", port, "--bind", "127.0.0.1", "--save", "", "--dir", t.TempDir(), "--aclfile", filepath.Join(secrets, "redis_acl"))
+	if err := server.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		server.Process.Kill()
+		server.Wait()
+	})
+	redisURL, err := url.Parse(secret("redis_url"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	redisURL.Host = net.JoinHostPort("127.0.0.1", port)
+	s := start(t, "REDIS_URL="+redisURL.String())
+	s.waitFor(t, "redis up", func() bool { return strings.Contains(s.get(t, "/readyz").body, `"redis":"up"`) })
+	if got := s.get(t, "/api/hello").header.Get("X-RateLimit-Remaining"); got != "99" {
+		t.Errorf("remaining: got %s, want 99", got)
+	}
+	asking := func(args ...string) string {
+		text, _ := exec.Command("redis-cli", append([]string{"-p", port, "--no-auth-warning"}, args...)...).CombinedOutput()
+		return strings.TrimSpace(string(text))
+	}
+	password, _ := redisURL.User.Password()
+	as := []string{"--user", "api", "--pass", password}
+	for _, tc := range []struct{ name, got, want string }{
+		{"the health check", asking("ping"), "PONG"},
+		{"a stranger", asking("get", "ratelimit:default:127.0.0.1"), "NOPERM"},
+		{"another key", asking(append(as, "get", "sessions")...), "NOPERM"},
+		{"another command", asking(append(as, "flushall")...), "NOPERM"},
+	} {
+		if !strings.HasPrefix(tc.got, tc.want) {
+			t.Errorf("%s: got %q, want %s", tc.name, tc.got, tc.want)
+		}
+	}
+}
+
+func TestHealthcheck(t *testing.T) {
+	t.Parallel()
+	port := freePort(t)
+	startIn(t, t.TempDir(), "PORT="+port)
+	silent, err := net.Listen("tcp", "127.0.0.1:0") // accepts and never answers
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { silent.Close() })
+	other := httptest.NewServer(http.NotFoundHandler())
+	t.Cleanup(other.Close)
+	_, otherPort, _ := net.SplitHostPort(other.Listener.Addr().String())
+	_, silentPort, _ := net.SplitHostPort(silent.Addr().String())
+	for _, tc := range []struct {
+		name   string
+		env    []string
+		status int
+		want   string
+	}{
+		{"a server", []string{"PORT=" + port}, 0, ""},
+		{"a server on the address that is asked for all", []string{"PORT=" + port, "HOST=0.0.0.0"}, 0, ""},
+		{"no server", []string{"PORT=1"}, 1, "refused"},
+		{"another program", []string{"PORT=" + otherPort}, 1, "404 Not Found, not 200"},
+		{"a program that hangs", []string{"PORT=" + silentPort}, 1, "deadline exceeded"},
+		{"a port that nobody knows", []string{"PORT=0"}, 1, "set PORT to a number"},
+		{"wrong settings", []string{"PORT=" + port, "APP_ENV=prod"}, 2, "APP_ENV"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			p := launchWith(t, []string{"healthcheck"}, dir, tc.env...)
+			if status := p.wait(t); status != tc.status {
+				t.Errorf("exit status %d, want %d", status, tc.status)
+			}
+			if text := p.stderr.String(); !strings.Contains(text, tc.want) || tc.want == "" && text != "" {
+				t.Errorf("it says %q, want %q", text, tc.want)
+			}
+			if files, err := os.ReadDir(dir); err != nil || len(files) > 0 {
+				t.Errorf("got %v, %v, want no file made", files, err)
+			}
+		})
+	}
+}
+
+// The image's program is the one of make build: static, small, and it knows
+// its version.
+func TestImageIsBuiltLikeMakeBuild(t *testing.T) {
+	t.Parallel()
+	command := regexp.MustCompile(`CGO_ENABLED=0 go build .* -o bin/api \.`)
+	inMakefile := command.FindString(readFile(t, "Makefile"))
+	inDockerfile := command.FindString(readFile(t, "Dockerfile"))
+	if inMakefile == "" || inMakefile != inDockerfile {
+		t.Errorf("Makefile: %q, Dockerfile: %q, want the same", inMakefile, inDockerfile)
+	}
+	binary := filepath.Join(t.TempDir(), "api")
+	build := exec.Command("sh", "-c", strings.Replace(inMakefile, "bin/api", binary, 1))
+	if text, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, text)
+	}
+	if file, err := os.Stat(binary); err != nil || file.Size() > 27<<20 { // the base image has 2 MB
+		t.Errorf("got %d bytes, %v, want at most 27 MiB", file.Size(), err)
+	}
+	if text, err := exec.Command("go", "version", "-m", binary).Output(); err != nil || !strings.Contains(string(text), "CGO_ENABLED=0") {
+		t.Errorf("got %v, %s, want no cgo", err, text)
+	}
+}
