@@ -57,7 +57,10 @@ func run(ctx context.Context, args []string, stderr io.Writer) error {
 	default:
 		return fmt.Errorf("unknown arguments %q: %w", args, errUsage)
 	}
-	settings, err := config.Load()
+	settings, err := config.Load(
+		config.Check{Variable: "DATABASE_URL", URL: items.CheckURL}, // items
+		config.Check{Variable: "REDIS_URL", URL: ratelimit.CheckURL},
+	)
 	if err != nil {
 		return err
 	}
@@ -85,7 +88,7 @@ func run(ctx context.Context, args []string, stderr io.Writer) error {
 	if settings.RedisURL.IsSet() {
 		shared, err := ratelimit.NewRedis(settings.RedisURL.Reveal(), memory, log)
 		if err != nil {
-			return config.WrongRedis(err)
+			return err
 		}
 		defer shared.Close()
 		counters, redis = shared, shared.State

@@ -116,6 +116,9 @@ func TestWrongSettingIsRefused(t *testing.T) {
 		{setting: "ALLOWED_ORIGINS=https://*.github.io", says: []string{"public suffix"}},
 		{setting: "ALLOWED_ORIGINS=https://*.vercel.app", says: []string{"public suffix"}},
 		{setting: "ALLOWED_ORIGINS=https://*.com:8443", says: []string{"public suffix"}},
+		{setting: "ALLOWED_ORIGINS=https://*.amazonaws.com", says: []string{"public suffix"}},
+		{setting: "ALLOWED_ORIGINS=https://*.core.windows.net", says: []string{"public suffix"}},
+		{setting: "ALLOWED_ORIGINS=https://*.platform.sh", says: []string{"public suffix"}},
 		{setting: "ALLOWED_ORIGINS=https://*"},
 		{setting: "ALLOWED_ORIGINS=https://a.*.com"},
 		{setting: "ALLOWED_ORIGINS=https://*a.com"},
@@ -147,7 +150,9 @@ func TestWrongSettingIsRefused(t *testing.T) {
 		{setting: "ALLOWED_ORIGIN_REGEX=https://app.example.com", says: []string{"https://appxexample.com"}},
 		{setting: `ALLOWED_ORIGIN_REGEX=https://app\.example\.com.*`},
 		{setting: `ALLOWED_ORIGIN_REGEX=.*\.example\.com`},
-		{setting: `ALLOWED_ORIGIN_REGEX=https://app\.example.com`},
+		{setting: `ALLOWED_ORIGIN_REGEX=https://app\.example.com`, says: []string{"https://app.examplexcom"}},
+		{setting: `ALLOWED_ORIGIN_REGEX=https://[a-z0-9.-]+\.amazonaws\.com`, says: []string{".amazonaws.com in"}},
+		{setting: `ALLOWED_ORIGIN_REGEX=https://example\.com|https://bcd.{40}`, says: []string{"https://bcd"}},
 
 		{setting: "CORS_ALLOWED_HEADERS=Origin"},
 		{setting: "CORS_ALLOWED_HEADERS=cookie"},
@@ -187,6 +192,8 @@ func TestWrongSettingIsRefused(t *testing.T) {
 		{setting: "TRUSTED_PROXIES=::ffff:0.0.0.0/96"},
 		{setting: "ALLOWED_HOSTS=https://api.example.com"},
 		{setting: "ALLOWED_HOSTS=api.example.com/path"},
+		{setting: "ALLOWED_HOSTS=*.com", says: []string{"public suffix"}},
+		{setting: "ALLOWED_HOSTS=*.1.2.3.4", says: []string{"IP address"}},
 
 		{setting: "APP_ENV=staging", says: []string{"development", "production"}},
 		{setting: "APP_ENV=Production", says: []string{"production"}},
@@ -195,7 +202,7 @@ func TestWrongSettingIsRefused(t *testing.T) {
 		{setting: "SESSION_SAMESITE=loose", says: []string{"lax", "strict", "none"}},
 		{setting: "PORT=65536", says: []string{"65535"}},
 		{setting: "PORT=-1", says: []string{"65535"}},
-		{setting: "PORT=http"},
+		{setting: "PORT=http", says: []string{"no whole number"}},
 
 		{setting: "RATE_LIMIT_DEFAULT=100", says: []string{"100-M"}},
 		{setting: "RATE_LIMIT_DEFAULT=0-M"},
@@ -285,6 +292,38 @@ func TestAllMistakesComeTogether(t *testing.T) {
 		checkContains(t, message, name)
 	}
 	checkContains(t, message, "LOG_LEVEL", "MAX_UPLOAD_BYTES", `https://a.com/`, "b.com")
+}
+
+// What is wrong inside of URLs is part of the one message, and nothing was
+// opened to find out.
+func TestWrongURLsAreReportedTogether(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		database, redis string
+		says            []string
+	}{
+		{"file:app.db?mode=memory", "redis://:hunter2@h?read_timeout=1s", []string{"has parameters", "other parameters are not known"}},
+		{"file://app.db", "redis://h/hunter2", []string{"names a host", "not a Redis URL"}},
+		{"file::memory:", "redis://h?addr=user:hunter2@h:2", []string{"names no file", "not a Redis URL"}},
+		{"postgres://u:hunter2@h/d?sslmode=maybe", "redis://h?addr=:::hunter2", []string{"sslmode", "not a Redis URL"}},
+	} {
+		t.Run(tt.database, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			message := refused(t, dir, "CORS_MAX_AGE=5", "DATABASE_URL="+tt.database, "REDIS_URL="+tt.redis)
+			checkContains(t, message, append(tt.says, "3 settings are wrong", "CORS_MAX_AGE", "DATABASE_URL", "REDIS_URL")...)
+			checkLacks(t, message, "hunter2")
+			if files, err := os.ReadDir(dir); err != nil || len(files) > 0 {
+				t.Errorf("got %v, %v in the working directory, want nothing", files, err)
+			}
+		})
+	}
+	// The file is not made when another setting is wrong.
+	dir := t.TempDir()
+	checkContains(t, refused(t, dir, "REDIS_URL=redis://h?x=1"), "1 setting is wrong", "REDIS_URL")
+	if files, err := os.ReadDir(dir); err != nil || len(files) > 0 {
+		t.Errorf("got %v, %v in the working directory, want nothing", files, err)
+	}
 }
 
 // Where a secret is wrong the message says so without it.

@@ -147,26 +147,24 @@ func WrongDatabase(cause error) error {
 	return &Error{mistakes: []string{"DATABASE_URL cannot be used: " + cause.Error()}}
 }
 
-// WrongRedis is the mistake in REDIS_URL that only the store shows, as
-// WrongDatabase is of DATABASE_URL.
-func WrongRedis(cause error) error {
-	return &Error{mistakes: []string{"REDIS_URL cannot be used: " + cause.Error()}}
+// Check is what the package that opens a URL has to say of it beforehand.
+type Check struct {
+	Variable string             // DATABASE_URL or REDIS_URL
+	URL      func(string) error // opens nothing; the error holds no password
 }
 
 // Load reads the environment and the file .env in the working directory,
 // which fills in what the environment leaves out. A variable set to the empty
 // string counts as left out, but for ALLOWED_ORIGINS, where it means nobody.
-// The error is an *Error.
-func Load() (Settings, error) {
+// Without a check of a URL only its scheme is looked at. The error is an *Error.
+func Load(checks ...Check) (Settings, error) {
 	var mistakes mistakes
 	if err := fillEnvironment(".env"); err != nil {
 		mistakes = append(mistakes, err.Error())
 	}
 	var v variables
-	if err := envconfig.Process("", &v); err != nil {
-		return Settings{}, err // cannot happen: every field is text
-	}
-	settings := mistakes.parse(v)
+	envconfig.MustProcess("", &v) // every field is text, which always fits
+	settings := mistakes.parse(v, checks)
 	if len(mistakes) > 0 {
 		return Settings{}, &Error{mistakes: mistakes}
 	}
@@ -186,12 +184,15 @@ func Names() []string {
 // removes what is set to the empty string, so that envconfig's defaults apply.
 func fillEnvironment(file string) error {
 	fromFile, err := godotenv.Read(file)
-	if errors.Is(err, fs.ErrNotExist) {
+	var unread *fs.PathError
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
 		err = nil
-	}
-	if err != nil {
+	case errors.As(err, &unread):
+		err = fmt.Errorf("%s cannot be read (%w): let the server's user read it, or remove it", file, unread.Err)
+	case err != nil:
 		// godotenv's error quotes the rest of the file: secrets.
-		err = fmt.Errorf("%s cannot be read or parsed: write one NAME=value a line, quotes closed", file)
+		err = fmt.Errorf("%s cannot be parsed: write one NAME=value a line, quotes closed", file)
 	}
 	// Of a variable and its _FILE, the environment's one wins over the file's.
 	for _, name := range Names() {
@@ -214,7 +215,7 @@ func fillEnvironment(file string) error {
 
 // parse turns text into settings. It goes on after a mistake; the settings
 // are good only if none was made.
-func (m *mistakes) parse(v variables) Settings {
+func (m *mistakes) parse(v variables, checks []Check) Settings {
 	production := m.oneOf("APP_ENV", v.AppEnv, "development", "production") == "production"
 	credentials := m.boolean("CORS_ALLOW_CREDENTIALS", v.CORSCredentials)
 	s := Settings{
@@ -240,8 +241,8 @@ func (m *mistakes) parse(v variables) Settings {
 		RateLimitSession:    m.rate("RATE_LIMIT_SESSION", v.RateLimitSession),
 		RateLimitMaxClients: int(m.integer("RATE_LIMIT_MAX_CLIENTS", v.RateLimitMaxClients, 1, 1<<30)),
 
-		RedisURL:        m.url("REDIS_URL", v.RedisURL, v.RedisURLFile, "redis://", "rediss://", "unix://"),
-		DatabaseURL:     m.url("DATABASE_URL", v.DatabaseURL, v.DatabaseURLFile, "file:", "postgres://", "postgresql://"),
+		RedisURL:        m.url("REDIS_URL", v.RedisURL, v.RedisURLFile, checks, "redis://", "rediss://", "unix://"),
+		DatabaseURL:     m.url("DATABASE_URL", v.DatabaseURL, v.DatabaseURLFile, checks, "file:", "postgres://", "postgresql://"),
 		SessionSecret:   m.sessionSecret("SESSION_SECRET", v.SessionSecret, v.SessionSecretFile, production),
 		SessionSameSite: m.sameSite("SESSION_SAMESITE", v.SessionSameSite),
 

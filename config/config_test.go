@@ -17,6 +17,12 @@ import (
 // working directory. It cannot run in parallel, as the environment is one.
 func load(t testing.TB, variables ...string) (config.Settings, error) {
 	t.Helper()
+	setenv(t, variables...)
+	return config.Load()
+}
+
+func setenv(t testing.TB, variables ...string) {
+	t.Helper()
 	for _, name := range config.Names() {
 		t.Setenv(name, "")
 		os.Unsetenv(name)
@@ -25,7 +31,6 @@ func load(t testing.TB, variables ...string) (config.Settings, error) {
 		name, value, _ := strings.Cut(variable, "=")
 		t.Setenv(name, value)
 	}
-	return config.Load()
 }
 
 const secret = "0123456789abcdef0123456789abcdef"
@@ -68,6 +73,8 @@ func TestAccepts(t *testing.T) {
 		{[]string{"ALLOWED_ORIGINS=https://*.example.com,http://*.localhost:5173"}, origins, "https://*.example.com,http://*.localhost:5173"},
 		{[]string{"ALLOWED_ORIGINS=https://*.internal"}, origins, "https://*.internal"},
 		{[]string{"ALLOWED_ORIGINS=https://*.user.github.io"}, origins, "https://*.user.github.io"},
+		{[]string{"ALLOWED_ORIGINS=https://*.me.s3.amazonaws.com,https://*.me.blob.core.windows.net"}, origins, "https://*.me.s3.amazonaws.com,https://*.me.blob.core.windows.net"},
+		{[]string{"ALLOWED_ORIGINS=https://*.cs.rit.edu,https://*.me.ovh.net"}, origins, "https://*.cs.rit.edu,https://*.me.ovh.net"},
 		{[]string{"ALLOWED_ORIGINS=*", "CORS_ALLOW_CREDENTIALS=false"}, origins, "*"},
 		{[]string{"ALLOWED_ORIGINS=http://app.example.com"}, origins, "http://app.example.com"},
 		{production("ALLOWED_ORIGINS=http://localhost:5173,http://127.0.0.1,http://[::1]:3000,http://*.localhost"), origins, "http://localhost:5173,http://127.0.0.1,http://[::1]:3000,http://*.localhost"},
@@ -82,6 +89,7 @@ func TestAccepts(t *testing.T) {
 		{[]string{"RATE_LIMIT_DEFAULT=7-D"}, func(s config.Settings) any { return s.RateLimitDefault.Period }, "24h0m0s"},
 		{[]string{"TRUSTED_PROXIES=10.0.0.5, 2001:db8::/32"}, func(s config.Settings) any { return s.TrustedProxies }, "10.0.0.5/32,2001:db8::/32"},
 		{[]string{"ALLOWED_HOSTS=API.example.com,*.example.org,127.0.0.1,[::1]", "HTTPS_REDIRECT=true"}, func(s config.Settings) any { return s.AllowedHosts }, "[api.example.com *.example.org 127.0.0.1 ::1]"},
+		{[]string{"ALLOWED_HOSTS=*.localhost,*.svc.cluster.local,api.github.io,a.com"}, func(s config.Settings) any { return s.AllowedHosts }, "[*.localhost *.svc.cluster.local api.github.io a.com]"},
 		{[]string{"DATABASE_URL=postgresql://u:p@db/app"}, func(s config.Settings) any { return s.DatabaseURL.Reveal() }, "postgresql://u:p@db/app"},
 		{[]string{"PORT=0"}, func(s config.Settings) any { return s.Port }, "0"},
 		{[]string{"HOST=::1"}, func(s config.Settings) any { return s.Host }, "::1"},
@@ -113,8 +121,9 @@ func TestRefuses(t *testing.T) {
 	}{
 		{[]string{"APP_ENV=staging"}, []string{`APP_ENV="staging"`, "development or production"}},
 		{[]string{"PORT=65536"}, []string{`PORT="65536"`, "0 to 65535"}},
-		{[]string{"PORT=-1"}, []string{`PORT="-1"`}},
-		{[]string{"PORT=http"}, []string{`PORT="http"`}},
+		{[]string{"PORT=-1"}, []string{`PORT="-1"`, "not in range"}},
+		{[]string{"PORT=99999999999999999999"}, []string{"not in range"}},
+		{[]string{"PORT=http"}, []string{`PORT="http"`, "no whole number", "0 to 65535"}},
 		{[]string{"HOST=http://localhost"}, []string{`HOST="http://localhost"`, "without scheme"}},
 		{[]string{"HOST=0.0.0.0:8080"}, []string{`HOST="0.0.0.0:8080"`}},
 
@@ -131,11 +140,16 @@ func TestRefuses(t *testing.T) {
 		{[]string{"ALLOWED_ORIGINS=https://*.github.io"}, []string{"public suffix"}},
 		{[]string{"ALLOWED_ORIGINS=https://*.ck"}, []string{"public suffix"}},
 		{[]string{"ALLOWED_ORIGINS=https://*.kawasaki.jp"}, []string{"public suffix"}},
+		{[]string{"ALLOWED_ORIGINS=https://*.amazonaws.com"}, []string{"public suffix"}},
+		{[]string{"ALLOWED_ORIGINS=https://*.eu-west-1.amazonaws.com"}, []string{"public suffix"}},
+		{[]string{"ALLOWED_ORIGINS=https://*.iot.eu-west-1.amazonaws.com"}, []string{"public suffix"}},
+		{[]string{"ALLOWED_ORIGINS=https://*.windows.net,https://*.core.windows.net,https://*.platform.sh,https://*.ovh.net"},
+			[]string{`"https://*.windows.net" covers`, `"https://*.core.windows.net" covers`, `"https://*.platform.sh" covers`, `"https://*.ovh.net" covers`}},
 		{[]string{"ALLOWED_ORIGINS=https://a.*.example.com"}, []string{"left-most label"}},
 		{production("ALLOWED_ORIGINS=http://app.example.com"), []string{"plain http", "write https://"}},
 		{production("ALLOWED_ORIGINS=http://*.example.com"), []string{"plain http"}},
 		{production("ALLOWED_ORIGINS=http://127.0.0.1.example.com"), []string{"plain http"}},
-		{production(), []string{"ALLOWED_ORIGINS is not set"}},
+		{production(), []string{"ALLOWED_ORIGINS is not set", "empty string in the environment"}},
 
 		{[]string{"CORS_ALLOW_CREDENTIALS=yes"}, []string{`CORS_ALLOW_CREDENTIALS="yes"`, "true"}},
 		{[]string{"CORS_ALLOWED_METHODS=GET,CONNECT"}, []string{`CORS_ALLOWED_METHODS="CONNECT"`}},
@@ -157,6 +171,8 @@ func TestRefuses(t *testing.T) {
 		{[]string{"ALLOWED_HOSTS=https://api.example.com"}, []string{`ALLOWED_HOSTS="https://api.example.com"`, "without scheme"}},
 		{[]string{"ALLOWED_HOSTS=api.example.com:8080"}, []string{"ALLOWED_HOSTS"}},
 		{[]string{"ALLOWED_HOSTS=*"}, []string{"ALLOWED_HOSTS"}},
+		{[]string{"ALLOWED_HOSTS=*.com,*.github.io,*.amazonaws.com"}, []string{`ALLOWED_HOSTS="*.com" covers a whole public suffix`, `"*.github.io" covers`, `"*.amazonaws.com" covers`, "*.example.com"}},
+		{[]string{"ALLOWED_HOSTS=*.1.2.3.4,*.[::1]"}, []string{`"*.1.2.3.4" has a *`, `"*.[::1]" has a *`, "list each address"}},
 		{[]string{"TRUSTED_PROXIES=*"}, []string{`TRUSTED_PROXIES="*"`, "name the proxies"}},
 		{[]string{"TRUSTED_PROXIES=proxy.example.com"}, []string{"no IP address"}},
 		{[]string{"TRUSTED_PROXIES=10.0.0.1,0.0.0.0/0,::/0"}, []string{`"0.0.0.0/0"`, `"::/0"`}},
@@ -215,6 +231,36 @@ func TestAllMistakesInOneMessage(t *testing.T) {
 	}
 }
 
+// A check is asked about its URL alone, where the scheme is known, and what it
+// says joins the other mistakes.
+func TestChecksOfURLs(t *testing.T) {
+	t.Chdir(t.TempDir())
+	asked := ""
+	checks := []config.Check{
+		{Variable: "DATABASE_URL", URL: func(url string) error { asked += "database " + url + "\n"; return errors.New("has a bad path") }},
+		{Variable: "REDIS_URL", URL: func(url string) error { asked += "redis " + url + "\n"; return errors.New("has a bad node") }},
+	}
+	setenv(t, "PORT=x", "REDIS_URL=redis://h", "DATABASE_URL=file:x")
+	_, err := config.Load(checks...)
+	if want := "redis redis://h\ndatabase file:x\n"; asked != want {
+		t.Errorf("asked %q, want %q", asked, want)
+	}
+	var wrong *config.Error
+	if !errors.As(err, &wrong) {
+		t.Fatalf("got %v, want a *config.Error", err)
+	}
+	for _, want := range []string{"3 settings", "PORT", "REDIS_URL cannot be used: has a bad node", "DATABASE_URL cannot be used: has a bad path"} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want %q in it", err, want)
+		}
+	}
+	asked = ""
+	setenv(t, "REDIS_URL=http://h", "DATABASE_URL=postgres://u:%@h")
+	if _, err = config.Load(checks...); err == nil || asked != "" || !strings.HasPrefix(err.Error(), "2 settings") {
+		t.Errorf("asked %q of wrong URLs: %v", asked, err)
+	}
+}
+
 // A regex may leave labels open, never the domain that somebody registers.
 func TestRegex(t *testing.T) {
 	t.Chdir(t.TempDir())
@@ -222,6 +268,8 @@ func TestRegex(t *testing.T) {
 		`https://[a-z0-9-]+\.example\.com`, `^https://[^.]+\.example\.com$`, `https://(.+\.)?example\.com`, `https://(app|admin)\.example\.(com|net)`,
 		`https://.*\.example\.com`, `https?://app\.example\.com`, `https://pr-\d+\.preview\.example\.co\.uk`, `http://localhost:\d+`, `http://(localhost|127\.0\.0\.1)(:\d{4})?`,
 		`https://[a-z]+\.me\.github\.io`, `(?i)https://app\.example\.com`, `https://app[.]example[.]com`, `http://192\.168\.\d+\.\d+:5173`, `https://\w+\.example\.com(:8443)?`,
+		`https://[a-z]+\.me\.ovh\.net`, `https://[a-z-]+\.me\.blob\.core\.windows\.net`, `https://app[.-]?\d{0,40}\.example\.com`,
+		`https://(` + strings.Join(names(100), "|") + `)\.example\.com`, `https://((a|(b|(c|(d|(e|f)))))\.)?example\.com`,
 		`https://(www\.)?example\.com`, `https://([a-z]+\.)*example\.com`, `http://[a-z]+\.localhost(:\d+)?`, `https://app-[0-9]{3}\.example\.com`,
 	} {
 		if _, err := load(t, "ALLOWED_ORIGIN_REGEX="+regex); err != nil {
@@ -237,6 +285,10 @@ func TestRegex(t *testing.T) {
 		`example\.com`: "no origin", `https://(?:app\.example\.com|evil.*)`: "https://evil", `https://app\.example\.com\.?[a-z]*`: "https://app.example.com", `http://93\.184\.216\.\d+`: "http://93.184.216.",
 		`https://www\.?example\.com`: "https://wwwexample.com", `https://app-*example\.com`: "https://app", `https://(www\.|dev)*example\.com`: "dev", `https://e+xample\.com`: "xample.com",
 		`https://(dev-?)?example\.com`: "https://dev", `https://example\.com\.?(au)?`: "https://example.com", `https://app\.?(staging)?\.?example\.com`: "example.com",
+		`https://[a-z0-9.-]+\.amazonaws\.com`: ".amazonaws.com", `https://app\.[a-z]+\.core\.windows\.net`: ".core.windows.net", `https://[a-z]+\.platform\.sh`: ".platform.sh",
+		`https://[a-z]+\.iot\.eu-west-1\.amazonaws\.com`: ".iot.eu-west-1.amazonaws.com", `https://app\.example.com`: "https://app.examplexcom",
+		`https://example\.com|https://bcd.{40}`: "https://bcdxxx", `https://example\.com|https://bcd.{100}`: `bcd.{100}`, `https://example\.com(\.au.{100})?`: `(\.au`,
+		`(https|ftp)://example\.com`: "the part ftp", `https://example\.com(:443)?`: "the part (:443)",
 		`https://app\.example\.com(`: "does not compile", `a)|(.*`: "does not compile",
 	} {
 		_, err := load(t, "ALLOWED_ORIGIN_REGEX="+regex)
@@ -247,6 +299,14 @@ func TestRegex(t *testing.T) {
 	if _, err := load(t, production("ALLOWED_ORIGINS=", `ALLOWED_ORIGIN_REGEX=https?://app\.example\.com`)...); err == nil || !strings.Contains(err.Error(), "plain http") {
 		t.Errorf("plain http by regex in production: %v", err)
 	}
+}
+
+func names(n int) []string {
+	var all []string
+	for i := range n {
+		all = append(all, fmt.Sprintf("%c%dapp", 'a'+i*7%26, i))
+	}
+	return all
 }
 
 func TestDotEnv(t *testing.T) {

@@ -9,7 +9,6 @@ import (
 	"unicode"
 
 	"golang.org/x/net/idna"
-	"golang.org/x/net/publicsuffix"
 
 	"example.com/api/internal/origin"
 )
@@ -26,7 +25,7 @@ func (m *mistakes) origins(list *string, regex string, production, credentials b
 	if list == nil {
 		text := developmentOrigins
 		if production {
-			m.addSecret(name, "is not set; production has no default: write your frontend's origin, such as https://app.example.com, or set it to the empty string to let no browser call from elsewhere")
+			m.addSecret(name, "is not set; production has no default: write your frontend's origin, such as https://app.example.com, or set it to the empty string in the environment (in .env that counts as not set) to let no browser call from elsewhere")
 			text = ""
 		}
 		list = &text
@@ -98,22 +97,14 @@ func unsafePattern(p origin.Pattern, secure bool) string {
 		}
 	}
 	if p.Subdomains && coversPublicSuffix(p.Host) {
-		return fmt.Sprintf("covers the whole public suffix %q, below which anybody can register a name; write your own domain, such as https://*.example.com", p.Host)
+		return wholeSuffix(p.Host) + "https://*.example.com"
 	}
 	return ""
 }
 
-// coversPublicSuffix reports whether strangers can own names below host: it
-// is a public suffix (com, co.uk, github.io), or names below it are ones. A
-// name without a dot that the list does not know, such as localhost or a
-// company's internal domain, is none.
-func coversPublicSuffix(host string) bool {
-	below := "x--probe." + host
-	if suffix, _ := publicsuffix.PublicSuffix(below); suffix == below {
-		return true
-	}
-	suffix, icann := publicsuffix.PublicSuffix(host)
-	return suffix == host && (icann || strings.Contains(host, "."))
+// wholeSuffix is what is wrong with *.host, up to the example of a remedy.
+func wholeSuffix(host string) string {
+	return fmt.Sprintf("covers a whole public suffix, %q or one below it, where anybody can register a name; write your own domain, such as ", host)
 }
 
 // corsMethods takes the methods that this server can answer. CONNECT, TRACE

@@ -13,8 +13,12 @@ import (
 	"example.com/api/internal/origin"
 )
 
-// probes is how many texts are made from a pattern to try it with.
-const probes = 4096
+// How many texts are made from a pattern to try it with: so many, and so many
+// more for each of its parts, as each must come up often enough.
+const (
+	probes        = 4096
+	probesPerPart = 32
+)
 
 // unsafeRegex tries the pattern with texts made from itself and says which
 // origin it admits that nobody can have meant, or "". What a pattern spells
@@ -32,16 +36,19 @@ func unsafeRegex(pattern string, expression *regexp.Regexp, secure bool) string 
 	}
 	// A fixed seed: the same settings start, or do not, every time.
 	generator := rand.New(rand.NewPCG(1, 2))
-	admitted := 0
+	all := parts(tree)
+	tried := make(map[*syntax.Regexp]bool) // the parts that stood in an origin
 	found, foundRank := "", 0
-	for range probes {
+	for range probes + probesPerPart*len(all) {
 		var p probe
 		p.append(tree, generator)
 		o, err := origin.Parse(string(p.text))
 		if err != nil || !expression.MatchString(string(p.text)) {
 			continue
 		}
-		admitted++
+		for _, part := range p.parts {
+			tried[part] = true
+		}
 		if secure && o.Scheme == "http" && !o.IsLoopback() {
 			return fmt.Sprintf("lets %s in, plain http: with credentials in production anybody on the way reads them; write https://", o)
 		}
@@ -49,24 +56,40 @@ func unsafeRegex(pattern string, expression *regexp.Regexp, secure bool) string 
 			found, foundRank = string(p.text), rank
 		}
 	}
-	switch {
-	case found != "":
+	if found != "" {
 		return admits(found)
-	case admitted == 0:
+	}
+	if !tried[tree] {
 		return "matches no origin that a browser sends; write scheme, host and port and nothing behind, such as https://[a-z0-9-]+\\.example\\.com"
 	}
+	// What was never tried may let anybody in.
+	for _, part := range all {
+		if !tried[part] {
+			return fmt.Sprintf("has the part %s, of which no origin that a browser sends could be made to try it with; leave it out, or spell more of it out", part)
+		}
+	}
 	return ""
+}
+
+// parts lists a pattern's nodes, outer ones first.
+func parts(node *syntax.Regexp) []*syntax.Regexp {
+	all := []*syntax.Regexp{node}
+	for _, sub := range node.Sub {
+		all = append(all, parts(sub)...)
+	}
+	return all
 }
 
 func admits(stranger string) string {
 	return fmt.Sprintf("lets %s in, which nobody listed; spell the domain out and escape its dots, such as https://[a-z0-9-]+\\.example\\.com", stranger)
 }
 
-// probe is a text that a pattern matches. open marks the bytes that the
-// pattern did not spell out.
+// probe is a text that a pattern matches, and the parts that it was made
+// from. open marks the bytes that the pattern did not spell out.
 type probe struct {
-	text []byte
-	open []bool
+	text  []byte
+	open  []bool
+	parts []*syntax.Regexp
 }
 
 func (p *probe) add(text string, open bool) {
@@ -76,15 +99,20 @@ func (p *probe) add(text string, open bool) {
 	}
 }
 
+// addOpen adds a character that the pattern left open. A dot is what was meant
+// by most: https://app.example.com is no stranger to itself.
+func (p *probe) addOpen(character string) { p.add(character, character != ".") }
+
 // append makes a text for one node of the pattern, taking each choice by lot.
 func (p *probe) append(node *syntax.Regexp, generator *rand.Rand) {
+	p.parts = append(p.parts, node)
 	switch node.Op {
 	case syntax.OpLiteral:
 		p.add(strings.ToLower(string(node.Rune)), false)
 	case syntax.OpCharClass:
-		p.add(pick(node, generator), true)
+		p.addOpen(pick(node, generator))
 	case syntax.OpAnyChar, syntax.OpAnyCharNotNL:
-		p.add(string("xxx7.-:/"[generator.IntN(8)]), true)
+		p.addOpen(string("xxx7.-:/"[generator.IntN(8)]))
 	case syntax.OpConcat, syntax.OpCapture:
 		for _, sub := range node.Sub {
 			p.append(sub, generator)
@@ -103,9 +131,7 @@ func (p *probe) append(node *syntax.Regexp, generator *rand.Rand) {
 			most = node.Min + 5
 		}
 		if most == node.Min { // just so often: nothing is open
-			for range node.Min {
-				p.append(node.Sub[0], generator)
-			}
+			p.times(node.Sub[0], node.Min, generator)
 			return
 		}
 		p.repeat(node.Sub[0], node.Min+generator.IntN(most-node.Min+1), generator)
@@ -121,13 +147,12 @@ func (p *probe) repeat(node *syntax.Regexp, times int, generator *rand.Rand) {
 		p.open[len(p.text)-1] = true
 	}
 	if word := "evil"; times >= len(word) && takes(node, 'e', 'v', 'i', 'l') && generator.IntN(2) == 0 {
+		p.parts = append(p.parts, node)
 		p.add(word, true)
 		return
 	}
 	start := len(p.text)
-	for range times {
-		p.append(node, generator)
-	}
+	p.times(node, times, generator)
 	// How often a text stands there is open too. A dot at its end stays what
 	// was spelled out: it is the boundary in (www\.)?example\.com.
 	end := len(p.text)
@@ -136,6 +161,25 @@ func (p *probe) repeat(node *syntax.Regexp, times int, generator *rand.Rand) {
 	}
 	for i := start; i < end; i++ {
 		p.open[i] = true
+	}
+}
+
+// times writes so many texts for a node; in half the cases they are the same,
+// as many that differ are hardly ever a host name.
+func (p *probe) times(node *syntax.Regexp, times int, generator *rand.Rand) {
+	if times == 0 {
+		return
+	}
+	start := len(p.text)
+	p.append(node, generator)
+	text, open := p.text[start:], p.open[start:]
+	same := generator.IntN(2) == 0
+	for range times - 1 {
+		if same {
+			p.text, p.open = append(p.text, text...), append(p.open, open...)
+		} else {
+			p.append(node, generator)
+		}
 	}
 }
 
@@ -191,10 +235,7 @@ func (p *probe) strangeness(o origin.Origin) int {
 		return 0
 	}
 	hostAt := len(o.Scheme) + len("://")
-	domain, err := publicsuffix.EffectiveTLDPlusOne(o.Host)
-	if err != nil {
-		domain = o.Host
-	}
+	domain := registrable(o.Host)
 	if addr, err := netip.ParseAddr(strings.Trim(o.Host, "[]")); err == nil {
 		if addr.IsPrivate() || addr.IsLoopback() {
 			return 0

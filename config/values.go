@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -72,8 +73,15 @@ func (m *mistakes) boolean(name, value string) bool {
 
 func (m *mistakes) integer(name, value string, least, most int64) int64 {
 	n, err := strconv.ParseInt(value, 10, 64)
-	if err != nil || n < least || n > most {
-		m.add(name, value, fmt.Sprintf("is not in range; write a whole number from %d to %d", least, most))
+	wrong := ""
+	switch {
+	case errors.Is(err, strconv.ErrSyntax):
+		wrong = "is no whole number"
+	case err != nil || n < least || n > most:
+		wrong = "is not in range"
+	}
+	if wrong != "" {
+		m.add(name, value, fmt.Sprintf("%s; write a whole number from %d to %d", wrong, least, most))
 	}
 	return n
 }
@@ -169,8 +177,17 @@ func (m *mistakes) allowedHosts(name, value string) []string {
 			hosts = append(hosts, addr.String())
 			continue
 		}
-		if err := origin.CheckHost(strings.TrimPrefix(host, "*.")); err != nil {
+		parent, wildcard := strings.CutPrefix(host, "*.")
+		if err := origin.CheckHost(parent); err != nil {
 			m.add(name, entry, err.Error()+"; write host names without scheme, port and path: api.example.com, *.example.com")
+			continue
+		}
+		if _, err := netip.ParseAddr(strings.Trim(parent, "[]")); wildcard && err == nil {
+			m.add(name, entry, "has a * before an IP address, which has no subdomains; list each address")
+			continue
+		}
+		if wildcard && coversPublicSuffix(parent) {
+			m.add(name, entry, wholeSuffix(parent)+"*.example.com")
 			continue
 		}
 		hosts = append(hosts, host)
@@ -207,7 +224,7 @@ func pathless(err error) string {
 	return text[strings.LastIndex(text, ": ")+len(": "):]
 }
 
-func (m *mistakes) url(name, value, file string, schemes ...string) Secret {
+func (m *mistakes) url(name, value, file string, checks []Check, schemes ...string) Secret {
 	text, ok := m.fromFile(name, value, file)
 	if !ok || text == "" {
 		return Secret{}
@@ -220,6 +237,15 @@ func (m *mistakes) url(name, value, file string, schemes ...string) Secret {
 		// What net/url says of a bad URL would quote the password.
 		if _, err := url.Parse(text); scheme != "file:" && err != nil || rest == "" {
 			m.addSecret(name, "is no complete URL after "+scheme+"; percent-encode special characters in the password")
+			return Secret{}
+		}
+		for _, check := range checks {
+			if check.Variable != name {
+				continue
+			}
+			if err := check.URL(text); err != nil {
+				m.addSecret(name, "cannot be used: "+err.Error())
+			}
 		}
 		return Secret{text}
 	}

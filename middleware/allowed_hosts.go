@@ -1,11 +1,11 @@
 package middleware
 
 import (
-	"net"
 	"strings"
 
 	"github.com/gin-gonic/gin"
 
+	"example.com/api/internal/origin"
 	"example.com/api/internal/problem"
 )
 
@@ -29,11 +29,11 @@ func AllowedHosts(names []string) gin.HandlerFunc {
 			return
 		}
 		host := hostWithoutPort(c.Request.Host)
-		if exact[host] {
+		if exact[strings.Trim(host, "[]")] {
 			return
 		}
 		for _, suffix := range suffixes {
-			if label, ok := strings.CutSuffix(host, suffix); ok && label != "" && !strings.HasPrefix(host, ".") {
+			if strings.HasSuffix(host, suffix) {
 				return
 			}
 		}
@@ -42,10 +42,15 @@ func AllowedHosts(names []string) gin.HandlerFunc {
 }
 
 // hostWithoutPort is the host in lower case, without its port and without the
-// dot that ends a fully qualified name.
+// dot that ends a fully qualified name, or "" for what is no host at all: what
+// comes before a wildcard's suffix is any client's text.
 func hostWithoutPort(host string) string {
-	if h, _, err := net.SplitHostPort(host); err == nil {
-		host = h
+	if i := strings.LastIndexByte(host, ':'); i >= 0 && strings.Trim(host[i+1:], "0123456789") == "" {
+		host = host[:i]
 	}
-	return strings.TrimSuffix(strings.ToLower(strings.Trim(host, "[]")), ".")
+	host = strings.TrimSuffix(strings.ToLower(host), ".")
+	if origin.CheckHost(host) != nil {
+		return ""
+	}
+	return host
 }

@@ -1,7 +1,6 @@
 package middleware
 
 import (
-	"net"
 	"net/http"
 	"strings"
 
@@ -27,18 +26,17 @@ func HTTPSRedirect(proxies proxy.List) gin.HandlerFunc {
 			problem.Abort(c, problem.Forbidden("This server takes requests over https only; use the https:// URL."))
 			return
 		}
+		host := hostWithoutPort(c.Request.Host)
+		if host == "" {
+			problem.Abort(c, problem.BadRequest("The Host of this request is no host name."))
+			return
+		}
 		// A request target that is no path ("x:.evil.com", "*") would be
 		// appended to the host and so make it another one.
 		target := c.Request.URL.RequestURI()
 		if !strings.HasPrefix(target, "/") {
 			problem.Abort(c, problem.BadRequest("The request target is no path."))
 			return
-		}
-		host := c.Request.Host
-		if h, _, err := net.SplitHostPort(host); err == nil {
-			if host = h; strings.Contains(h, ":") {
-				host = "[" + h + "]"
-			}
 		}
 		c.Abort()
 		c.Header("Location", "https://"+host+target)

@@ -26,14 +26,17 @@ const (
 	// openTimeout is how long Open waits for the migrations of a PostgreSQL
 	// that answers; what is not done by then is done in the background.
 	openTimeout = 10 * time.Second
-	// postgresConns is how many connections one process holds at most, well
-	// under a server's usual limit of 100 for all replicas together.
+	// postgresConns is how many connections one process holds at most, but for
+	// one that looks whether the server answers: well under a server's usual
+	// limit of 100 for all replicas together.
 	postgresConns = 10
 	// A connection is replaced now and then, so that replicas find a new
 	// primary and a load that is over leaves no idle connections behind.
 	postgresConnLife = 30 * time.Minute
 	postgresConnIdle = 5 * time.Minute
 )
+
+var errScheme = errors.New("the database URL has no scheme that is known; write file:app.db for SQLite or postgres://USER:PASSWORD@HOST/DATABASE")
 
 //go:embed migrations
 var migrations embed.FS
@@ -43,6 +46,7 @@ type dialect struct {
 	goose       goose.Dialect
 	folder      string           // of its migrations
 	find        string           // the function that finds a text in a text, from 1; 0 is none
+	look        string           // a quick query for a sign of life: one number
 	unavailable func(error) bool // is it the database's state, not the statement?
 	gone        func(error) bool // and is nobody there, so that asking on only costs time?
 }
@@ -62,7 +66,20 @@ func Open(ctx context.Context, url string, log *slog.Logger) (*Store, error) {
 	if strings.HasPrefix(url, "postgres://") || strings.HasPrefix(url, "postgresql://") {
 		return openPostgres(ctx, url, log)
 	}
-	return nil, errors.New("the database URL has no scheme that is known; write file:app.db for SQLite or postgres://USER:PASSWORD@HOST/DATABASE")
+	return nil, errScheme
+}
+
+// CheckURL says what is wrong with a URL for Open, as far as the text shows. It
+// opens nothing.
+func CheckURL(url string) error {
+	if path, ok := strings.CutPrefix(url, "file:"); ok {
+		return checkPath(path)
+	}
+	if strings.HasPrefix(url, "postgres://") || strings.HasPrefix(url, "postgresql://") {
+		_, err := parsePostgresURL(url)
+		return err
+	}
+	return errScheme
 }
 
 // Close ends what the store does in the background and its connections.
@@ -72,7 +89,7 @@ func (s *Store) Close() error {
 		<-s.kept
 	}
 	// SQLite's writer last: it moves the write-ahead log into the file.
-	return errors.Join(s.read.Close(), s.write.Close())
+	return errors.Join(s.lookout.Close(), s.read.Close(), s.write.Close())
 }
 
 // openSQLite opens two pools on one file. SQLite has one writer at a time, and
@@ -105,8 +122,9 @@ func openSQLite(ctx context.Context, path string, log *slog.Logger) (*Store, err
 	read.SetMaxOpenConns(runtime.GOMAXPROCS(0))
 	read.SetMaxIdleConns(runtime.GOMAXPROCS(0))
 
-	s := &Store{read: read, write: write, log: log, dialect: dialect{
+	s := &Store{read: read, write: write, lookout: read, log: log, dialect: dialect{
 		goose: goose.DialectSQLite3, folder: "migrations/sqlite", find: "instr",
+		look:        "SELECT count(*) FROM (SELECT 1 FROM items LIMIT 1)", // reads the file
 		unavailable: sqliteUnavailable,
 		gone:        func(error) bool { return false },
 	}}
@@ -135,17 +153,25 @@ func (s *Store) startSQLite(ctx context.Context) error {
 	return s.migrate(ctx)
 }
 
+// checkPath refuses what can be no path of a file, whatever is on the disk.
+func checkPath(path string) error {
+	switch {
+	case path == "" || path == ":memory:":
+		return fmt.Errorf("the database URL file:%s names no file; write file:app.db", path)
+	case strings.HasPrefix(path, "//") && !strings.HasPrefix(path, "///"):
+		return fmt.Errorf("the database URL file:%s names a host; write file:app.db or file:/data/app.db", path)
+	case strings.ContainsRune(path, '?'):
+		return fmt.Errorf("the database URL file:%s has parameters, which the server sets itself; write only the path", path)
+	}
+	return nil
+}
+
 // prepareFile makes the file when there is none and returns its absolute path.
 // SQLite would make it readable for all, take a file of one byte for an empty
 // database and write over it, and name no reason for a path it cannot open.
 func prepareFile(path string) (string, error) {
-	switch {
-	case path == "" || path == ":memory:":
-		return "", fmt.Errorf("the database URL file:%s names no file; write file:app.db", path)
-	case strings.HasPrefix(path, "//") && !strings.HasPrefix(path, "///"):
-		return "", fmt.Errorf("the database URL file:%s names a host; write file:app.db or file:/data/app.db", path)
-	case strings.ContainsRune(path, '?'):
-		return "", fmt.Errorf("the database URL file:%s has parameters, which the server sets itself; write only the path", path)
+	if err := checkPath(path); err != nil {
+		return "", err
 	}
 	path, err := filepath.Abs(path)
 	if err != nil {
@@ -170,28 +196,42 @@ func prepareFile(path string) (string, error) {
 	return path, nil
 }
 
-// openPostgres opens one pool and starts keep.
-func openPostgres(ctx context.Context, rawURL string, log *slog.Logger) (*Store, error) {
+func parsePostgresURL(text string) (*pgx.ConnConfig, error) {
 	// What is not even a URL may have its password anywhere: say nothing of it.
-	if _, err := url.Parse(rawURL); err != nil {
+	if _, err := url.Parse(text); err != nil {
 		return nil, errors.New("the database URL cannot be read; write postgres://USER:PASSWORD@HOST:PORT/DATABASE, with special characters of the password as %XX")
 	}
-	config, err := pgx.ParseConfig(rawURL)
+	config, err := pgx.ParseConfig(text)
 	if err != nil {
 		// pgx masks the password in the text, but its error holds the whole URL.
 		return nil, fmt.Errorf("the database URL is wrong: %v", err)
 	}
-	db := stdlib.OpenDB(*config)
-	db.SetMaxOpenConns(postgresConns)
-	db.SetMaxIdleConns(postgresConns)
-	db.SetConnMaxLifetime(postgresConnLife)
-	db.SetConnMaxIdleTime(postgresConnIdle)
+	return config, nil
+}
+
+// openPostgres opens one pool, and one connection for looks beside it, and
+// starts keep.
+func openPostgres(ctx context.Context, rawURL string, log *slog.Logger) (*Store, error) {
+	config, err := parsePostgresURL(rawURL)
+	if err != nil {
+		return nil, err
+	}
+	pool := func(conns int) *sql.DB {
+		db := stdlib.OpenDB(*config)
+		db.SetMaxOpenConns(conns)
+		db.SetMaxIdleConns(conns)
+		db.SetConnMaxLifetime(postgresConnLife)
+		db.SetConnMaxIdleTime(postgresConnIdle)
+		return db
+	}
+	db := pool(postgresConns)
 
 	keepCtx, stop := context.WithCancel(context.Background())
 	s := &Store{
-		read: db, write: db, log: log,
+		read: db, write: db, lookout: pool(1), log: log,
 		dialect: dialect{
 			goose: goose.DialectPostgres, folder: "migrations/postgres", find: "strpos",
+			look:        "SELECT 1", // waits for no lock
 			unavailable: postgresUnavailable,
 			gone:        postgresGone,
 		},
@@ -227,7 +267,7 @@ func (s *Store) migrate(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		options = append(options, goose.WithSessionLocker(locker))
+		options = append(options, goose.WithSessionLocker(unlockInTime{locker}))
 	}
 	provider, err := goose.NewProvider(s.dialect.goose, s.write, folder, options...)
 	if err != nil {
@@ -246,4 +286,14 @@ func (s *Store) migrate(ctx context.Context) error {
 		s.log.Info("database migrated", "migration", m.Source.Path)
 	}
 	return err
+}
+
+// unlockInTime does not wait for a server that hangs: goose unlocks without a
+// deadline, even when ctx has ended. The lock ends with its connection, too.
+type unlockInTime struct{ lock.SessionLocker }
+
+func (l unlockInTime) SessionUnlock(ctx context.Context, conn *sql.Conn) error {
+	ctx, cancel := context.WithTimeout(ctx, opTimeout)
+	defer cancel()
+	return l.SessionLocker.SessionUnlock(ctx, conn)
 }

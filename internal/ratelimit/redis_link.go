@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -26,6 +27,12 @@ var (
 	errNoCluster = errors.New("addr= in the Redis URL names nodes of a Redis Cluster, and this server is none")
 	errReply     = errors.New("Redis answered the script with something else than two numbers")
 )
+
+// CheckURL says what is wrong with a URL for NewRedis. It connects to nothing.
+func CheckURL(url string) error {
+	_, err := parseRedisURL(url)
+	return err
+}
 
 // parseRedisURL reads redis://, rediss:// and unix:// URLs. Parameters addr,
 // one or more, name further nodes of a Redis Cluster. What else the client
@@ -57,8 +64,13 @@ func parseRedisURL(text string) (rueidis.ClientOption, error) {
 			return rueidis.ClientOption{}, errRedisURL
 		}
 	}
+	for _, node := range parameters["addr"] {
+		if !isNode(node) {
+			return rueidis.ClientOption{}, errRedisURL
+		}
+	}
 	option, err := rueidis.ParseURL(text)
-	if err != nil {
+	if err != nil || u.Port() != "" && !isNode(option.InitAddress[0]) {
 		return rueidis.ClientOption{}, errRedisURL
 	}
 	option.ForceSingleClient = len(option.InitAddress) == 1
@@ -76,6 +88,20 @@ func parseRedisURL(text string) (rueidis.ClientOption, error) {
 	option.ReadBufferEachConn = 16 << 10
 	option.WriteBufferEachConn = 16 << 10
 	return option, nil
+}
+
+// isNode reports whether address is host:port and nothing else. For what it
+// cannot split the client would take the first node's host.
+func isNode(address string) bool {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil || host == "" {
+		return false
+	}
+	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
+		return false
+	}
+	u, err := url.Parse("redis://" + address)
+	return err == nil && u.Host == address
 }
 
 // link is one client, from connecting to the first failure. It is not used
