@@ -59,7 +59,7 @@ func routes(s config.Settings, p parts) []route {
 		{"GET", "/", "", 0, handlers.Root(p.version)},
 		{"GET", "/openapi.yaml", "", 0, openapi.Description},
 		{"GET", "/docs", "", 0, openapi.Docs},
-		{"GET", "/docs/:file", "", 0, openapi.DocsFile},
+		{"GET", "/docs/:file", "", 0, openapi.DocsFile()},
 		{"GET", "/healthz", "", 0, handlers.Alive},
 		{"GET", "/readyz", "", 0, handlers.Ready(p.draining, p.redis, p.database)},
 	}

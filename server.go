@@ -66,7 +66,8 @@ func serve(ctx context.Context, s config.Settings, p parts, router http.Handler)
 	case <-ctx.Done():
 	}
 	p.draining.Store(true)
-	p.log.Info("draining", "delay", s.ShutdownDelay, "timeout", s.ShutdownTimeout)
+	// As text: in JSON a Duration is a number of nanoseconds.
+	p.log.Info("draining", "delay", s.ShutdownDelay.String(), "timeout", s.ShutdownTimeout.String())
 	select {
 	case err := <-failed:
 		return errors.Join(fmt.Errorf("serve: %w", err), server.Close())
@@ -80,7 +81,7 @@ func serve(ctx context.Context, s config.Settings, p parts, router http.Handler)
 		cutOff := inFlight.Load()
 		server.Close()
 		if cutOff > 0 {
-			return fmt.Errorf("%d requests were cut off, still in flight after SHUTDOWN_TIMEOUT=%s", cutOff, s.ShutdownTimeout)
+			return fmt.Errorf("SHUTDOWN_TIMEOUT=%s cut off requests in flight: %d", s.ShutdownTimeout, cutOff)
 		}
 	}
 	p.log.Info("stopped")

@@ -109,6 +109,45 @@ func TestRequestInFlightFinishes(t *testing.T) {
 	checkContains(t, again.get(t, "/api/items").body, "in flight")
 }
 
+// A client that was refused and falls silent in the middle of its body gets its
+// answer, and holds up the end for less than SHUTDOWN_TIMEOUT.
+func TestRefusedAndSilent(t *testing.T) {
+	t.Parallel()
+	form, formType := upload(t, part{"file", "a", "text/plain", strings.Repeat("x", 100_000)})
+	tests := []struct {
+		name, path, header, sent string
+		length, want             int
+	}{
+		{"an upload over the limit", "/api/upload", formType, form[:90_000], len(form), 413},
+		{"an upload of another type", "/api/upload", jsonType, `{"na`, 1000, 415},
+		{"a body over the limit", "/api/items", jsonType, `{"na`, 2 << 20, 413},
+		{"no such route", "/api/nowhere", jsonType, `{"na`, 1000, 404},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			s := start(t, "MAX_UPLOAD_BYTES=1000", "LOG_FORMAT=json")
+			conn := s.dial(t)
+			defer conn.Close()
+			fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: %s\r\n%s\r\nContent-Length: %d\r\n\r\n%s", tt.path, s.host, tt.header, tt.length, tt.sent)
+			s.get(t, "/healthz") // the server has had time to accept the other
+			s.signal(t, syscall.SIGTERM)
+			checkProblem(t, readAnswer(t, conn, "POST"), tt.want)
+			if status := s.wait(t); status != 0 {
+				t.Errorf("exit status: got %d, want 0; log:\n%s", status, s.stderr)
+			}
+			want := map[string]string{"delay": "0s", "timeout": "15s"}
+			for _, line := range s.stderr.messages("draining") {
+				for name, value := range want {
+					if line[name] != value {
+						t.Errorf("%s in the log: got %s, want %s", name, line[name], value)
+					}
+				}
+			}
+		})
+	}
+}
+
 func TestRequestInFlightIsCutOff(t *testing.T) {
 	t.Parallel()
 	s := start(t, "SHUTDOWN_TIMEOUT=1s")
@@ -120,6 +159,7 @@ func TestRequestInFlightIsCutOff(t *testing.T) {
 	if took := time.Since(signalled); took < time.Second || took > 10*time.Second {
 		t.Errorf("ended after %s, want SHUTDOWN_TIMEOUT=1s", took)
 	}
+	checkContains(t, s.stderr.String(), "SHUTDOWN_TIMEOUT=1s cut off requests in flight: 1")
 	if _, err := conn.Read(make([]byte, 1)); err == nil {
 		t.Error("the request in flight was answered, want it cut off")
 	}

@@ -12,7 +12,10 @@ import (
 	"net"
 	"net/http"
 	"reflect"
+	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf16"
 	"unicode/utf8"
 
 	"github.com/gin-gonic/gin"
@@ -23,7 +26,8 @@ import (
 // readJSON reads the body, one JSON object, into the struct that into points
 // to. Each field has a json tag and is a pointer, nil where the body leaves it
 // out. It is stricter than encoding/json: exact names, no unknown or repeated
-// ones, no trailing data, no invalid UTF-8, null for no field.
+// ones, no trailing data, no invalid UTF-8 or \u escapes that are no character,
+// null for no field.
 func readJSON(c *gin.Context, into any) *problem.Problem {
 	if !hasMediaType(c.Request, "application/json") {
 		return problem.UnsupportedMediaType("application/json")
@@ -66,6 +70,9 @@ func decodeObject(body []byte, into any) *problem.Problem {
 			return problem.BadRequest(fmt.Sprintf("The field %q is there twice.", name))
 		}
 		seen[name] = true
+		if hasHalfPair(value) {
+			return problem.BadRequest(fmt.Sprintf("The field %q has half of a surrogate pair: a \\u escape from d800 to dfff without its other half.", name))
+		}
 		if string(value) == "null" || json.Unmarshal(value, field.Addr().Interface()) != nil {
 			wrong = append(wrong, problem.FieldError{Field: name, Detail: "must be " + jsonType(field.Type().Elem())})
 		}
@@ -80,6 +87,37 @@ func decodeObject(body []byte, into any) *problem.Problem {
 		return problem.Invalid(wrong)
 	}
 	return nil
+}
+
+// hasHalfPair is whether valid JSON has a \u escape that is one half of a
+// surrogate pair and stands alone. encoding/json would make it U+FFFD.
+func hasHalfPair(value []byte) bool {
+	for {
+		i := bytes.IndexByte(value, '\\')
+		if i < 0 {
+			return false
+		}
+		value = value[i:]
+		unit := escapedUnit(value)
+		switch {
+		case !utf16.IsSurrogate(unit):
+			value = value[2:]
+		case utf16.DecodeRune(unit, escapedUnit(value[6:])) != unicode.ReplacementChar:
+			value = value[12:]
+		default:
+			return true
+		}
+	}
+}
+
+// escapedUnit is the UTF-16 unit of the \u escape that value begins with, 0
+// where there is none.
+func escapedUnit(value []byte) rune {
+	if len(value) < 6 || value[0] != '\\' || value[1] != 'u' {
+		return 0
+	}
+	unit, _ := strconv.ParseUint(string(value[2:6]), 16, 16) // of valid JSON: four digits
+	return rune(unit)
 }
 
 // fieldsOf maps the JSON names of a struct's fields to the fields.

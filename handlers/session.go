@@ -73,6 +73,8 @@ func (s *Sessions) Create(c *gin.Context) {
 		detail = "is missing"
 	case *body.Name == "" || utf8.RuneCountInString(*body.Name) > maxSessionName:
 		detail = fmt.Sprintf("must have 1 to %d characters", maxSessionName)
+	case strings.ContainsRune(*body.Name, 0): // which many databases cannot keep
+		detail = "must not contain the character U+0000"
 	}
 	if detail != "" {
 		problem.Abort(c, problem.Invalid([]problem.FieldError{{Field: "name", Detail: detail}}))

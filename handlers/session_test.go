@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -66,6 +67,27 @@ func TestSessionCookie(t *testing.T) {
 		want := strings.NewReplacer("=V", "=", "Max-Age=604800", "Max-Age=0").Replace(tt.want)
 		if cleared != want {
 			t.Errorf("%s: cleared by %s, want %s", tt.name, cleared, want)
+		}
+	}
+}
+
+func TestSessionNames(t *testing.T) {
+	t.Parallel()
+	s := newSessions(t, strings.Repeat("s", 32), http.SameSiteLaxMode, false)
+	for body, want := range map[string]int{
+		`{"name":"A"}`:          201,
+		`{"name":"A\n\u0001é"}`: 201, // what an item's name may hold
+		`{"name":"` + strings.Repeat("é", maxSessionName) + `"}`:   201,
+		`{"name":"` + strings.Repeat("é", maxSessionName+1) + `"}`: 422,
+		`{"name":""}`:        422,
+		`{}`:                 422,
+		`{"name":"A\u0000"}`: 422,
+		`{"name":"A\ud800"}`: 400,
+	} {
+		response := call(s.Create, "POST", body)
+		text, _ := io.ReadAll(response.Body)
+		if response.StatusCode != want || want == 422 && !strings.Contains(string(text), `"errors":[{"field":"name"`) {
+			t.Errorf("%.40s: %d %s, want %d", body, response.StatusCode, text, want)
 		}
 	}
 }

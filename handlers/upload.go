@@ -22,9 +22,9 @@ const UploadFraming = 64 << 10
 const (
 	// uploadStall is how long a client may send nothing.
 	uploadStall = 10 * time.Second
-	// slowestUpload is the bytes a second, 1 Mbit/s, at which a file of the
-	// limit has to get through, and as much again that is thrown away.
-	slowestUpload = 128 << 10
+	// slowestUpload is the bytes a second, half a Mbit/s, at which a file of
+	// the limit has to get through.
+	slowestUpload = 64 << 10
 )
 
 // Upload reads the file of a form as it arrives, hashes it and forgets it:
@@ -44,9 +44,6 @@ func Upload(maxBytes int64) gin.HandlerFunc {
 		}
 		file, wrong := readFile(parts, body, maxBytes)
 		if wrong != nil {
-			if wrong.Status == http.StatusRequestEntityTooLarge {
-				body.letRestCome()
-			}
 			problem.Abort(c, wrong)
 			return
 		}
@@ -101,6 +98,11 @@ func readFile(parts *multipart.Reader, body *pacedBody, maxBytes int64) (uploade
 			SHA256:      hex.EncodeToString(hash.Sum(nil)),
 		}
 	}
+	// What is behind the form, too, and the end of a chunked body: closed with
+	// bytes unread, a connection is reset and may lose the answer.
+	if _, err := io.Copy(io.Discard, body); err != nil {
+		return uploadedFile{}, uploadProblem(err, maxBytes)
+	}
 	if file == nil {
 		return uploadedFile{}, invalidFile("is missing")
 	}
@@ -145,7 +147,7 @@ func newPacedBody(c *gin.Context, maxBytes int64) *pacedBody {
 		ReadCloser: c.Request.Body,
 		budget:     UploadFraming,
 		connection: http.NewResponseController(c.Writer),
-		end:        time.Now().Add(uploadStall + time.Duration(2*maxBytes/slowestUpload)*time.Second),
+		end:        time.Now().Add(uploadStall + time.Duration(maxBytes/slowestUpload)*time.Second),
 	}
 	// The answer has to go out even when the body took all its time.
 	_ = body.connection.SetWriteDeadline(body.end.Add(uploadStall))
@@ -164,11 +166,4 @@ func (b *pacedBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p[:min(int64(len(p)), b.budget)])
 	b.budget -= int64(n)
 	return n, err
-}
-
-// letRestCome gives the middleware that throws the rest of a body away some
-// more time: a client that was told no still sends, and reads later. It is one
-// deadline for all, as what comes now is worth no more.
-func (b *pacedBody) letRestCome() {
-	_ = b.connection.SetReadDeadline(time.Now().Add(3 * uploadStall))
 }

@@ -52,6 +52,8 @@ func TestUpload(t *testing.T) {
 		{"a type that is none", "", form("Content-Disposition: form-data; name=file; filename=a\nContent-Type: <x>\n\nx"), 201, `"content_type":"application/octet-stream"`},
 		{"headers without an end", "", "--x\r\nX: " + strings.Repeat("y", UploadFraming), 413, "limit"},
 		{"a field as large as a file", "", form(other+strings.Repeat("y", UploadFraming), file("x")), 413, "limit"},
+		{"bytes behind the form", "", form(file("hello")) + strings.Repeat("y", UploadFraming/2), 201, `"size":5`},
+		{"too many bytes behind the form", "", form(file("hello")) + strings.Repeat("y", UploadFraming), 413, "limit"},
 		{"no file", "", form(other), 422, `{"field":"file","detail":"is missing"}`},
 		{"no parts", "", "--x--\r\n", 422, "is missing"},
 		{"a text field", "", form("Content-Disposition: form-data; name=file\n\nhello"), 422, "must be a file"},
@@ -67,7 +69,8 @@ func TestUpload(t *testing.T) {
 	engine := gin.New()
 	engine.POST("/", Upload(limit))
 	for _, tt := range tests {
-		r := httptest.NewRequest("POST", "/", strings.NewReader(tt.body))
+		body := strings.NewReader(tt.body)
+		r := httptest.NewRequest("POST", "/", body)
 		r.Header.Set("Content-Type", "multipart/form-data; boundary=x")
 		if tt.contentType != "" {
 			r.Header.Set("Content-Type", tt.contentType)
@@ -76,6 +79,9 @@ func TestUpload(t *testing.T) {
 		engine.ServeHTTP(w, r)
 		if w.Code != tt.status || !strings.Contains(w.Body.String(), tt.want) {
 			t.Errorf("%s: %d %s, want %d with %s", tt.name, w.Code, w.Body, tt.status, tt.want)
+		}
+		if w.Code == 201 && body.Len() > 0 {
+			t.Errorf("%s: answered with %d bytes unread", tt.name, body.Len())
 		}
 		if w.Code >= 400 && w.Header().Get("Content-Type") != problem.ContentType {
 			t.Errorf("%s: Content-Type %q", tt.name, w.Header().Get("Content-Type"))

@@ -12,7 +12,8 @@ import (
 
 // AccessLog writes one line a request: server errors at error, the rest at
 // info, because strangers can make as many 4xx as they like, and health
-// checks at debug. Queries are left out: they hold what people search for.
+// checks at debug. Queries are left out: they hold what people search for. The
+// duration is a number, in milliseconds, for programs that add them up.
 func AccessLog(proxies proxy.List, log *slog.Logger) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		start := time.Now()

@@ -1,10 +1,20 @@
 package middleware
 
 import (
+	"errors"
 	"io"
 	"net/http"
+	"time"
 
 	"github.com/gin-gonic/gin"
+)
+
+const (
+	// restStall is how long a client that was refused may send nothing: less
+	// than SHUTDOWN_TIMEOUT by default, so that it does not hold up the end.
+	restStall = 5 * time.Second
+	// restTimeout is how long the rest of its body may take in all.
+	restTimeout = 30 * time.Second
 )
 
 // BodyLimit lets a handler read at most so many bytes of a body; the read
@@ -14,6 +24,7 @@ import (
 // When a request is refused, whatever of its body nobody has read is thrown
 // away before the answer goes out, up to twice the limit more: Firefox
 // shows a network error instead of an answer to a body that it cannot finish.
+// A client that falls silent meanwhile gets its answer after restStall.
 func BodyLimit(fallback int64, byRoute map[string]int64) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		original := c.Request.Body
@@ -39,8 +50,10 @@ func BodyLimit(fallback int64, byRoute map[string]int64) gin.HandlerFunc {
 		// A client that waits for "100 Continue" has sent nothing, unless a read
 		// has asked for it. What is left after this, net/http answers by closing
 		// the connection.
-		if c.Writer.Status() >= http.StatusBadRequest && (limited.begun || c.Request.Header.Get("Expect") == "") {
-			_, _ = io.CopyN(io.Discard, original, 2*limit)
+		if c.Writer.Status() >= http.StatusBadRequest && !limited.ended && (limited.begun || c.Request.Header.Get("Expect") == "") {
+			rest := &restReader{original, http.NewResponseController(c.Writer), time.Now().Add(restTimeout)}
+			_ = rest.connection.SetWriteDeadline(rest.end.Add(restStall)) // or a late answer would not get out
+			_, _ = io.CopyN(io.Discard, rest, 2*limit)
 		}
 	}
 }
@@ -51,6 +64,7 @@ type limitedBody struct {
 	limit    int64
 	declared int64 // Content-Length, -1 where there is none
 	begun    bool  // something was read
+	ended    bool  // nothing more can be read: it was all, or it stalled
 }
 
 func (b *limitedBody) Read(p []byte) (int, error) {
@@ -58,5 +72,24 @@ func (b *limitedBody) Read(p []byte) (int, error) {
 		return 0, &http.MaxBytesError{Limit: b.limit}
 	}
 	b.begun = true
-	return b.ReadCloser.Read(p)
+	n, err := b.ReadCloser.Read(p)
+	var tooLarge *http.MaxBytesError
+	b.ended = err != nil && !errors.As(err, &tooLarge)
+	return n, err
+}
+
+// restReader reads what nobody wants, each time for restStall, until end.
+type restReader struct {
+	io.Reader
+	connection *http.ResponseController
+	end        time.Time
+}
+
+func (r *restReader) Read(p []byte) (int, error) {
+	deadline := time.Now().Add(restStall)
+	if deadline.After(r.end) {
+		deadline = r.end
+	}
+	_ = r.connection.SetReadDeadline(deadline) // what cannot be set stays at the server's
+	return r.Reader.Read(p)
 }

@@ -31,9 +31,14 @@ func Recovery(log *slog.Logger) gin.HandlerFunc {
 			if c.Writer.Written() {
 				panic(http.ErrAbortHandler)
 			}
-			// Headers that the handler meant for its own answer go; those of
-			// the middleware stay, so that an allowed origin can read this.
-			c.Writer.Header().Del("Content-Length")
+			// Headers that tell of the handler's own body go. All others stay,
+			// so that an allowed origin can read this.
+			for _, name := range []string{
+				"Content-Type", "Content-Length", "Content-Encoding", "Content-Disposition",
+				"Content-Language", "Content-Range", "Etag", "Last-Modified",
+			} {
+				c.Writer.Header().Del(name)
+			}
 			problem.Abort(c, problem.Internal(fmt.Errorf("panic: %v", recovered)))
 		}()
 		c.Next()

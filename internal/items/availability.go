@@ -15,13 +15,14 @@ import (
 
 const (
 	// opTimeout is how long one operation may take, with connecting and
-	// waiting for a connection: a client hears of an outage within 2 s.
+	// waiting for a connection: with the look that follows a time-out, a client
+	// hears of an outage within 2 s.
 	opTimeout = 1500 * time.Millisecond
-	// probeEvery is the pause between two looks at a PostgreSQL that is down:
-	// with a look's opTimeout it is in use again within 2 s of its return.
+	// lookTimeout keeps the answer of Up under half a second.
+	lookTimeout = 300 * time.Millisecond
+	// probeEvery is the pause between two probes of a PostgreSQL that is down:
+	// with a probe's opTimeout it is in use again within 2 s of its return.
 	probeEvery = 200 * time.Millisecond
-	// upTimeout keeps Up's answer under half a second.
-	upTimeout = 400 * time.Millisecond
 	// checkTimeout is how long it may take to see whether a migration is
 	// pending: goose waits a second and tries again where several replicas
 	// make its table at the same time.
@@ -39,6 +40,11 @@ type period struct{ down error } // nil: it answers
 
 // do runs one operation within opTimeout and gives its error the meaning that
 // callers know. While the database is down it fails at once.
+//
+// One that fails for want of an answer may only be slow, or wait for somebody's
+// lock: the database counts as down when it does not answer a look either.
+// Enough that wait may hold all connections; then others fail, too, who wait
+// for one or are handed one that a time-out has closed.
 func (s *Store) do(ctx context.Context, operation func(context.Context) error) error {
 	period := s.period.Load()
 	if period.down != nil {
@@ -56,15 +62,22 @@ func (s *Store) do(ctx context.Context, operation func(context.Context) error) e
 		return ctx.Err() // the caller's, and no sign of an outage
 	case opCtx.Err() != nil:
 		err = fmt.Errorf("no answer within %s: %w", opTimeout, err)
-		s.fell(period, err)
-		return unavailable(err)
-	case s.dialect.unavailable(err):
-		if s.dialect.gone(err) {
+	case !s.dialect.unavailable(err):
+		return err
+	}
+	if s.dialect.gone(err) {
+		s.dropIdle()
+		if s.dialect.gone(s.look(context.WithoutCancel(ctx))) {
 			s.fell(period, err)
 		}
-		return unavailable(err)
 	}
-	return err
+	return unavailable(err)
+}
+
+// dropIdle closes connections that may be dead and not know it.
+func (s *Store) dropIdle() {
+	s.write.SetMaxIdleConns(0)
+	s.write.SetMaxIdleConns(postgresConns)
 }
 
 // unavailable says ErrUnavailable with the cause as text: were it wrapped, a
@@ -76,10 +89,16 @@ func (s *Store) Up(ctx context.Context) bool {
 	if s.period.Load().down != nil {
 		return false
 	}
-	ctx, cancel := context.WithTimeout(ctx, upTimeout)
+	return s.look(ctx) == nil
+}
+
+// look asks the database for a sign of life, in turn with other looks and past
+// the operations.
+func (s *Store) look(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
 	defer cancel()
 	var n int
-	return s.read.QueryRowContext(ctx, `SELECT count(*) FROM (SELECT 1 FROM items LIMIT 1) AS one`).Scan(&n) == nil
+	return s.lookout.QueryRowContext(ctx, s.dialect.look).Scan(&n)
 }
 
 // fell ends the period in which the database answered, unless that is over
@@ -117,9 +136,7 @@ func (s *Store) keep(ctx context.Context) {
 
 // probe returns nil when PostgreSQL answers and has the schema.
 func (s *Store) probe(ctx context.Context) error {
-	// Connections from before an outage may be dead and not know it.
-	s.write.SetMaxIdleConns(0)
-	s.write.SetMaxIdleConns(postgresConns)
+	s.dropIdle()
 	pingCtx, cancel := context.WithTimeout(ctx, opTimeout)
 	defer cancel()
 	if err := s.write.PingContext(pingCtx); err != nil {
@@ -168,5 +185,8 @@ func postgresUnavailable(err error) bool {
 // with a refusal: that costs nobody time, so it is asked every time.
 func postgresGone(err error) bool {
 	var e *pgconn.PgError
-	return !errors.As(err, &e) || strings.HasPrefix(e.Code, "08") || strings.HasPrefix(e.Code, "57P")
+	if !errors.As(err, &e) {
+		return err != nil
+	}
+	return strings.HasPrefix(e.Code, "08") || strings.HasPrefix(e.Code, "57P")
 }

@@ -278,10 +278,45 @@ func TestPostgresLockedRow(t *testing.T) {
 	if !errors.Is(err, items.ErrUnavailable) || took > longest {
 		t.Errorf("Update of a locked item: got %v in %s, want ErrUnavailable within %s", err, took, longest)
 	}
+	if err := second(s.Get(context.Background(), id)); err != nil || strings.Contains(log.String(), "lost") {
+		t.Errorf("Get after the time-out of an Update: got %v, want no outage; log:\n%s", err, log)
+	}
 	if err := tx.Rollback(); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, longest, "the item can be updated", func() bool { return update() == nil })
+}
+
+// Whoever alters the table keeps operations waiting, more of them than there
+// are connections. Each fails in time, and the database counts as up.
+func TestPostgresLockedTable(t *testing.T) {
+	t.Parallel()
+	shared, err := sharedPostgres()
+	needPostgres(t, err)
+	url := shared.newDatabase(t)
+	log := &logBuffer{}
+	s := openLogged(t, url, log.logger())
+	id := create(t, s, "x", "").ID
+	other, tx := lock(t, url, "LOCK TABLE items")
+	get := func() error { return second(s.Get(context.Background(), id)) }
+
+	var wg sync.WaitGroup
+	for range 30 {
+		wg.Go(func() {
+			if took, err := timed(get); !errors.Is(err, items.ErrUnavailable) || took > longest {
+				t.Errorf("Get from a locked table: got %v in %s, want ErrUnavailable within %s", err, took, longest)
+			}
+		})
+	}
+	eventually(t, longest, "all connections wait", func() bool { return lockWaiters(t, other) == 10 })
+	if !s.Up(context.Background()) {
+		t.Error("Up while all connections wait: got false, want true")
+	}
+	wg.Wait()
+	_ = tx.Rollback()
+	if err := get(); err != nil || strings.Contains(log.String(), "lost") {
+		t.Errorf("Get from the table when it is free: got %v, want no outage; log:\n%s", err, log)
+	}
 }
 
 // A server that answers with a refusal is asked each time: reading goes on

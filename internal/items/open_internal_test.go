@@ -3,9 +3,13 @@ package items
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"log/slog"
 	"path/filepath"
 	"testing"
+	"testing/synctest"
+
+	"github.com/pressly/goose/v3/lock"
 )
 
 // That a commit is on the disk before it is acknowledged shows only when the
@@ -46,4 +50,23 @@ func TestSQLiteSettings(t *testing.T) {
 	if _, err := other.Exec("BEGIN IMMEDIATE"); !sqliteUnavailable(err) {
 		t.Errorf("BEGIN IMMEDIATE beside a transaction: got %v, want SQLITE_BUSY", err)
 	}
+}
+
+// hangingLocker is a server that hangs when it is to unlock.
+type hangingLocker struct{ lock.SessionLocker }
+
+func (hangingLocker) SessionUnlock(ctx context.Context, _ *sql.Conn) error {
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+// The context is goose's for unlocking: it has no end.
+func TestUnlockInTime(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		err := unlockInTime{hangingLocker{}}.SessionUnlock(context.WithoutCancel(t.Context()), nil)
+		if !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("got %v, want context.DeadlineExceeded", err)
+		}
+	})
 }

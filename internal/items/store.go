@@ -30,11 +30,12 @@ var (
 )
 
 // Store keeps items in SQLite or PostgreSQL. Its methods are safe for use by
-// many goroutines, and each ends within opTimeout.
+// many goroutines, and each ends within opTimeout and lookTimeout.
 type Store struct {
 	// write is where changes go, read everything else. With PostgreSQL they
 	// are one pool; for SQLite see openSQLite.
 	read, write *sql.DB
+	lookout     *sql.DB // where look asks; with PostgreSQL one connection of its own
 	dialect     dialect
 	log         *slog.Logger
 

@@ -12,13 +12,15 @@
 package openapi
 
 import (
+	"bytes"
 	"compress/gzip"
 	"embed"
+	"fmt"
 	"io"
-	"io/fs"
 	"net/http"
 	"path"
 	"strings"
+	"sync"
 
 	"github.com/gin-gonic/gin"
 
@@ -30,6 +32,9 @@ var description []byte
 
 //go:embed docs
 var docs embed.FS
+
+//go:embed docs/index.html
+var page []byte
 
 // docsPolicy lets the page load what stands beside it and call this server;
 // data: is for the icons in Swagger UI's style sheet.
@@ -47,69 +52,91 @@ func Description(c *gin.Context) {
 // Docs answers the page, with a Content-Security-Policy of its own.
 func Docs(c *gin.Context) {
 	c.Header("Content-Security-Policy", docsPolicy)
-	answer(c, "index.html", "text/html; charset=utf-8")
+	c.Data(http.StatusOK, "text/html; charset=utf-8", page)
 }
 
 // DocsFile answers a script, a style sheet or a licence of the page, by the
-// path parameter file.
-func DocsFile(c *gin.Context) {
-	name := c.Param("file")
-	switch path.Ext(name) {
-	case ".js":
-		answer(c, name, "text/javascript; charset=utf-8")
-	case ".css":
-		answer(c, name, "text/css; charset=utf-8")
-	case ".txt":
-		answer(c, name, "text/plain; charset=utf-8")
-	default:
-		notFound(c)
+// path parameter file. Large files go out compressed to whoever takes that.
+func DocsFile() gin.HandlerFunc {
+	read := sync.OnceValues(readFiles) // at first use: few servers are ever asked
+	return func(c *gin.Context) {
+		files, err := read()
+		if err != nil {
+			problem.Abort(c, problem.Internal(err))
+			return
+		}
+		file, ok := files[c.Param("file")]
+		if !ok {
+			problem.Abort(c, problem.NotFound("The documentation page has no such file."))
+			return
+		}
+		content := file.plain
+		if file.zipped != nil {
+			c.Writer.Header().Add("Vary", "Accept-Encoding")
+			if takesGzip(c.Request.Header.Values("Accept-Encoding")) {
+				c.Header("Content-Encoding", "gzip")
+				content = file.zipped
+			}
+		}
+		c.DataFromReader(http.StatusOK, int64(len(content)), file.mediaType, bytes.NewReader(content), nil)
 	}
 }
 
-// answer sends a file of docs. What is large is kept compressed.
-func answer(c *gin.Context, name, mediaType string) {
-	file, err := docs.Open("docs/" + name)
-	if err == nil {
-		send(c, file, mediaType)
-		return
+// docsFile is a file of docs in the forms in which it goes out.
+type docsFile struct {
+	mediaType     string
+	plain, zipped []byte // zipped is nil where it is not worth it
+}
+
+// readFiles returns what the page loads, by name. What is large is embedded
+// compressed.
+func readFiles() (map[string]docsFile, error) {
+	mediaTypes := map[string]string{
+		".js":  "text/javascript; charset=utf-8",
+		".css": "text/css; charset=utf-8",
+		".txt": "text/plain; charset=utf-8",
 	}
-	file, err = docs.Open("docs/" + name + ".gz")
+	entries, err := docs.ReadDir("docs")
 	if err != nil {
-		notFound(c)
-		return
+		return nil, err
 	}
-	if takesGzip(c.GetHeader("Accept-Encoding")) {
-		c.Header("Content-Encoding", "gzip")
-		send(c, file, mediaType)
-		return
+	files := make(map[string]docsFile)
+	for _, entry := range entries {
+		content, err := docs.ReadFile("docs/" + entry.Name())
+		if err != nil {
+			return nil, err
+		}
+		name, isZipped := strings.CutSuffix(entry.Name(), ".gz")
+		mediaType, ok := mediaTypes[path.Ext(name)]
+		if !ok {
+			continue // the page itself
+		}
+		file := docsFile{mediaType: mediaType, plain: content}
+		if isZipped {
+			if file.plain, err = unzip(content); err != nil {
+				return nil, fmt.Errorf("decompress %s: %w", entry.Name(), err)
+			}
+			file.zipped = content
+		}
+		files[name] = file
 	}
-	plain, err := gzip.NewReader(file)
+	return files, nil
+}
+
+func unzip(content []byte) ([]byte, error) {
+	reader, err := gzip.NewReader(bytes.NewReader(content))
 	if err != nil {
-		problem.Abort(c, problem.Internal(err))
-		return
+		return nil, err
 	}
-	c.DataFromReader(http.StatusOK, -1, mediaType, plain, nil)
+	return io.ReadAll(reader)
 }
 
-func send(c *gin.Context, file fs.File, mediaType string) {
-	info, err := file.Stat()
-	if err != nil {
-		problem.Abort(c, problem.Internal(err))
-		return
-	}
-	c.DataFromReader(http.StatusOK, info.Size(), mediaType, io.Reader(file), nil)
-}
-
-func notFound(c *gin.Context) {
-	problem.Abort(c, problem.NotFound("The documentation page has no such file."))
-}
-
-// takesGzip is whether the list names gzip, and not with q=0.
-func takesGzip(accept string) bool {
-	for coding := range strings.SplitSeq(accept, ",") {
-		name, quality, _ := strings.Cut(coding, ";")
+// takesGzip is whether an Accept-Encoding names gzip, and not with q=0.
+func takesGzip(accept []string) bool {
+	for coding := range strings.SplitSeq(strings.ToLower(strings.Join(accept, ",")), ",") {
+		name, weight, _ := strings.Cut(coding, ";")
 		if strings.TrimSpace(name) == "gzip" {
-			return strings.TrimRight(strings.TrimSpace(quality), "0.") != "q="
+			return strings.TrimRight(strings.TrimSpace(weight), "0.") != "q="
 		}
 	}
 	return false

@@ -19,7 +19,7 @@ func serve(t *testing.T, path, acceptEncoding string) *httptest.ResponseRecorder
 	engine := gin.New()
 	engine.GET("/openapi.yaml", openapi.Description)
 	engine.GET("/docs", openapi.Docs)
-	engine.GET("/docs/:file", openapi.DocsFile)
+	engine.GET("/docs/:file", openapi.DocsFile())
 	w := httptest.NewRecorder()
 	r := httptest.NewRequestWithContext(t.Context(), "GET", path, nil)
 	r.Header.Set("Accept-Encoding", acceptEncoding)
@@ -41,7 +41,14 @@ func TestFiles(t *testing.T) {
 		{"/docs/swagger-ui-bundle.js", "gzip, deflate, br", 200, script, "gzip", "SwaggerUIBundle="},
 		{"/docs/swagger-ui-bundle.js", "br;q=1, gzip;q=0.5", 200, script, "gzip", "SwaggerUIBundle="},
 		{"/docs/swagger-ui-bundle.js", "", 200, script, "", "SwaggerUIBundle="},
-		{"/docs/swagger-ui-bundle.js", "gzip;q=0.0", 200, script, "", "SwaggerUIBundle="},
+		{"/docs/swagger-ui-bundle.js", "GZip ; q=1.000", 200, script, "gzip", "SwaggerUIBundle="},
+		{"/docs/swagger-ui-bundle.js", "gzip;q=0.001", 200, script, "gzip", "SwaggerUIBundle="},
+		{"/docs/swagger-ui-bundle.js", "x-gzip2, br", 200, script, "", "SwaggerUIBundle="},
+		{"/docs/swagger-ui-bundle.js", "gzip;q=0", 200, script, "", "SwaggerUIBundle="},
+		{"/docs/swagger-ui-bundle.js", "gzip; q=0.000", 200, script, "", "SwaggerUIBundle="},
+		{"/docs/swagger-ui-bundle.js", "gzip;Q=0", 200, script, "", "SwaggerUIBundle="},
+		{"/docs/swagger-ui-bundle.js", "GZIP;Q=0.0, br", 200, script, "", "SwaggerUIBundle="},
+		{"/docs/swagger-ui-bundle.js", "gzip;q=0.5, identity", 200, script, "gzip", "SwaggerUIBundle="}, // both are good
 		{"/docs/swagger-ui.css", "gzip", 200, style, "gzip", ".swagger-ui"},
 		{"/docs/swagger-ui.LICENSE.txt", "", 200, text, "", "Apache License"},
 		{"/docs/index.html", "", 404, refusal, "", "no such file"},
@@ -66,6 +73,10 @@ func TestFiles(t *testing.T) {
 			if w.Code != tt.status || w.Header().Get("Content-Type") != tt.mediaType || w.Header().Get("Content-Encoding") != tt.encoding {
 				t.Errorf("got %d %q %q, want %d %q %q", w.Code, w.Header().Get("Content-Type"), w.Header().Get("Content-Encoding"),
 					tt.status, tt.mediaType, tt.encoding)
+			}
+			varies := w.Header().Get("Vary") == "Accept-Encoding"
+			if want := strings.HasPrefix(tt.path, "/docs/swagger-ui") && tt.status == 200 && tt.mediaType != text; varies != want {
+				t.Errorf("Vary: got %q, want Accept-Encoding in it: %v", w.Header().Get("Vary"), want)
 			}
 			if !strings.Contains(string(content), tt.content) {
 				t.Errorf("got %.100q, want %q in it", content, tt.content)

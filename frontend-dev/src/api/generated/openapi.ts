@@ -326,6 +326,7 @@ export interface components {
             sha256: string;
         };
         Guest: {
+            /** @description Without U+0000. */
             name: string;
         };
         Greeting: {
