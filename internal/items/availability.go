@@ -14,19 +14,23 @@ import (
 )
 
 const (
-	// opTimeout is how long one operation may take, with connecting and
-	// waiting for a connection: with the look that follows a time-out, a client
-	// hears of an outage within 2 s.
-	opTimeout = 1500 * time.Millisecond
+	// sqliteTimeout and postgresTimeout are how long one operation may take,
+	// with connecting and waiting for a connection: a client hears of an outage
+	// within 2 s. After PostgreSQL's comes a look.
+	sqliteTimeout   = 1500 * time.Millisecond
+	postgresTimeout = 1200 * time.Millisecond
 	// lookTimeout keeps the answer of Up under half a second.
 	lookTimeout = 300 * time.Millisecond
 	// probeEvery is the pause between two probes of a PostgreSQL that is down:
-	// with a probe's opTimeout it is in use again within 2 s of its return.
+	// with a probe's postgresTimeout it is in use again within 2 s of its return.
 	probeEvery = 200 * time.Millisecond
 	// checkTimeout is how long it may take to see whether a migration is
 	// pending: goose waits a second and tries again where several replicas
 	// make its table at the same time.
 	checkTimeout = 5 * time.Second
+	// busyTimeout is how long opening an SQLite file may be kept waiting by
+	// other processes that open it at the same time.
+	busyTimeout = 10 * time.Second
 	// migrateTimeout is how long all migrations may take, with waiting for
 	// another replica that runs them.
 	migrateTimeout = 5 * time.Minute
@@ -38,7 +42,7 @@ const (
 // once, well or badly.
 type period struct{ down error } // nil: it answers
 
-// do runs one operation within opTimeout and gives its error the meaning that
+// do runs one operation within the dialect's timeout and gives its error the meaning that
 // callers know. While the database is down it fails at once.
 //
 // One that fails for want of an answer may only be slow, or wait for somebody's
@@ -50,7 +54,7 @@ func (s *Store) do(ctx context.Context, operation func(context.Context) error) e
 	if period.down != nil {
 		return unavailable(period.down)
 	}
-	opCtx, cancel := context.WithTimeout(ctx, opTimeout)
+	opCtx, cancel := context.WithTimeout(ctx, s.dialect.timeout)
 	defer cancel()
 	err := operation(opCtx)
 	switch {
@@ -61,7 +65,7 @@ func (s *Store) do(ctx context.Context, operation func(context.Context) error) e
 	case ctx.Err() != nil:
 		return ctx.Err() // the caller's, and no sign of an outage
 	case opCtx.Err() != nil:
-		err = fmt.Errorf("no answer within %s: %w", opTimeout, err)
+		err = fmt.Errorf("no answer within %s: %w", s.dialect.timeout, err)
 	case !s.dialect.unavailable(err):
 		return err
 	}
@@ -137,7 +141,7 @@ func (s *Store) keep(ctx context.Context) {
 // probe returns nil when PostgreSQL answers and has the schema.
 func (s *Store) probe(ctx context.Context) error {
 	s.dropIdle()
-	pingCtx, cancel := context.WithTimeout(ctx, opTimeout)
+	pingCtx, cancel := context.WithTimeout(ctx, postgresTimeout)
 	defer cancel()
 	if err := s.write.PingContext(pingCtx); err != nil {
 		return err

@@ -19,7 +19,8 @@ import (
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
-	_ "modernc.org/sqlite" // registers the driver "sqlite"
+	"modernc.org/sqlite" // registers the driver "sqlite", too
+	sqlite3 "modernc.org/sqlite/lib"
 )
 
 const (
@@ -46,6 +47,7 @@ type dialect struct {
 	goose       goose.Dialect
 	folder      string           // of its migrations
 	find        string           // the function that finds a text in a text, from 1; 0 is none
+	timeout     time.Duration    // of one operation
 	look        string           // a quick query for a sign of life: one number
 	unavailable func(error) bool // is it the database's state, not the statement?
 	gone        func(error) bool // and is nobody there, so that asking on only costs time?
@@ -123,7 +125,7 @@ func openSQLite(ctx context.Context, path string, log *slog.Logger) (*Store, err
 	read.SetMaxIdleConns(runtime.GOMAXPROCS(0))
 
 	s := &Store{read: read, write: write, lookout: read, log: log, dialect: dialect{
-		goose: goose.DialectSQLite3, folder: "migrations/sqlite", find: "instr",
+		goose: goose.DialectSQLite3, folder: "migrations/sqlite", find: "instr", timeout: sqliteTimeout,
 		look:        "SELECT count(*) FROM (SELECT 1 FROM items LIMIT 1)", // reads the file
 		unavailable: sqliteUnavailable,
 		gone:        func(error) bool { return false },
@@ -138,6 +140,21 @@ func openSQLite(ctx context.Context, path string, log *slog.Logger) (*Store, err
 
 // startSQLite checks that the file is in WAL mode and migrates it.
 func (s *Store) startSQLite(ctx context.Context) error {
+	started := time.Now()
+	for attempt := 1; ; attempt++ {
+		err := s.tryStartSQLite(ctx)
+		// Another process may have migrated the same file at the same time: then
+		// nothing is pending any more. Or it holds the file's lock just now. Any
+		// other error comes again.
+		again := attempt == 1 || sqliteBusy(err) && time.Since(started) < busyTimeout
+		if err == nil || !again {
+			return err
+		}
+		time.Sleep(20 * time.Millisecond) // where SQLite saw a deadlock, it did not wait
+	}
+}
+
+func (s *Store) tryStartSQLite(ctx context.Context) error {
 	var mode string
 	if err := s.write.QueryRowContext(ctx, "PRAGMA journal_mode").Scan(&mode); err != nil {
 		return err
@@ -145,12 +162,14 @@ func (s *Store) startSQLite(ctx context.Context) error {
 	if mode != "wal" {
 		return fmt.Errorf("its journal mode is %q, not wal (is it on a network file system?)", mode)
 	}
-	if s.migrate(ctx) == nil {
-		return nil
-	}
-	// Another process may have migrated the same file at the same time: then
-	// nothing is pending any more. Any other error comes again.
 	return s.migrate(ctx)
+}
+
+// sqliteBusy reports whether another process holds the lock; it was waited for
+// for as long as _busy_timeout says.
+func sqliteBusy(err error) bool {
+	var e *sqlite.Error
+	return errors.As(err, &e) && e.Code()&0xff == sqlite3.SQLITE_BUSY
 }
 
 // checkPath refuses what can be no path of a file, whatever is on the disk.
@@ -230,7 +249,7 @@ func openPostgres(ctx context.Context, rawURL string, log *slog.Logger) (*Store,
 	s := &Store{
 		read: db, write: db, lookout: pool(1), log: log,
 		dialect: dialect{
-			goose: goose.DialectPostgres, folder: "migrations/postgres", find: "strpos",
+			goose: goose.DialectPostgres, folder: "migrations/postgres", find: "strpos", timeout: postgresTimeout,
 			look:        "SELECT 1", // waits for no lock
 			unavailable: postgresUnavailable,
 			gone:        postgresGone,
@@ -293,7 +312,7 @@ func (s *Store) migrate(ctx context.Context) error {
 type unlockInTime struct{ lock.SessionLocker }
 
 func (l unlockInTime) SessionUnlock(ctx context.Context, conn *sql.Conn) error {
-	ctx, cancel := context.WithTimeout(ctx, opTimeout)
+	ctx, cancel := context.WithTimeout(ctx, postgresTimeout)
 	defer cancel()
 	return l.SessionLocker.SessionUnlock(ctx, conn)
 }

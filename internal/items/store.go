@@ -30,7 +30,7 @@ var (
 )
 
 // Store keeps items in SQLite or PostgreSQL. Its methods are safe for use by
-// many goroutines, and each ends within opTimeout and lookTimeout.
+// many goroutines, and each ends within 2 s.
 type Store struct {
 	// write is where changes go, read everything else. With PostgreSQL they
 	// are one pool; for SQLite see openSQLite.

@@ -402,7 +402,7 @@ func TestNoLockedDatabase(t *testing.T) {
 		stores := []*items.Store{open(t, url), open(t, url)}
 		item := create(t, stores[0], "x", "")
 		var wg sync.WaitGroup
-		for n := range 8 {
+		for n := range 6 {
 			s := stores[n%2]
 			wg.Go(func() {
 				for i := range 10 {
