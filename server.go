@@ -30,19 +30,26 @@ const (
 	idleTimeout = 120 * time.Second
 	// maxHeaderBytes bounds the headers of a request; net/http answers 431.
 	maxHeaderBytes = 16 << 10
+	// linger is how long a server that refuses new connections still serves
+	// the old ones, so that proxies use them up.
+	linger = 500 * time.Millisecond
 )
 
 // serve listens, says so in one line, and serves until ctx ends. Then it
 // drains: readiness turns red, new requests are still served for
 // SHUTDOWN_DELAY while load balancers notice, and those in flight get
-// SHUTDOWN_TIMEOUT to end.
+// SHUTDOWN_TIMEOUT to end. In between, where there is a delay, connections are
+// ended in the one order that loses nothing to a proxy that does not ask for
+// readiness: new ones are refused first, which it can repeat elsewhere; old
+// ones end with their next answer; only then net/http may drop what it reads.
 func serve(ctx context.Context, s config.Settings, p parts, router http.Handler) error {
 	listener, err := listen(net.JoinHostPort(s.Host, strconv.Itoa(s.Port)), "PORT")
 	if err != nil {
 		return err
 	}
 	var inFlight atomic.Int64
-	server := newServer(count(&inFlight, closeWhile(p.draining, router)), p.log)
+	var closing atomic.Bool
+	server := newServer(count(&inFlight, closeWhile(&closing, router)), p.log)
 	failed := make(chan error, 2) // each of the two servers can fail once
 	go func() { failed <- server.Serve(listener) }()
 
@@ -72,6 +79,13 @@ func serve(ctx context.Context, s config.Settings, p parts, router http.Handler)
 	case err := <-failed:
 		return errors.Join(fmt.Errorf("serve: %w", err), server.Close())
 	case <-time.After(s.ShutdownDelay):
+	}
+	if s.ShutdownDelay > 0 {
+		listener.Close()
+		// Not before: a client whose connection ends would come back on a new
+		// one, and what waits to be accepted is reset with the listener.
+		closing.Store(true)
+		time.Sleep(linger)
 	}
 	// ctx has ended; what is in flight gets a time of its own.
 	deadline, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.ShutdownTimeout)
@@ -123,13 +137,13 @@ func count(n *atomic.Int64, next http.Handler) http.Handler {
 	})
 }
 
-// closeWhile asks for a new connection after each answer while draining, so
-// that no client is on an old one when the server stops; and after a chunked
+// closeWhile ends each connection with its answer once closing is set, so that
+// no client is on one when the server stops; and after a chunked
 // body always: if a proxy in front believed a Content-Length beside it, what
 // follows on this connection would be an attacker's request (RFC 9112, 6.1).
-func closeWhile(draining *atomic.Bool, next http.Handler) http.Handler {
+func closeWhile(closing *atomic.Bool, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if draining.Load() || len(r.TransferEncoding) > 0 || !r.ProtoAtLeast(1, 1) { // of HTTP/1.0 net/http hides the chunks
+		if closing.Load() || len(r.TransferEncoding) > 0 || !r.ProtoAtLeast(1, 1) { // of HTTP/1.0 net/http hides the chunks
 			w.Header()["Connection"] = []string{"close"}
 		}
 		next.ServeHTTP(w, r)
