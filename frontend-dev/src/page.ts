@@ -9,7 +9,7 @@ export const pageOrigin = location.origin
 export const sameOrigin = pageOrigin === apiOrigin
 
 /** Whether this is the copy of the page that the API does not allow. */
-export const isBlockedPage = location.port === env.VITE_BLOCKED_PORT && !sameOrigin
+export const isBlockedPage = env.DEV && location.port === env.VITE_BLOCKED_PORT && !sameOrigin
 
 export const otherHost = location.hostname === 'localhost' ? '127.0.0.1' : 'localhost'
 

@@ -19,11 +19,12 @@ interface Props {
 }
 
 export function Card({ id, why, exchange, busy = false, likely, sample, children }: Props) {
-  const { title } = cards.find((card) => card.id === id)!
+  const card = cards.find((card) => card.id === id)
+  if (!card) return null
   return (
     <section className="card" id={id} aria-labelledby={`${id}-title`} aria-busy={busy}>
       <div className="card-text">
-        <h3 id={`${id}-title`}>{title}</h3>
+        <h3 id={`${id}-title`}>{card.title}</h3>
         <p className="why">{why}</p>
         {children}
         {sample && <pre className="sample">{sample}</pre>}

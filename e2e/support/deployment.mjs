@@ -1,0 +1,288 @@
+/**
+ * The services of deploy/compose.yaml as processes on loopback: two replicas,
+ * Redis, PostgreSQL, and Caddy in front with the built page. Their settings,
+ * secrets and files are the shipped ones; only addresses differ.
+ */
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import {
+  chownSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
+import { createServer } from 'node:http'
+import { get } from 'node:https'
+import { connect } from 'node:net'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { apiBinary, freePorts, root, start, until } from './processes.mjs'
+
+const caddy = process.env.CADDY ?? onPath('caddy')
+const redisServer = onPath('redis-server')
+const postgresFolder = newestPostgres()
+
+/** Why the services cannot run here, or false. In CI a missing program is an error. */
+export const missing = missingPrograms()
+
+function missingPrograms() {
+  const packages = [!caddy && 'caddy', !redisServer && 'redis-server', !postgresFolder && 'postgresql'].filter(Boolean)
+  if (packages.length === 0) return false
+  const remedy = `missing here: ${packages.join(', ')}; apt-get install --no-install-recommends ${packages.join(' ')}`
+  if (process.env.CI === 'true') throw new Error(remedy)
+  console.log(`SKIP the services of deploy/compose.yaml: ${remedy}`)
+  return remedy
+}
+
+function onPath(program) {
+  const folders = (process.env.PATH ?? '').split(path.delimiter)
+  return folders.map((folder) => path.join(folder, program)).find((file) => existsSync(file))
+}
+
+/** Debian keeps the server's programs off the PATH, in a folder for each version. */
+function newestPostgres() {
+  const versions = '/usr/lib/postgresql'
+  if (!existsSync(versions)) return undefined
+  const folders = readdirSync(versions).sort((a, b) => b - a)
+  return folders.map((version) => path.join(versions, version, 'bin')).find((bin) => existsSync(`${bin}/initdb`))
+}
+
+/** Whom to run PostgreSQL as, whose programs refuse to run as root. */
+function unprivileged() {
+  if (process.getuid() !== 0) return {}
+  const users = readFileSync('/etc/passwd', 'utf8')
+    .split('\n')
+    .map((line) => line.split(':'))
+  const [, , uid, gid] = users.find(([name]) => name === 'postgres') ?? users.find(([name]) => name === 'nobody')
+  return { uid: Number(uid), gid: Number(gid) }
+}
+
+/** The page as deploy/page.Dockerfile builds it, for the API at that address. The caller removes the folder. */
+export function buildPage(apiUrl) {
+  const folder = mkdtempSync(path.join(tmpdir(), 'e2e-page-'))
+  const build = spawnSync('npm', ['run', 'build', '--', '--outDir', folder, '--emptyOutDir', '--logLevel', 'warn'], {
+    cwd: path.join(root, 'frontend-dev'),
+    env: { ...process.env, VITE_API_URL: apiUrl },
+    encoding: 'utf8',
+  })
+  assert.equal(build.status, 0, build.stdout + build.stderr)
+  return folder
+}
+
+/** Redis and PostgreSQL with the secrets that deploy/secrets.sh makes. */
+export async function startStores() {
+  const folder = mkdtempSync(path.join(tmpdir(), 'e2e-stores-'))
+  const [redisPort, postgresPort] = await freePorts(2)
+  const started = []
+  const stop = async () => {
+    for (const process of started) process.child.kill('SIGINT') // PostgreSQL then waits for no client
+    await Promise.all(started.map(({ ended }) => ended))
+    rmSync(folder, { recursive: true, force: true })
+  }
+  try {
+    copyFileSync(path.join(root, 'deploy/secrets.sh'), path.join(folder, 'secrets.sh'))
+    assert.equal(spawnSync('sh', [path.join(folder, 'secrets.sh')]).status, 0, 'deploy/secrets.sh')
+    const secrets = path.join(folder, 'secrets')
+    for (const [name, service, address] of [
+      ['redis_url', '@redis:6379', `@127.0.0.1:${redisPort}`],
+      ['database_url', '@postgres:5432', `@127.0.0.1:${postgresPort}`],
+    ]) {
+      const file = path.join(secrets, name)
+      writeFileSync(file, replaced(readFileSync(file, 'utf8'), service, address))
+    }
+
+    const redis = start(
+      redisServer,
+      ['--bind', '127.0.0.1', '--port', redisPort, '--save', '', '--aclfile', path.join(secrets, 'redis_acl')].map(String),
+      { cwd: folder },
+    )
+    started.push(redis)
+
+    const as = unprivileged()
+    const home = path.join(folder, 'postgres')
+    mkdirSync(home)
+    const password = path.join(home, 'password')
+    copyFileSync(path.join(secrets, 'postgres_password'), password)
+    if (as.uid) for (const name of [folder, home, password]) chownSync(name, as.uid, as.gid)
+    const run = (program, ...args) =>
+      spawnSync(path.join(postgresFolder, program), args.map(String), {
+        ...as,
+        cwd: home,
+        encoding: 'utf8',
+        env: { ...process.env, PGPASSWORD: readFileSync(password, 'utf8') },
+      })
+    const data = path.join(home, 'data')
+    const made = run('initdb', '-D', data, '-U', 'api', '-A', 'scram-sha-256', '--pwfile', password, '--no-sync')
+    assert.equal(made.status, 0, made.stdout + made.stderr)
+    const postgres = start(
+      path.join(postgresFolder, 'postgres'),
+      ['-D', data, '-p', `${postgresPort}`, '-c', 'listen_addresses=127.0.0.1', '-c', `unix_socket_directories=${home}`],
+      { cwd: home, ...as },
+    )
+    started.push(postgres)
+    await until('PostgreSQL makes a database', () => {
+      assert.equal(postgres.child.exitCode, null, postgres.output())
+      return run('createdb', '-h', '127.0.0.1', '-p', postgresPort, '-U', 'api', 'api').status === 0
+    })
+    await redis.said(/Ready to accept connections/)
+    return { secrets, stop }
+  } catch (error) {
+    await stop()
+    throw error
+  }
+}
+
+/** What compose.yaml tells each replica, with the secrets where they are here. */
+function replicaSettings({ secrets }) {
+  const [, block] = /^x-api: [^]*?^ {2}environment:\n((?: {4}.*\n)+)/m.exec(shippedFile('compose.yaml'))
+  const settings = {}
+  for (const line of block.trimEnd().split('\n')) {
+    const [, name, , value] = /^ +(\w+): ("?)(.*?)\2(?: +#.*)?$/.exec(line)
+    settings[name] = value.replace('/run/secrets', secrets)
+  }
+  return settings
+}
+
+/**
+ * Two replicas and Caddy. `pages` are the origins of the page, the first of
+ * which the API allows; `httpsPort` is where names without a port are served.
+ */
+export async function startDeployment({ stores, pageFolder, pages, api, httpsPort, settings = {} }) {
+  const shipped = replicaSettings(stores)
+  const caddyfile = shippedFile('Caddyfile')
+  const [shippedPage, shippedApi] = ['PAGE_SITE', 'API_SITE'].map((name) => siteIn(caddyfile, name))
+  const [httpPort] = await freePorts(1)
+  const folder = mkdtempSync(path.join(tmpdir(), 'e2e-deployment-'))
+
+  const replicas = [1, 2].map(() =>
+    start(apiBinary(), [], {
+      cwd: folder,
+      env: {
+        APP_ENV: 'production', // the image's
+        ...shipped,
+        ALLOWED_ORIGINS: replaced(shipped.ALLOWED_ORIGINS, shippedPage, pages[0]),
+        ALLOWED_HOSTS: replaced(shipped.ALLOWED_HOSTS, new URL(shippedApi).hostname, new URL(api).hostname),
+        TRUSTED_PROXIES: '127.0.0.1',
+        SHUTDOWN_DELAY: '0s',
+        HOST: '127.0.0.1',
+        PORT: '0',
+        ...settings,
+      },
+    }),
+  )
+  const started = [...replicas]
+  const stop = async () => {
+    await Promise.all(started.map((process) => process.stop()))
+    rmSync(folder, { recursive: true, force: true })
+  }
+  try {
+    const ports = await Promise.all(
+      replicas.map(async (replica) => (await replica.said(/"url":"http:\/\/127\.0\.0\.1:(\d+)"/))[1]),
+    )
+    await Promise.all(
+      ports.map((port) =>
+        until('the replica has its stores', async () => {
+          const state = await (await fetch(`http://127.0.0.1:${port}/readyz`)).text()
+          return state.includes('"redis":"up"') && state.includes('"database":"up"')
+        }),
+      ),
+    )
+
+    // Other ports, no other interface, and no certificate of a public CA.
+    const config = path.join(folder, 'Caddyfile')
+    const options = [`http_port ${httpPort}`, `https_port ${httpsPort}`, 'default_bind 127.0.0.1', 'local_certs']
+    const anchor = '\n\tskip_install_trust\n'
+    writeFileSync(config, replaced(caddyfile, anchor, `${anchor}\t${options.join('\n\t')}\n`))
+    const proxy = start(caddy, ['run', '--config', config, '--adapter', 'caddyfile'], {
+      cwd: folder,
+      env: {
+        HOME: folder,
+        XDG_CONFIG_HOME: folder,
+        XDG_DATA_HOME: folder,
+        CADDY_STORAGE: folder,
+        API_SITE: api,
+        PAGE_SITE: pages.join(', '),
+        API_1: `127.0.0.1:${ports[0]}`,
+        API_2: `127.0.0.1:${ports[1]}`,
+        PAGE_ROOT: pageFolder,
+      },
+    })
+    started.push(proxy)
+    for (const site of [...pages, `${api}/readyz`]) {
+      await until(`${site} answers`, () => {
+        assert.equal(proxy.child.exitCode, null, proxy.output())
+        return answers(new URL(site), httpsPort)
+      })
+    }
+    return { replicas, proxy, stop }
+  } catch (error) {
+    await stop()
+    throw error
+  }
+}
+
+function shippedFile(name) {
+  return readFileSync(path.join(root, 'deploy', name), 'utf8')
+}
+
+/** Where the Caddyfile puts a site unless it is told. */
+function siteIn(caddyfile, name) {
+  return new RegExp(`^\\{\\$${name}:(.*?)\\} \\{`, 'm').exec(caddyfile)[1]
+}
+
+function replaced(text, part, by) {
+  assert.ok(text.includes(part), `“${part}” is not there`)
+  return text.replace(part, by)
+}
+
+/** Whether an address answers with 200 on loopback, whatever its name and certificate. */
+function answers({ hostname, host, port, pathname }, httpsPort) {
+  return new Promise((resolve) => {
+    get(
+      {
+        host: '127.0.0.1',
+        port: port || httpsPort,
+        servername: hostname,
+        path: pathname,
+        headers: { Host: host },
+        rejectUnauthorized: false,
+        agent: false,
+      },
+      (response) => {
+        response.resume()
+        resolve(response.statusCode === 200)
+      },
+    ).on('error', () => resolve(false))
+  })
+}
+
+/**
+ * A proxy that browsers ask for names that are not of this machine: https to a
+ * name in `names` goes to its port on loopback, and to any other name nowhere.
+ */
+export async function startTunnel(names) {
+  const sockets = new Set()
+  const server = createServer((_, response) => response.writeHead(403).end())
+  server.on('connect', ({ url }, socket) => {
+    const port = names.get(url.replace(/:443$/, ''))
+    sockets.add(socket.on('error', () => {}).on('close', () => sockets.delete(socket)))
+    if (!port) return socket.end('HTTP/1.1 403 Forbidden\r\n\r\n')
+    const upstream = connect(port, '127.0.0.1', () => socket.write('HTTP/1.1 200 OK\r\n\r\n'))
+    upstream.on('error', () => {}).on('close', () => socket.destroy())
+    socket.on('close', () => upstream.destroy())
+    socket.pipe(upstream).pipe(socket)
+  })
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve))
+  return {
+    port: server.address().port,
+    stop() {
+      for (const socket of sockets) socket.destroy()
+      return new Promise((resolve) => server.close(resolve))
+    },
+  }
+}
