@@ -201,9 +201,9 @@ describe('over TLS', { skip }, () => {
     () => named(OTHER_SITE, 'none'),
     (engine) => {
       for (const thirdPartyCookies of engine.name === 'Chromium' ? [false, true] : [false]) {
-        const name = thirdPartyCookies ? 'third-party cookies are allowed' : 'third-party cookies are blocked or kept apart'
+        const others = thirdPartyCookies ? 'allowed' : 'blocked or kept apart'
 
-        test(`${name}: the partitioned cookie works`, async () => {
+        test(`the partitioned cookie works where third-party cookies are ${others}`, async () => {
           const browser = thirdPartyCookies
             ? await engine.open({ tunnel: tunnel.port, thirdPartyCookies })
             : browsers.get(engine)

@@ -96,9 +96,10 @@ export async function startStores() {
       writeFileSync(file, replaced(readFileSync(file, 'utf8'), service, address))
     }
 
+    const acl = path.join(secrets, 'redis_acl')
     const redis = start(
       redisServer,
-      ['--bind', '127.0.0.1', '--port', redisPort, '--save', '', '--aclfile', path.join(secrets, 'redis_acl')].map(String),
+      ['--bind', '127.0.0.1', '--port', `${redisPort}`, '--save', '', '--aclfile', acl],
       { cwd: folder },
     )
     started.push(redis)
@@ -121,7 +122,7 @@ export async function startStores() {
     assert.equal(made.status, 0, made.stdout + made.stderr)
     const postgres = start(
       path.join(postgresFolder, 'postgres'),
-      ['-D', data, '-p', `${postgresPort}`, '-c', 'listen_addresses=127.0.0.1', '-c', `unix_socket_directories=${home}`],
+      ['-D', data, '-p', `${postgresPort}`, '-h', '127.0.0.1', '-k', home],
       { cwd: home, ...as },
     )
     started.push(postgres)
