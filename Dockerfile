@@ -29,7 +29,7 @@ ENV APP_ENV=production DATABASE_URL=file:/data/app.db
 EXPOSE 8080
 # As a number: Kubernetes' runAsNonRoot cannot judge a name.
 USER 65532:65532
-# Give it time to drain: `docker stop --time 40`, or a SHUTDOWN_TIMEOUT under
+# Give it time to drain: `docker stop -t 40`, or a SHUTDOWN_TIMEOUT under
 # the 10 s after which Docker kills.
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=3s --start-period=10s CMD ["/api", "healthcheck"]
