@@ -42,21 +42,22 @@ const (
 // once, well or badly.
 type period struct{ down error } // nil: it answers
 
-// do runs one operation within the dialect's timeout and gives its error the meaning that
-// callers know. While the database is down it fails at once.
+// do runs one operation that takes one connection of the pool, within the
+// dialect's timeout, and gives its error the meaning that callers know. While
+// the database is down it fails at once.
 //
 // One that fails for want of an answer may only be slow, or wait for somebody's
 // lock: the database counts as down when it does not answer a look either.
 // Enough that wait may hold all connections; then others fail, too, who wait
 // for one or are handed one that a time-out has closed.
-func (s *Store) do(ctx context.Context, operation func(context.Context) error) error {
+func (s *Store) do(ctx context.Context, p pool, operation func(context.Context) error) error {
 	period := s.period.Load()
 	if period.down != nil {
 		return unavailable(period.down)
 	}
 	opCtx, cancel := context.WithTimeout(ctx, s.dialect.timeout)
 	defer cancel()
-	err := operation(opCtx)
+	err := p.inTurn(opCtx, operation)
 	switch {
 	case err == nil, errors.Is(err, ErrNotFound):
 		return err

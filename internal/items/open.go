@@ -96,7 +96,7 @@ func (s *Store) Close() error {
 
 // openSQLite opens two pools on one file. SQLite has one writer at a time, and
 // in WAL mode it does not disturb readers. So writes queue in Go for the one
-// connection of their pool, in order and no longer than their context, where
+// connection of their pool, in order and no longer than their time-out, where
 // more connections would poll for SQLite's lock and could fail with "database
 // is locked"; reads have a pool that never waits for a write.
 func openSQLite(ctx context.Context, path string, log *slog.Logger) (*Store, error) {
@@ -115,16 +115,12 @@ func openSQLite(ctx context.Context, path string, log *slog.Logger) (*Store, err
 	if err != nil {
 		return nil, err
 	}
-	write.SetMaxOpenConns(1)
 	read, err := sql.Open("sqlite", dsn("&_query_only=1"))
 	if err != nil {
 		return nil, errors.Join(err, write.Close())
 	}
-	// Reading is work for the processor: more than one reader each gains nothing.
-	read.SetMaxOpenConns(runtime.GOMAXPROCS(0))
-	read.SetMaxIdleConns(runtime.GOMAXPROCS(0))
-
-	s := &Store{read: read, write: write, lookout: read, log: log, dialect: dialect{
+	readers := runtime.GOMAXPROCS(0) // reading is work for the processor: more than one each gains nothing
+	s := &Store{read: newPool(read, readers), write: newPool(write, 1), lookout: read, log: log, dialect: dialect{
 		goose: goose.DialectSQLite3, folder: "migrations/sqlite", find: "instr", timeout: sqliteTimeout,
 		look:        "SELECT count(*) FROM (SELECT 1 FROM items LIMIT 1)", // reads the file
 		unavailable: sqliteUnavailable,
@@ -235,19 +231,17 @@ func openPostgres(ctx context.Context, rawURL string, log *slog.Logger) (*Store,
 	if err != nil {
 		return nil, err
 	}
-	pool := func(conns int) *sql.DB {
+	open := func(conns int) pool {
 		db := stdlib.OpenDB(*config)
-		db.SetMaxOpenConns(conns)
-		db.SetMaxIdleConns(conns)
 		db.SetConnMaxLifetime(postgresConnLife)
 		db.SetConnMaxIdleTime(postgresConnIdle)
-		return db
+		return newPool(db, conns)
 	}
-	db := pool(postgresConns)
+	conns := open(postgresConns)
 
 	keepCtx, stop := context.WithCancel(context.Background())
 	s := &Store{
-		read: db, write: db, lookout: pool(1), log: log,
+		read: conns, write: conns, lookout: open(1).DB, log: log,
 		dialect: dialect{
 			goose: goose.DialectPostgres, folder: "migrations/postgres", find: "strpos", timeout: postgresTimeout,
 			look:        "SELECT 1", // waits for no lock
@@ -288,7 +282,7 @@ func (s *Store) migrate(ctx context.Context) error {
 		}
 		options = append(options, goose.WithSessionLocker(unlockInTime{locker}))
 	}
-	provider, err := goose.NewProvider(s.dialect.goose, s.write, folder, options...)
+	provider, err := goose.NewProvider(s.dialect.goose, s.write.DB, folder, options...)
 	if err != nil {
 		return err
 	}

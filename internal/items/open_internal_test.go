@@ -6,8 +6,11 @@ import (
 	"errors"
 	"log/slog"
 	"path/filepath"
+	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/pressly/goose/v3/lock"
 )
@@ -67,6 +70,37 @@ func TestUnlockInTime(t *testing.T) {
 		err := unlockInTime{hangingLocker{}}.SessionUnlock(context.WithoutCancel(t.Context()), nil)
 		if !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("got %v, want context.DeadlineExceeded", err)
+		}
+	})
+}
+
+// Whoever waits for a connection gets it before those who came later: where
+// luck decides, some of many wait past their time-out.
+func TestFirstComeFirstServed(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const waiting, each = 100, 10 * time.Millisecond // together less than the time-out
+		s := &Store{dialect: dialect{timeout: sqliteTimeout}}
+		s.period.Store(&period{})
+		p := pool{line: make(chan struct{}, 1)}
+		var order []int
+		var wg sync.WaitGroup
+		for i := range waiting {
+			wg.Go(func() {
+				err := s.do(t.Context(), p, func(context.Context) error {
+					time.Sleep(each)
+					order = append(order, i)
+					return nil
+				})
+				if err != nil {
+					t.Errorf("%d: %v", i, err)
+				}
+			})
+			synctest.Wait() // it is in line
+		}
+		wg.Wait()
+		if !slices.IsSorted(order) || len(order) != waiting {
+			t.Errorf("served in this order: %d", order)
 		}
 	})
 }

@@ -34,7 +34,7 @@ var (
 type Store struct {
 	// write is where changes go, read everything else. With PostgreSQL they
 	// are one pool; for SQLite see openSQLite.
-	read, write *sql.DB
+	read, write pool
 	lookout     *sql.DB // where look asks; with PostgreSQL one connection of its own
 	dialect     dialect
 	log         *slog.Logger
@@ -43,6 +43,31 @@ type Store struct {
 	lost   chan struct{}          // wakes keep; nil with SQLite
 	stop   context.CancelFunc     // ends keep; nil with SQLite
 	kept   chan struct{}          // closed when keep has ended; nil with SQLite
+}
+
+// pool is a number of connections and a line of those who wait for one.
+// database/sql gives a connection that gets free to any of them, so with many
+// some would wait past their time-out; a channel wakes the one who came first.
+type pool struct {
+	*sql.DB
+	line chan struct{} // holds one value for each operation under way
+}
+
+func newPool(db *sql.DB, conns int) pool {
+	db.SetMaxOpenConns(conns)
+	db.SetMaxIdleConns(conns)
+	return pool{DB: db, line: make(chan struct{}, conns)}
+}
+
+// inTurn runs an operation that takes one connection.
+func (p pool) inTurn(ctx context.Context, operation func(context.Context) error) error {
+	select {
+	case p.line <- struct{}{}:
+		defer func() { <-p.line }()
+		return operation(ctx)
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // Page is a part of the list of all items, oldest first.
@@ -95,7 +120,7 @@ func (s *Store) List(ctx context.Context, cursor string, limit int) (Page, error
 	}
 	limit = max(limit, 1)
 	var page Page
-	err = s.do(ctx, func(ctx context.Context) error {
+	err = s.do(ctx, s.read, func(ctx context.Context) error {
 		// One more than asked for tells whether a page follows.
 		items, seqs, err := s.query(ctx,
 			`SELECT `+columns+` FROM items WHERE seq > $1 ORDER BY seq LIMIT $2`, after, limit+1)
@@ -114,7 +139,7 @@ func (s *Store) List(ctx context.Context, cursor string, limit int) (Page, error
 // Get returns one item, or ErrNotFound.
 func (s *Store) Get(ctx context.Context, id uuid.UUID) (Item, error) {
 	var item Item
-	err := s.do(ctx, func(ctx context.Context) (err error) {
+	err := s.do(ctx, s.read, func(ctx context.Context) (err error) {
 		item, _, err = scan(s.read.QueryRowContext(ctx, `SELECT `+columns+` FROM items WHERE id = $1`, id))
 		return err
 	})
@@ -128,7 +153,7 @@ func (s *Store) Create(ctx context.Context, d Draft) (Item, error) {
 		return Item{}, err
 	}
 	at := now()
-	err = s.do(ctx, func(ctx context.Context) error {
+	err = s.do(ctx, s.write, func(ctx context.Context) error {
 		_, err := s.write.ExecContext(ctx, `
 			INSERT INTO items (id, name, note, name_folded, note_folded, created_at, updated_at)
 			VALUES ($1, $2, $3, $4, $5, $6, $6)`,
@@ -157,7 +182,7 @@ func (s *Store) Update(ctx context.Context, id uuid.UUID, p Patch) (Item, error)
 		return &folded
 	}
 	var item Item
-	err := s.do(ctx, func(ctx context.Context) error {
+	err := s.do(ctx, s.write, func(ctx context.Context) error {
 		// A transaction, so that the commit's error is seen: SQLite commits a
 		// bare RETURNING only when its rows are closed.
 		tx, err := s.write.BeginTx(ctx, nil)
@@ -187,7 +212,7 @@ func (s *Store) Update(ctx context.Context, id uuid.UUID, p Patch) (Item, error)
 
 // Delete removes an item, or returns ErrNotFound.
 func (s *Store) Delete(ctx context.Context, id uuid.UUID) error {
-	return s.do(ctx, func(ctx context.Context) error {
+	return s.do(ctx, s.write, func(ctx context.Context) error {
 		result, err := s.write.ExecContext(ctx, `DELETE FROM items WHERE id = $1`, id)
 		if err != nil {
 			return err
@@ -211,7 +236,7 @@ func (s *Store) Search(ctx context.Context, q string) ([]Item, error) {
 		return []Item{}, nil // no item holds it, and PostgreSQL takes it for an error
 	}
 	found := []Item{}
-	err := s.do(ctx, func(ctx context.Context) (err error) {
+	err := s.do(ctx, s.read, func(ctx context.Context) (err error) {
 		find := s.dialect.find
 		found, _, err = s.query(ctx, `
 			SELECT `+columns+` FROM items
