@@ -67,9 +67,18 @@ func (e *edge) pageOrigin() string { return "https://localhost:" + e.page }
 
 const indexPage = "<!doctype html><title>The page</title>\n"
 
+func writePage(t *testing.T, dir string) {
+	t.Helper()
+	writeFile(t, dir, "index.html", indexPage)
+	if err := os.Mkdir(filepath.Join(dir, "assets"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	writeFile(t, filepath.Join(dir, "assets"), "page.js", "// code")
+}
+
 func startCaddy(t *testing.T, e *edge, upstreams [2]string) {
 	dir := t.TempDir()
-	writeFile(t, dir, "index.html", indexPage)
+	writePage(t, dir)
 	file := writeFile(t, dir, "Caddyfile", replaced(t, "deploy/Caddyfile",
 		"\tskip_install_trust\n", "\tskip_install_trust\n\thttp_port "+e.plain+"\n\thttps_port "+e.api+"\n",
 		"health_interval 1s", "health_interval 200ms"))
@@ -90,7 +99,7 @@ func startCaddy(t *testing.T, e *edge, upstreams [2]string) {
 
 func startNginx(t *testing.T, e *edge, upstreams [2]string) {
 	dir := t.TempDir()
-	writeFile(t, dir, "index.html", indexPage)
+	writePage(t, dir)
 	certificate := writeCertificate(t, dir)
 	e.roots = x509.NewCertPool()
 	e.roots.AppendCertsFromPEM(certificate)
@@ -493,14 +502,26 @@ func throughSession(t *testing.T, b *behind, address string) {
 func throughPage(t *testing.T, b *behind, address string) {
 	s := b.from(address, true)
 	s.URL = b.pageOrigin()
+	for path, want := range map[string]struct {
+		status       int
+		cacheControl string
+	}{
+		"/":               {http.StatusOK, absent},
+		"/assets/page.js": {http.StatusOK, "public, max-age=31536000, immutable"},
+		"/assets/none.js": {http.StatusNotFound, absent}, // the next build may have it
+		"/none":           {http.StatusNotFound, absent},
+	} {
+		a := s.get(t, path)
+		checkStatus(t, a, want.status)
+		checkHeaders(t, a, map[string]string{
+			"Cache-Control":           want.cacheControl,
+			"Content-Security-Policy": "default-src 'self'; connect-src " + b.origin() + "; frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
+			"X-Content-Type-Options":  "nosniff",
+			"Referrer-Policy":         "strict-origin-when-cross-origin",
+			"Server":                  absent,
+		})
+	}
 	a := s.get(t, "/")
-	checkStatus(t, a, http.StatusOK)
-	checkHeaders(t, a, map[string]string{
-		"Content-Security-Policy": "default-src 'self'; connect-src " + b.origin() + "; frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
-		"X-Content-Type-Options":  "nosniff",
-		"Referrer-Policy":         "strict-origin-when-cross-origin",
-		"Server":                  absent,
-	})
 	if a.body != indexPage || !strings.HasPrefix(a.header.Get("Content-Type"), "text/html") {
 		t.Errorf("got %s %q, want the page", a.header.Get("Content-Type"), a.body)
 	}
