@@ -71,18 +71,12 @@ func (s *Store) do(ctx context.Context, p pool, operation func(context.Context) 
 		return err
 	}
 	if s.dialect.gone(err) {
-		s.dropIdle()
+		s.generation.Add(1)
 		if s.dialect.gone(s.look(context.WithoutCancel(ctx))) {
 			s.fell(period, err)
 		}
 	}
 	return unavailable(err)
-}
-
-// dropIdle closes connections that may be dead and not know it.
-func (s *Store) dropIdle() {
-	s.write.SetMaxIdleConns(0)
-	s.write.SetMaxIdleConns(postgresConns)
 }
 
 // unavailable says ErrUnavailable with the cause as text: were it wrapped, a
@@ -141,7 +135,7 @@ func (s *Store) keep(ctx context.Context) {
 
 // probe returns nil when PostgreSQL answers and has the schema.
 func (s *Store) probe(ctx context.Context) error {
-	s.dropIdle()
+	s.generation.Add(1)
 	pingCtx, cancel := context.WithTimeout(ctx, postgresTimeout)
 	defer cancel()
 	if err := s.write.PingContext(pingCtx); err != nil {

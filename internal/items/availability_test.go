@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"net"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -13,6 +14,7 @@ import (
 	"time"
 
 	"example.com/api/internal/items"
+	"github.com/jackc/pgx/v5"
 )
 
 // longest is what the contract gives a request while the database is down, and
@@ -179,6 +181,97 @@ func TestPostgresStopsUnderLoad(t *testing.T) {
 	if n := strings.Count(log.String(), "was lost"); n > 6 {
 		t.Errorf("got %d outages in the log for 3:\n%s", n, log)
 	}
+}
+
+// The way to PostgreSQL ends in nothing for the connections that are there, as
+// when its host dies and another takes its address. Callers who have one fail
+// in time; the next are not handed one that lay idle.
+func TestPostgresConnectionsFallSilent(t *testing.T) {
+	t.Parallel()
+	shared, err := sharedPostgres()
+	needPostgres(t, err)
+	url, silence := relay(t, shared.newDatabase(t))
+	s := open(t, url)
+	id := create(t, s, "x", "").ID
+	get := func() error { return second(s.Get(context.Background(), id)) }
+	for round := range 3 {
+		// Ten that wait for a lock at the same time make ten connections.
+		other, tx := lock(t, url, "LOCK TABLE items")
+		var wg sync.WaitGroup
+		for range 10 {
+			wg.Go(func() {
+				if err := get(); err != nil {
+					t.Errorf("round %d: Get before: %v", round, err)
+				}
+			})
+		}
+		eventually(t, longest, "ten connections wait", func() bool { return lockWaiters(t, other) == 10 })
+		if err := tx.Rollback(); err != nil {
+			t.Fatal(err)
+		}
+		wg.Wait()
+
+		silence()
+		if took, err := timed(get); !errors.Is(err, items.ErrUnavailable) || took > longest {
+			t.Errorf("round %d: Get over a silent connection: got %v in %s, want ErrUnavailable within %s", round, err, took, longest)
+		}
+		eventually(t, longest, "another connection is used", func() bool { return get() == nil })
+		for range 30 {
+			wg.Go(func() {
+				if took, err := timed(get); err != nil || took > longest/2 {
+					t.Errorf("round %d: Get afterwards: got %v in %s", round, err, took)
+				}
+			})
+		}
+		wg.Wait()
+	}
+}
+
+// relay stands between a store and the PostgreSQL of url. silence ends what
+// passes over the connections that are there, without closing them.
+func relay(t *testing.T, url string) (relayed string, silence func()) {
+	t.Helper()
+	config, err := pgx.ParseConfig(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { listener.Close() })
+	target := net.JoinHostPort(config.Host, fmt.Sprint(config.Port))
+	var silences atomic.Int64
+	go func() {
+		for {
+			client, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			server, err := net.Dial("tcp", target)
+			if err != nil {
+				client.Close()
+				continue
+			}
+			born := silences.Load()
+			pass := func(to, from net.Conn) {
+				buffer := make([]byte, 64<<10)
+				for {
+					n, err := from.Read(buffer)
+					if silences.Load() == born {
+						to.Write(buffer[:n])
+					}
+					if err != nil {
+						to.Close()
+						return
+					}
+				}
+			}
+			go pass(client, server)
+			go pass(server, client)
+		}
+	}()
+	return strings.Replace(url, target, listener.Addr().String(), 1), func() { silences.Add(1) }
 }
 
 // A restart leaves dead connections behind. The first caller finds one of them;

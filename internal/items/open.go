@@ -3,6 +3,7 @@ package items
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"embed"
 	"errors"
 	"fmt"
@@ -231,17 +232,9 @@ func openPostgres(ctx context.Context, rawURL string, log *slog.Logger) (*Store,
 	if err != nil {
 		return nil, err
 	}
-	open := func(conns int) pool {
-		db := stdlib.OpenDB(*config)
-		db.SetConnMaxLifetime(postgresConnLife)
-		db.SetConnMaxIdleTime(postgresConnIdle)
-		return newPool(db, conns)
-	}
-	conns := open(postgresConns)
-
 	keepCtx, stop := context.WithCancel(context.Background())
 	s := &Store{
-		read: conns, write: conns, lookout: open(1).DB, log: log,
+		log: log,
 		dialect: dialect{
 			goose: goose.DialectPostgres, folder: "migrations/postgres", find: "strpos", timeout: postgresTimeout,
 			look:        "SELECT 1", // waits for no lock
@@ -250,6 +243,9 @@ func openPostgres(ctx context.Context, rawURL string, log *slog.Logger) (*Store,
 		},
 		lost: make(chan struct{}, 1), stop: stop, kept: make(chan struct{}),
 	}
+	s.write = s.openPool(*config, postgresConns)
+	s.read = s.write
+	s.lookout = s.openPool(*config, 1).DB
 	firstCtx, cancel := context.WithTimeout(ctx, openTimeout)
 	defer cancel()
 	err = s.probe(firstCtx)
@@ -264,6 +260,33 @@ func openPostgres(ctx context.Context, rawURL string, log *slog.Logger) (*Store,
 		s.lost <- struct{}{}
 	}
 	return s, nil
+}
+
+// openPool opens connections that know their generation. SetMaxIdleConns(0)
+// would do away with idle ones, too, but closes the wrong ones when another
+// connection becomes idle at the same time (Go 1.26).
+func (s *Store) openPool(config pgx.ConnConfig, conns int) pool {
+	const generation = "generation"
+	earlier := func(c *pgx.Conn) bool {
+		return c.PgConn().CustomData()[generation] != s.generation.Load()
+	}
+	db := stdlib.OpenDB(config,
+		stdlib.OptionAfterConnect(func(_ context.Context, c *pgx.Conn) error {
+			c.PgConn().CustomData()[generation] = s.generation.Load()
+			return nil
+		}),
+		stdlib.OptionShouldPing(func(_ context.Context, p stdlib.ShouldPingParams) bool {
+			return p.IdleDuration > time.Second && !earlier(p.Conn) // nor wait for a dead one
+		}),
+		stdlib.OptionResetSession(func(_ context.Context, c *pgx.Conn) error {
+			if earlier(c) {
+				return driver.ErrBadConn // database/sql closes it and takes another
+			}
+			return nil
+		}))
+	db.SetConnMaxLifetime(postgresConnLife)
+	db.SetConnMaxIdleTime(postgresConnIdle)
+	return newPool(db, conns)
 }
 
 // migrate brings the schema up to date. Of several PostgreSQL clients that

@@ -39,6 +39,10 @@ type Store struct {
 	dialect     dialect
 	log         *slog.Logger
 
+	// generation is counted up when idle connections to PostgreSQL may be dead
+	// and not know it: those of an earlier one are not used again.
+	generation atomic.Int64
+
 	period atomic.Pointer[period] // never nil; see availability.go
 	lost   chan struct{}          // wakes keep; nil with SQLite
 	stop   context.CancelFunc     // ends keep; nil with SQLite
