@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"net/url"
 	"os"
 	"os/exec"
@@ -26,6 +27,9 @@ import (
 type composeFile struct {
 	Services map[string]struct {
 		Image           string
+		Build           any
+		PullPolicy      string `yaml:"pull_policy"`
+		Ports           []string
 		Environment     map[string]string
 		Secrets         []string
 		ReadOnly        bool     `yaml:"read_only"`
@@ -37,7 +41,15 @@ type composeFile struct {
 		Healthcheck     *struct{ Test []string }
 		Networks        any
 	}
-	Secrets map[string]struct{ File string }
+	Secrets  map[string]struct{ File string }
+	Networks map[string]struct {
+		IPAM struct {
+			Config []struct {
+				Subnet  netip.Prefix
+				IPRange netip.Prefix `yaml:"ip_range"`
+			}
+		}
+	}
 }
 
 func readFile(t *testing.T, name string) string {
@@ -84,6 +96,35 @@ func TestComposeHardensEveryService(t *testing.T) {
 	}
 	if got := len(compose.Services); got != 5 {
 		t.Errorf("got %d services, want proxy, api-1, api-2, redis, postgres", got)
+	}
+}
+
+// The proxy's address is what the API trusts: no replica that starts earlier
+// may be given it. And no client may come over IPv6, which Docker would hand
+// over as one address for all.
+func TestComposeNetwork(t *testing.T) {
+	t.Parallel()
+	compose := readCompose(t)
+	proxy := compose.Services["proxy"]
+	address := netip.MustParseAddr(proxy.Networks.(map[string]any)["edge"].(map[string]any)["ipv4_address"].(string))
+	given := compose.Networks["edge"].IPAM.Config[0]
+	if !given.Subnet.Contains(address) || given.IPRange.Contains(address) || !given.Subnet.Contains(given.IPRange.Addr()) {
+		t.Errorf("the proxy's %s must be in %s and not in %s, from which the others get theirs", address, given.Subnet, given.IPRange)
+	}
+	for _, port := range proxy.Ports {
+		if !strings.HasPrefix(port, "0.0.0.0:") {
+			t.Errorf("port %s is open on IPv6 too", port)
+		}
+	}
+	for name, s := range compose.Services {
+		if name != "proxy" && len(s.Ports) > 0 {
+			t.Errorf("%s has ports %v, want none", name, s.Ports)
+		}
+	}
+	// Built twice under one name at the same time, one of them fails.
+	if first, second := compose.Services["api-1"], compose.Services["api-2"]; first.Image != second.Image ||
+		first.Build == nil || second.Build != nil || second.PullPolicy != "never" {
+		t.Errorf("got %+v and %+v, want one image that api-1 builds", first, second)
 	}
 }
 
