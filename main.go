@@ -57,15 +57,19 @@ func run(ctx context.Context, args []string, stderr io.Writer) error {
 	default:
 		return fmt.Errorf("unknown arguments %q: %w", args, errUsage)
 	}
+	if command == "healthcheck" { // whether the server lives, not its database's file
+		settings, err := config.Load()
+		if err != nil {
+			return err
+		}
+		return healthcheck(ctx, settings)
+	}
 	settings, err := config.Load(
 		config.Check{Variable: "DATABASE_URL", URL: items.CheckURL}, // items
 		config.Check{Variable: "REDIS_URL", URL: ratelimit.CheckURL},
 	)
 	if err != nil {
 		return err
-	}
-	if command == "healthcheck" {
-		return healthcheck(ctx, settings)
 	}
 	log := newLogger(settings, stderr)
 

@@ -208,6 +208,8 @@ func TestItemRules(t *testing.T) {
 		{"note of 1,001", `{"name":"a","note":"` + text("b", 1001) + `"}`, 422, 422, []string{"note"}},
 		{"no name", `{"note":"b"}`, 422, 200, []string{"name"}},
 		{"nothing", `{}`, 422, 200, []string{"name"}},
+		{"number for note and empty name", `{"name":"","note":5}`, 422, 422, []string{"name", "note"}},
+		{"number for both", `{"note":5,"name":5}`, 422, 422, []string{"name", "note"}},
 		{"number for name", `{"name":5}`, 422, 422, []string{"name"}},
 		{"list for note", `{"name":"a","note":["b"]}`, 422, 422, []string{"note"}},
 		{"object for name", `{"name":{"a":1}}`, 422, 422, []string{"name"}},
@@ -252,6 +254,13 @@ func TestItemRules(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A field of the wrong type does not hide that another is missing.
+func TestMissingAndMistypedFields(t *testing.T) {
+	t.Parallel()
+	a := start(t).do(t, "POST", "/api/items", `{"note":5}`, jsonType)
+	checkErrors(t, checkProblem(t, a, http.StatusUnprocessableEntity), "name", "note")
 }
 
 // checkErrors asserts that exactly these fields are complained about.
@@ -639,6 +648,7 @@ func TestStalledBody(t *testing.T) {
 		{"items", "/api/items", jsonType, `{"name":`},
 		{"session", "/api/session", jsonType, ``},
 		{"upload", "/api/upload", formType, form[:len(form)-70]},
+		{"upload, in a part's headers", "/api/upload", formType, form[:60+len("Content-Disp")]},
 	} {
 		t.Run(request.name, func(t *testing.T) {
 			t.Parallel()

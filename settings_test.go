@@ -303,7 +303,9 @@ func TestWrongURLsAreReportedTogether(t *testing.T) {
 		says            []string
 	}{
 		{"file:app.db?mode=memory", "redis://:hunter2@h?read_timeout=1s", []string{"has parameters", "other parameters are not known"}},
-		{"file://app.db", "redis://h/hunter2", []string{"names a host", "not a Redis URL"}},
+		{"file://app.db", "redis://:hunter2@h:99999/x", []string{`DATABASE_URL="file://app.db"`, "names a host", `REDIS_URL="redis://xxxxx@h:99999/x"`, "not a Redis URL"}},
+		{"file:none/app.db", "redis://h/x", []string{`DATABASE_URL="file:none/app.db"`, "its directory must exist", "not a Redis URL"}},
+		{"file:/dev/null", "redis://h/x", []string{"is a directory or a device", "not a Redis URL"}},
 		{"file::memory:", "redis://h?addr=user:hunter2@h:2", []string{"names no file", "not a Redis URL"}},
 		{"postgres://u:hunter2@h/d?sslmode=maybe", "redis://h?addr=:::hunter2", []string{"sslmode", "not a Redis URL"}},
 	} {

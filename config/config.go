@@ -150,7 +150,7 @@ func WrongDatabase(cause error) error {
 // Check is what the package that opens a URL has to say of it beforehand.
 type Check struct {
 	Variable string             // DATABASE_URL or REDIS_URL
-	URL      func(string) error // opens nothing; the error holds no password
+	URL      func(string) error // changes nothing; the error holds no password
 }
 
 // Load reads the environment and the file .env in the working directory,
@@ -264,13 +264,18 @@ func (m *mistakes) parse(v variables, checks []Check) Settings {
 }
 
 // entries splits a comma-separated list, blanks around entries trimmed.
-func entries(list string) []string {
+func (m *mistakes) entries(name, list string) []string {
 	if strings.TrimSpace(list) == "" {
 		return nil
 	}
-	all := strings.Split(list, ",")
-	for i := range all {
-		all[i] = strings.TrimSpace(all[i])
+	var all []string
+	for entry := range strings.SplitSeq(list, ",") {
+		if entry = strings.TrimSpace(entry); entry != "" {
+			all = append(all, entry)
+		}
+	}
+	if len(all) <= strings.Count(list, ",") {
+		m.add(name, list, "has an empty entry; take out the comma that is too many")
 	}
 	return all
 }

@@ -72,6 +72,7 @@ func TestAccepts(t *testing.T) {
 		{[]string{"ALLOWED_ORIGINS="}, origins, "none"},
 		{[]string{"ALLOWED_ORIGINS=https://*.example.com,http://*.localhost:5173"}, origins, "https://*.example.com,http://*.localhost:5173"},
 		{[]string{"ALLOWED_ORIGINS=https://*.internal"}, origins, "https://*.internal"},
+		{[]string{"ALLOWED_ORIGINS=https://xn--bcher-kva.example,https://*.xn--mnchen-3ya.example,https://xn--e1afmkfd.xn--p1ai"}, origins, "https://xn--bcher-kva.example,https://*.xn--mnchen-3ya.example,https://xn--e1afmkfd.xn--p1ai"},
 		{[]string{"ALLOWED_ORIGINS=https://*.user.github.io"}, origins, "https://*.user.github.io"},
 		{[]string{"ALLOWED_ORIGINS=https://*.me.s3.amazonaws.com,https://*.me.blob.core.windows.net"}, origins, "https://*.me.s3.amazonaws.com,https://*.me.blob.core.windows.net"},
 		{[]string{"ALLOWED_ORIGINS=https://*.cs.rit.edu,https://*.me.ovh.net"}, origins, "https://*.cs.rit.edu,https://*.me.ovh.net"},
@@ -130,11 +131,13 @@ func TestRefuses(t *testing.T) {
 		{[]string{"ALLOWED_ORIGINS=*"}, []string{`ALLOWED_ORIGINS="*"`, "CORS_ALLOW_CREDENTIALS=true", "CORS_ALLOW_CREDENTIALS=false"}},
 		{[]string{"ALLOWED_ORIGINS=*,https://a.com", "CORS_ALLOW_CREDENTIALS=false"}, []string{"beside other origins"}},
 		{[]string{"ALLOWED_ORIGINS=*", "ALLOWED_ORIGIN_REGEX=https://a\\.com", "CORS_ALLOW_CREDENTIALS=false"}, []string{"beside other origins"}},
-		{[]string{"ALLOWED_ORIGINS=https://a.com,"}, []string{`ALLOWED_ORIGINS="" is empty`}},
-		{[]string{"ALLOWED_ORIGINS=https://a.com,,https://b.com"}, []string{`ALLOWED_ORIGINS="" is empty`}},
+		{[]string{"ALLOWED_ORIGINS=https://a.com,"}, []string{`ALLOWED_ORIGINS="https://a.com," has an empty entry; take out the comma`}},
+		{[]string{"ALLOWED_ORIGINS=https://a.com,,https://b.com"}, []string{`ALLOWED_ORIGINS="https://a.com,,https://b.com" has an empty entry`}},
 		{[]string{"ALLOWED_ORIGINS=https://app.example.com/"}, []string{`ALLOWED_ORIGINS="https://app.example.com/"`, "trailing slash", "write https://app.example.com"}},
 		{[]string{"ALLOWED_ORIGINS=https://münchen.example"}, []string{"punycode", "https://xn--mnchen-3ya.example"}},
 		{[]string{"ALLOWED_ORIGINS=https://xn--999999999.example.com"}, []string{"punycode"}},
+		{[]string{"ALLOWED_ORIGINS=https://xn--a.com,https://xn--a-ecp.ru,https://*.xn--a.com"}, []string{`"https://xn--a.com" has a label that is no punycode`, `"https://xn--a-ecp.ru" has`, `"https://*.xn--a.com" has`}},
+		{[]string{"ALLOWED_ORIGINS=null,https://a..com,https://127.1"}, []string{`"null" is what`, "leave it out", `"https://a..com" has`, "https://app.example.com", `"https://127.1" has`}},
 		{[]string{"ALLOWED_ORIGINS=https://*.com"}, []string{"public suffix", `"com"`}},
 		{[]string{"ALLOWED_ORIGINS=https://*.co.uk"}, []string{"public suffix"}},
 		{[]string{"ALLOWED_ORIGINS=https://*.github.io"}, []string{"public suffix"}},
@@ -154,7 +157,7 @@ func TestRefuses(t *testing.T) {
 		{[]string{"CORS_ALLOW_CREDENTIALS=yes"}, []string{`CORS_ALLOW_CREDENTIALS="yes"`, "true"}},
 		{[]string{"CORS_ALLOWED_METHODS=GET,CONNECT"}, []string{`CORS_ALLOWED_METHODS="CONNECT"`}},
 		{[]string{"CORS_ALLOWED_METHODS=TRACE,TRACK,UPDATE,get,G ET"}, []string{`"TRACE"`, `"TRACK"`, `"UPDATE"`, `"get"`, `"G ET"`}},
-		{[]string{"CORS_ALLOWED_METHODS=GET,"}, []string{`CORS_ALLOWED_METHODS=""`}},
+		{[]string{"CORS_ALLOWED_METHODS=GET,"}, []string{`CORS_ALLOWED_METHODS="GET," has an empty entry`}},
 		{[]string{"CORS_ALLOWED_HEADERS=Origin,cookie,Host,content-length,Sec-Fetch-Site,Proxy-Authorization,Access-Control-Allow-Origin"},
 			[]string{`"Origin"`, `"cookie"`, `"Host"`, `"content-length"`, `"Sec-Fetch-Site"`, `"Proxy-Authorization"`, `"Access-Control-Allow-Origin"`}},
 		{[]string{"CORS_ALLOWED_HEADERS=X Y,é,X:"}, []string{`"X Y"`, `"é"`, `"X:"`}},
@@ -196,7 +199,14 @@ func TestRefuses(t *testing.T) {
 		{[]string{"DATABASE_URL=mysql://root:hunter2@db/app"}, []string{"DATABASE_URL", `"mysql"`, "postgres://"}},
 		{[]string{"DATABASE_URL_FILE=postgres://u:hunter2@db/app"}, []string{"DATABASE_URL_FILE", "name of a file"}},
 		{[]string{"DATABASE_URL=u:hunter2@h?x=http://y"}, []string{"DATABASE_URL", "file:"}},
-		{[]string{"DATABASE_URL=app.db"}, []string{"DATABASE_URL", "file:"}},
+		{[]string{"DATABASE_URL=app.db"}, []string{`DATABASE_URL="app.db" has a scheme`, "file:"}},
+		{[]string{"DATABASE_URL=user=api password=hunter2"}, []string{"DATABASE_URL has a scheme"}},
+		{[]string{"DATABASE_URL=postgresq://u:12/hunter2@db/app"}, []string{"DATABASE_URL has a scheme"}},
+		{[]string{"DATABASE_URL=postgresq://u:12#hunter2@db/app"}, []string{"DATABASE_URL has a scheme"}},
+		{[]string{"DATABASE_URL=postgresq://u:12?hunter2@db/app"}, []string{`DATABASE_URL="postgresq://u:12?…" has a scheme`}},
+		{[]string{"DATABASE_URL=postgresq://u:hunt@hunter2@db/app?password=hunter2"}, []string{`DATABASE_URL="postgresq://xxxxx@db/app?…" has a scheme`}},
+		{[]string{"REDIS_URL=http://hunter2@cache.internal:6379"}, []string{`REDIS_URL="http://xxxxx@cache.internal:6379" has a scheme`}},
+		{[]string{"REDIS_URL=localhost:6379"}, []string{`REDIS_URL="localhost:6379" has a scheme`}},
 		{[]string{"DATABASE_URL=postgres://u:hunter2%@db/app"}, []string{"DATABASE_URL", "percent-encode"}},
 		{[]string{"DATABASE_URL=file:"}, []string{"DATABASE_URL"}},
 		{[]string{"METRICS_ADDR=9090"}, []string{`METRICS_ADDR="9090"`, "host:port"}},
@@ -222,12 +232,22 @@ func TestRefuses(t *testing.T) {
 
 func TestAllMistakesInOneMessage(t *testing.T) {
 	t.Chdir(t.TempDir())
-	_, err := load(t, "PORT=x", "APP_ENV=y", "CORS_MAX_AGE=5", "TRUSTED_PROXIES=*", "ALLOWED_ORIGINS=a,b.com/")
-	if err == nil {
-		t.Fatal("no error")
-	}
-	if got := strings.Count(err.Error(), "\n  "); got != 6 || !strings.HasPrefix(err.Error(), "6 settings are wrong:") {
-		t.Errorf("%d mistakes in the message, want 6:\n%v", got, err)
+	for _, tt := range []struct {
+		variables []string
+		want      int
+	}{
+		{[]string{"PORT=x", "APP_ENV=y", "CORS_MAX_AGE=5", "TRUSTED_PROXIES=*", "ALLOWED_ORIGINS=a,b.com/"}, 6},
+		{[]string{"ALLOWED_ORIGINS=*,https://a.com/,null", "ALLOWED_ORIGIN_REGEX=("}, 5}, // * beside others and with credentials
+		{[]string{"ALLOWED_ORIGINS=a,,b", "ALLOWED_HOSTS=a,"}, 4},
+	} {
+		_, err := load(t, tt.variables...)
+		if err == nil {
+			t.Errorf("%q: no error", tt.variables)
+			continue
+		}
+		if got := strings.Count(err.Error(), "\n  "); got != tt.want || !strings.HasPrefix(err.Error(), fmt.Sprintf("%d settings are wrong:", tt.want)) {
+			t.Errorf("%q: %d mistakes in the message, want %d:\n%v", tt.variables, got, tt.want, err)
+		}
 	}
 }
 
@@ -249,7 +269,7 @@ func TestChecksOfURLs(t *testing.T) {
 	if !errors.As(err, &wrong) {
 		t.Fatalf("got %v, want a *config.Error", err)
 	}
-	for _, want := range []string{"3 settings", "PORT", "REDIS_URL cannot be used: has a bad node", "DATABASE_URL cannot be used: has a bad path"} {
+	for _, want := range []string{"3 settings", "PORT", `REDIS_URL="redis://h" cannot be used: has a bad node`, `DATABASE_URL="file:x" cannot be used: has a bad path`} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %q in it", err, want)
 		}
@@ -270,6 +290,7 @@ func TestRegex(t *testing.T) {
 		`https://[a-z]+\.me\.github\.io`, `(?i)https://app\.example\.com`, `https://app[.]example[.]com`, `http://192\.168\.\d+\.\d+:5173`, `https://\w+\.example\.com(:8443)?`,
 		`https://[a-z]+\.me\.ovh\.net`, `https://[a-z-]+\.me\.blob\.core\.windows\.net`, `https://app[.-]?\d{0,40}\.example\.com`,
 		`https://(` + strings.Join(names(100), "|") + `)\.example\.com`, `https://((a|(b|(c|(d|(e|f)))))\.)?example\.com`,
+		`https://example\.(de|dk)`, `https://example\.(?:io|in)`, `https://(?:shop\.de|shop\.dk|shop\.fr)`, `https://(app1|app2)\.com`, `https://app[12]\.com`,
 		`https://(www\.)?example\.com`, `https://([a-z]+\.)*example\.com`, `http://[a-z]+\.localhost(:\d+)?`, `https://app-[0-9]{3}\.example\.com`,
 	} {
 		if _, err := load(t, "ALLOWED_ORIGIN_REGEX="+regex); err != nil {
@@ -284,6 +305,7 @@ func TestRegex(t *testing.T) {
 		`https://app\.example\.com|.*`: "null", `https://(app|.+)`: "https://evil.example", `https://example\.[a-z]{2,3}`: "https://example.", `.*://app\.example\.com`: "", `https://app\.example\.com/`: "no origin",
 		`example\.com`: "no origin", `https://(?:app\.example\.com|evil.*)`: "https://evil", `https://app\.example\.com\.?[a-z]*`: "https://app.example.com", `http://93\.184\.216\.\d+`: "http://93.184.216.",
 		`https://www\.?example\.com`: "https://wwwexample.com", `https://app-*example\.com`: "https://app", `https://(www\.|dev)*example\.com`: "dev", `https://e+xample\.com`: "xample.com",
+		`https://app[.-]example\.com`: "https://app-example.com", `https://[a-q]\.com`: "https://a.com", `https://app[12]+\.com`: "https://app1", `https://app[12]?\.com`: "https://app1.com", `https://[ab][ab][ab][ab][ab]\.com`: ".com",
 		`https://(dev-?)?example\.com`: "https://dev", `https://example\.com\.?(au)?`: "https://example.com", `https://app\.?(staging)?\.?example\.com`: "example.com",
 		`https://[a-z0-9.-]+\.amazonaws\.com`: ".amazonaws.com", `https://app\.[a-z]+\.core\.windows\.net`: ".core.windows.net", `https://[a-z]+\.platform\.sh`: ".platform.sh",
 		`https://[a-z]+\.iot\.eu-west-1\.amazonaws\.com`: ".iot.eu-west-1.amazonaws.com", `https://app\.example.com`: "https://app.examplexcom",

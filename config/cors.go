@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/textproto"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode"
@@ -30,21 +31,22 @@ func (m *mistakes) origins(list *string, regex string, production, credentials b
 		}
 		list = &text
 	}
-	all := entries(*list)
-	if slices.Contains(all, "*") {
-		switch {
-		case len(all) > 1 || regex != "":
-			m.add(name, *list, "has * beside other origins; * alone means every origin")
-		case credentials:
-			m.add(name, "*", "cannot stand with CORS_ALLOW_CREDENTIALS=true: browsers reject the pair; list the origins, or set CORS_ALLOW_CREDENTIALS=false")
-		}
-		return origin.Any()
+	all := m.entries(name, *list)
+	everybody := slices.Contains(all, "*")
+	if everybody && (len(all) > 1 || regex != "") {
+		m.add(name, *list, "has * beside other origins; * alone means every origin")
+	}
+	if everybody && credentials {
+		m.add(name, "*", "cannot stand with CORS_ALLOW_CREDENTIALS=true: browsers reject the pair; list the origins, or set CORS_ALLOW_CREDENTIALS=false")
 	}
 	var patterns []origin.Pattern
 	for _, entry := range distinct(all) {
+		if entry == "*" {
+			continue
+		}
 		pattern, err := origin.ParsePattern(entry)
 		if err != nil {
-			m.add(name, entry, err.Error()+punycodeHint(entry))
+			m.add(name, entry, withRemedy(err.Error()+punycodeHint(entry)))
 			continue
 		}
 		if wrong := unsafePattern(pattern, secure); wrong != "" {
@@ -53,18 +55,36 @@ func (m *mistakes) origins(list *string, regex string, production, credentials b
 		}
 		patterns = append(patterns, pattern)
 	}
-	if regex == "" {
-		return origin.NewPolicy(patterns, nil)
-	}
-	expression, err := origin.CompileRegex(regex)
-	if err != nil {
-		m.add("ALLOWED_ORIGIN_REGEX", regex, "does not compile: "+err.Error())
-		return origin.NewPolicy(patterns, nil)
-	}
-	if wrong := unsafeRegex(regex, expression, secure); wrong != "" {
-		m.add("ALLOWED_ORIGIN_REGEX", regex, wrong)
+	expression := m.originRegex("ALLOWED_ORIGIN_REGEX", regex, secure)
+	if everybody {
+		return origin.Any()
 	}
 	return origin.NewPolicy(patterns, expression)
+}
+
+// originRegex returns nil for "".
+func (m *mistakes) originRegex(name, value string, secure bool) *regexp.Regexp {
+	if value == "" {
+		return nil
+	}
+	expression, err := origin.CompileRegex(value)
+	if err != nil {
+		m.add(name, value, "does not compile: "+err.Error()+`; write a pattern such as https://[a-z0-9-]+\.example\.com`)
+		return nil
+	}
+	if wrong := unsafeRegex(value, expression, secure); wrong != "" {
+		m.add(name, value, wrong)
+	}
+	return expression
+}
+
+// withRemedy adds what an entry looks like to a text that says only what is
+// wrong with it.
+func withRemedy(wrong string) string {
+	if strings.Contains(wrong, "; ") {
+		return wrong
+	}
+	return wrong + "; write scheme, host and port alone, such as https://app.example.com"
 }
 
 // punycodeHint names the form that browsers send of a host outside ASCII.
@@ -92,8 +112,10 @@ func unsafePattern(p origin.Pattern, secure bool) string {
 		return "is plain http: with credentials in production anybody on the way reads them; write https://, or set CORS_ALLOW_CREDENTIALS=false"
 	}
 	if strings.Contains(p.Host, "xn--") {
-		if _, err := idna.Punycode.ToUnicode(p.Host); err != nil {
-			return "has a label that is no punycode (xn--…)"
+		// As the URL standard's domain to ASCII does it.
+		browser := idna.New(idna.MapForLookup(), idna.BidiRule(), idna.CheckHyphens(false), idna.StrictDomainName(false))
+		if ascii, err := browser.ToASCII(p.Host); err != nil || ascii != p.Host {
+			return "has a label that is no punycode (xn--…) of a name; copy the host from the browser's address bar"
 		}
 	}
 	if p.Subdomains && coversPublicSuffix(p.Host) {
@@ -111,7 +133,7 @@ func wholeSuffix(host string) string {
 // and TRACK are forbidden to browsers; other words are typing mistakes.
 func (m *mistakes) corsMethods(name, value string) []string {
 	known := []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions}
-	all := distinct(entries(value))
+	all := distinct(m.entries(name, value))
 	if slices.Equal(all, []string{"*"}) {
 		return all
 	}
@@ -131,7 +153,7 @@ var forbiddenRequestHeaders = []string{
 }
 
 func (m *mistakes) corsHeaders(name, value string) []string {
-	all := distinct(entries(value))
+	all := distinct(m.entries(name, value))
 	if slices.Equal(all, []string{"*"}) {
 		return all
 	}
@@ -152,7 +174,7 @@ func (m *mistakes) corsHeaders(name, value string) []string {
 }
 
 func (m *mistakes) corsExposed(name, value string, credentials bool) []string {
-	all := distinct(entries(value))
+	all := distinct(m.entries(name, value))
 	for _, entry := range all {
 		switch {
 		case entry == "*" && credentials:

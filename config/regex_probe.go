@@ -37,10 +37,11 @@ func unsafeRegex(pattern string, expression *regexp.Regexp, secure bool) string 
 	// A fixed seed: the same settings start, or do not, every time.
 	generator := rand.New(rand.NewPCG(1, 2))
 	all := parts(tree)
+	spelledOut := texts(tree) <= mostSpelledOut
 	tried := make(map[*syntax.Regexp]bool) // the parts that stood in an origin
 	found, foundRank := "", 0
 	for range probes + probesPerPart*len(all) {
-		var p probe
+		p := probe{spelledOut: spelledOut}
 		p.append(tree, generator)
 		o, err := origin.Parse(string(p.text))
 		if err != nil || !expression.MatchString(string(p.text)) {
@@ -71,6 +72,48 @@ func unsafeRegex(pattern string, expression *regexp.Regexp, secure bool) string 
 	return ""
 }
 
+// mostSpelledOut is how many origins a pattern can list one by one: with more,
+// somebody could look for one among them that is free.
+const mostSpelledOut = 16
+
+// texts is how many texts a node matches, more than mostSpelledOut for many.
+func texts(node *syntax.Regexp) int {
+	const many = mostSpelledOut + 1
+	n := 1
+	switch node.Op {
+	case syntax.OpCharClass:
+		n = 0
+		for i := 0; i < len(node.Rune) && n < many; i += 2 {
+			n += int(node.Rune[i+1]-node.Rune[i]) + 1
+		}
+	case syntax.OpAnyChar, syntax.OpAnyCharNotNL, syntax.OpStar, syntax.OpPlus:
+		return many
+	case syntax.OpConcat, syntax.OpCapture:
+		for _, sub := range node.Sub {
+			n = min(n*texts(sub), many)
+		}
+	case syntax.OpAlternate:
+		n = 0
+		for _, sub := range node.Sub {
+			n += texts(sub)
+		}
+	case syntax.OpQuest:
+		n = texts(node.Sub[0]) + 1
+	case syntax.OpRepeat:
+		if node.Max != node.Min {
+			return many
+		}
+		for range node.Min {
+			n = min(n*texts(node.Sub[0]), many)
+		}
+	}
+	return min(n, many)
+}
+
+func isAlphanumeric(character string) bool {
+	return strings.Trim(character, "abcdefghijklmnopqrstuvwxyz0123456789") == ""
+}
+
 // parts lists a pattern's nodes, outer ones first.
 func parts(node *syntax.Regexp) []*syntax.Regexp {
 	all := []*syntax.Regexp{node}
@@ -90,6 +133,9 @@ type probe struct {
 	text  []byte
 	open  []bool
 	parts []*syntax.Regexp
+	// spelledOut: so few texts match that the letters of a class were meant.
+	// The parser makes a class of what was written as (de|dk), too.
+	spelledOut bool
 }
 
 func (p *probe) add(text string, open bool) {
@@ -110,7 +156,11 @@ func (p *probe) append(node *syntax.Regexp, generator *rand.Rand) {
 	case syntax.OpLiteral:
 		p.add(strings.ToLower(string(node.Rune)), false)
 	case syntax.OpCharClass:
-		p.addOpen(pick(node, generator))
+		if character := pick(node, generator); p.spelledOut && isAlphanumeric(character) {
+			p.add(character, false)
+		} else {
+			p.addOpen(character)
+		}
 	case syntax.OpAnyChar, syntax.OpAnyCharNotNL:
 		p.addOpen(string("xxx7.-:/"[generator.IntN(8)]))
 	case syntax.OpConcat, syntax.OpCapture:

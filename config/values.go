@@ -158,7 +158,7 @@ func (m *mistakes) listenAddress(name, value string) string {
 
 func (m *mistakes) trustedProxies(name, value string) proxy.List {
 	var networks []netip.Prefix
-	for _, entry := range entries(value) {
+	for _, entry := range m.entries(name, value) {
 		network, err := proxy.ParseNetwork(entry)
 		if err != nil {
 			m.add(name, entry, err.Error())
@@ -171,7 +171,7 @@ func (m *mistakes) trustedProxies(name, value string) proxy.List {
 
 func (m *mistakes) allowedHosts(name, value string) []string {
 	var hosts []string
-	for _, entry := range entries(value) {
+	for _, entry := range m.entries(name, value) {
 		host := strings.ToLower(entry)
 		if addr, err := netip.ParseAddr(strings.Trim(host, "[]")); err == nil {
 			hosts = append(hosts, addr.String())
@@ -236,7 +236,7 @@ func (m *mistakes) url(name, value, file string, checks []Check, schemes ...stri
 		}
 		// What net/url says of a bad URL would quote the password.
 		if _, err := url.Parse(text); scheme != "file:" && err != nil || rest == "" {
-			m.addSecret(name, "is no complete URL after "+scheme+"; percent-encode special characters in the password")
+			m.addURL(name, text, "is no complete URL after "+scheme+"; percent-encode special characters in the password")
 			return Secret{}
 		}
 		for _, check := range checks {
@@ -244,12 +244,12 @@ func (m *mistakes) url(name, value, file string, checks []Check, schemes ...stri
 				continue
 			}
 			if err := check.URL(text); err != nil {
-				m.addSecret(name, "cannot be used: "+err.Error())
+				m.addURL(name, text, "cannot be used: "+err.Error())
 			}
 		}
 		return Secret{text}
 	}
-	m.addSecret(name, fmt.Sprintf("has a scheme that is not known here (%s); write %s…",
+	m.addURL(name, text, fmt.Sprintf("has a scheme that is not known here (%s); write %s…",
 		schemeOf(text), strings.Join(schemes, "…, ")))
 	return Secret{}
 }
@@ -261,6 +261,31 @@ func schemeOf(text string) string {
 		return "none"
 	}
 	return strconv.Quote(scheme)
+}
+
+// addURL adds a mistake with the URL but for its user, password and query;
+// without it where these cannot be told from the rest.
+func (m *mistakes) addURL(name, text, wrong string) {
+	u, err := url.Parse(text)
+	if err != nil {
+		m.addSecret(name, wrong)
+		return
+	}
+	if u.User != nil {
+		u.User = url.User("xxxxx")
+	}
+	query := ""
+	if u.RawQuery != "" {
+		u.RawQuery, query = "", "?…"
+	}
+	shown := u.String() + query
+	// An @ elsewhere is the end of a password that has a / # or ? in it, and
+	// key=value pairs are libpq's other form.
+	if strings.ContainsAny(strings.Replace(shown, "xxxxx@", "", 1), "@= ") {
+		m.addSecret(name, wrong)
+		return
+	}
+	m.add(name, shown, wrong)
 }
 
 func (m *mistakes) sessionSecret(name, value, file string, production bool) Secret {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -151,13 +152,14 @@ func (h Items) Update(c *gin.Context) {
 		return
 	}
 	var body itemBody
-	if wrong := readJSON(c, &body); wrong != nil {
+	mistyped, wrong := readJSON(c, &body)
+	if wrong != nil {
 		problem.Abort(c, wrong)
 		return
 	}
 	patch := items.Patch{Name: body.Name, Note: body.Note}
-	if broken := patch.Validate(); len(broken) > 0 {
-		problem.Abort(c, invalidItem(broken))
+	if wrong := invalidItem(mistyped, patch.Validate()); wrong != nil {
+		problem.Abort(c, wrong)
 		return
 	}
 	item, err := h.Store.Update(c.Request.Context(), id, patch)
@@ -183,19 +185,20 @@ func (h Items) Delete(c *gin.Context) {
 
 func readDraft(c *gin.Context) (items.Draft, *problem.Problem) {
 	var body itemBody
-	if wrong := readJSON(c, &body); wrong != nil {
+	errors, wrong := readJSON(c, &body)
+	if wrong != nil {
 		return items.Draft{}, wrong
 	}
-	if body.Name == nil {
-		broken := items.Patch{Note: body.Note}.Validate()
-		return items.Draft{}, invalidItem(append([]items.FieldError{{Field: "name", Detail: "is missing"}}, broken...))
+	isName := func(e problem.FieldError) bool { return e.Field == "name" }
+	if body.Name == nil && !slices.ContainsFunc(errors, isName) {
+		errors = append(errors, problem.FieldError{Field: "name", Detail: "is missing"})
+	}
+	if wrong := invalidItem(errors, items.Patch{Name: body.Name, Note: body.Note}.Validate()); wrong != nil {
+		return items.Draft{}, wrong
 	}
 	draft := items.Draft{Name: *body.Name}
 	if body.Note != nil {
 		draft.Note = *body.Note
-	}
-	if broken := draft.Validate(); len(broken) > 0 {
-		return items.Draft{}, invalidItem(broken)
 	}
 	return draft, nil
 }
@@ -218,10 +221,13 @@ func readQuery(r *http.Request) (url.Values, *problem.Problem) {
 	return query, nil
 }
 
-func invalidItem(broken []items.FieldError) *problem.Problem {
-	errors := make([]problem.FieldError, len(broken))
-	for i, b := range broken {
-		errors[i] = problem.FieldError{Field: b.Field, Detail: b.Detail}
+// invalidItem tells of all that is wrong with the fields, nil where nothing is.
+func invalidItem(errors []problem.FieldError, broken []items.FieldError) *problem.Problem {
+	for _, b := range broken {
+		errors = append(errors, problem.FieldError{Field: b.Field, Detail: b.Detail})
+	}
+	if len(errors) == 0 {
+		return nil
 	}
 	return problem.Invalid(errors)
 }

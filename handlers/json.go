@@ -27,66 +27,64 @@ import (
 // to. Each field has a json tag and is a pointer, nil where the body leaves it
 // out. It is stricter than encoding/json: exact names, no unknown or repeated
 // ones, no trailing data, no invalid UTF-8 or \u escapes that are no character,
-// null for no field.
-func readJSON(c *gin.Context, into any) *problem.Problem {
+// null for no field. Fields of the wrong type stay nil and come back as
+// mistyped, so that the caller can tell of them and of broken rules at once.
+func readJSON(c *gin.Context, into any) (mistyped []problem.FieldError, wrong *problem.Problem) {
 	if !hasMediaType(c.Request, "application/json") {
-		return problem.UnsupportedMediaType("application/json")
+		return nil, problem.UnsupportedMediaType("application/json")
 	}
 	body, err := io.ReadAll(c.Request.Body)
 	if err != nil {
-		return bodyProblem(err)
+		return nil, bodyProblem(err)
 	}
 	return decodeObject(body, into)
 }
 
-func decodeObject(body []byte, into any) *problem.Problem {
+func decodeObject(body []byte, into any) (mistyped []problem.FieldError, wrong *problem.Problem) {
 	if !utf8.Valid(body) {
-		return problem.BadRequest("The body is not valid UTF-8.")
+		return nil, problem.BadRequest("The body is not valid UTF-8.")
 	}
 	decoder := json.NewDecoder(bytes.NewReader(body))
 	if token, err := decoder.Token(); err != nil {
-		return malformed(err)
+		return nil, malformed(err)
 	} else if token != json.Delim('{') {
-		return problem.BadRequest("The body must be one JSON object.")
+		return nil, problem.BadRequest("The body must be one JSON object.")
 	}
 	fields := fieldsOf(into)
 	seen := make(map[string]bool)
-	var wrong []problem.FieldError
 	for decoder.More() {
 		token, err := decoder.Token()
 		if err != nil {
-			return malformed(err)
+			return nil, malformed(err)
 		}
 		name := token.(string) // the decoder takes nothing else for a key
 		var value json.RawMessage
 		if err := decoder.Decode(&value); err != nil {
-			return malformed(err)
+			return nil, malformed(err)
 		}
 		field, known := fields[name]
 		if !known {
-			return problem.BadRequest(fmt.Sprintf("The field %.100q is unknown.", name))
+			return nil, problem.BadRequest(fmt.Sprintf("The field %.100q is unknown.", name))
 		}
 		if seen[name] {
-			return problem.BadRequest(fmt.Sprintf("The field %q is there twice.", name))
+			return nil, problem.BadRequest(fmt.Sprintf("The field %q is there twice.", name))
 		}
 		seen[name] = true
 		if hasHalfPair(value) {
-			return problem.BadRequest(fmt.Sprintf("The field %q has half of a surrogate pair: a \\u escape from d800 to dfff without its other half.", name))
+			return nil, problem.BadRequest(fmt.Sprintf("The field %q has half of a surrogate pair: a \\u escape from d800 to dfff without its other half.", name))
 		}
 		if string(value) == "null" || json.Unmarshal(value, field.Addr().Interface()) != nil {
-			wrong = append(wrong, problem.FieldError{Field: name, Detail: "must be " + jsonType(field.Type().Elem())})
+			field.SetZero()
+			mistyped = append(mistyped, problem.FieldError{Field: name, Detail: "must be " + jsonType(field.Type().Elem())})
 		}
 	}
 	if _, err := decoder.Token(); err != nil {
-		return malformed(err)
+		return nil, malformed(err)
 	}
 	if _, err := decoder.Token(); err != io.EOF {
-		return problem.BadRequest("The body has data after the JSON object.")
+		return nil, problem.BadRequest("The body has data after the JSON object.")
 	}
-	if len(wrong) > 0 {
-		return problem.Invalid(wrong)
-	}
-	return nil
+	return mistyped, nil
 }
 
 // hasHalfPair is whether valid JSON has a \u escape that is one half of a

@@ -68,22 +68,23 @@ func TestDecodeObject(t *testing.T) {
 	}
 	for _, tt := range tests {
 		var into sample
-		p := decodeObject([]byte(tt.body), &into)
-		if p == nil {
+		mistyped, p := decodeObject([]byte(tt.body), &into)
+		switch {
+		case len(mistyped) > 0:
+			p = problem.Invalid(mistyped)
+			p.Detail = mistyped[0].Detail
+		case p == nil:
 			p = new(problem.Problem)
 		}
 		text := p.Detail
-		if len(p.Errors) > 0 {
-			text = p.Errors[0].Detail
-		}
 		if p.Status != tt.status || !strings.Contains(text, tt.detail) {
 			t.Errorf("%.60q: %d %q, want %d %q", tt.body, p.Status, text, tt.status, tt.detail)
 		}
 	}
 	var into sample
-	p := decodeObject([]byte(`{"name":1,"count":"x"}`), &into)
-	if p == nil || len(p.Errors) != 2 {
-		t.Errorf("two wrong fields make %+v", p)
+	mistyped, p := decodeObject([]byte(`{"name":1,"count":"x"}`), &into)
+	if p != nil || len(mistyped) != 2 || into != (sample{}) {
+		t.Errorf("two wrong fields make %+v, %+v and the values %+v, which must stay nil", p, mistyped, into)
 	}
 }
 
@@ -95,10 +96,11 @@ func FuzzDecodeObject(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
 		var got, want sample
-		if p := decodeObject(body, &got); p != nil {
-			if p.Status != http.StatusBadRequest && p.Status != http.StatusUnprocessableEntity {
-				t.Fatalf("%q: status %d", body, p.Status)
-			}
+		mistyped, p := decodeObject(body, &got)
+		if p != nil && p.Status != http.StatusBadRequest {
+			t.Fatalf("%q: status %d", body, p.Status)
+		}
+		if p != nil || len(mistyped) > 0 {
 			return
 		}
 		decoder := json.NewDecoder(strings.NewReader(string(body)))

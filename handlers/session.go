@@ -63,12 +63,15 @@ func (s *Sessions) Create(c *gin.Context) {
 	var body struct {
 		Name *string `json:"name"`
 	}
-	if wrong := readJSON(c, &body); wrong != nil {
+	mistyped, wrong := readJSON(c, &body)
+	if wrong != nil {
 		problem.Abort(c, wrong)
 		return
 	}
 	detail := ""
 	switch {
+	case len(mistyped) > 0:
+		detail = mistyped[0].Detail // of the one field that there is
 	case body.Name == nil:
 		detail = "is missing"
 	case *body.Name == "" || utf8.RuneCountInString(*body.Name) > maxSessionName:

@@ -3,6 +3,7 @@ package handlers
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"mime"
@@ -68,11 +69,11 @@ func readFile(parts *multipart.Reader, body *pacedBody, maxBytes int64) (uploade
 			break
 		}
 		if err != nil {
-			return uploadedFile{}, uploadProblem(err, maxBytes)
+			return uploadedFile{}, uploadProblem(err, body, maxBytes)
 		}
 		if part.FormName() != "file" {
 			if _, err := io.Copy(io.Discard, part); err != nil {
-				return uploadedFile{}, uploadProblem(err, maxBytes)
+				return uploadedFile{}, uploadProblem(err, body, maxBytes)
 			}
 			continue
 		}
@@ -86,7 +87,7 @@ func readFile(parts *multipart.Reader, body *pacedBody, maxBytes int64) (uploade
 		hash := sha256.New()
 		size, err := io.Copy(hash, io.LimitReader(part, maxBytes+1))
 		if err != nil {
-			return uploadedFile{}, uploadProblem(err, maxBytes)
+			return uploadedFile{}, uploadProblem(err, body, maxBytes)
 		}
 		if size > maxBytes {
 			return uploadedFile{}, problem.TooLarge(maxBytes)
@@ -101,7 +102,7 @@ func readFile(parts *multipart.Reader, body *pacedBody, maxBytes int64) (uploade
 	// What is behind the form, too, and the end of a chunked body: closed with
 	// bytes unread, a connection is reset and may lose the answer.
 	if _, err := io.Copy(io.Discard, body); err != nil {
-		return uploadedFile{}, uploadProblem(err, maxBytes)
+		return uploadedFile{}, uploadProblem(err, body, maxBytes)
 	}
 	if file == nil {
 		return uploadedFile{}, invalidFile("is missing")
@@ -121,11 +122,21 @@ func invalidFile(detail string) *problem.Problem {
 	return problem.Invalid([]problem.FieldError{{Field: "file", Detail: detail}})
 }
 
-func uploadProblem(err error, maxBytes int64) *problem.Problem {
+func uploadProblem(err error, body *pacedBody, maxBytes int64) *problem.Problem {
+	switch {
+	case body.failed != nil:
+		err = body.failed
+	case errors.Is(err, multipart.ErrMessageTooLarge): // thousands of part headers
+		err = errFraming
+	}
 	p := bodyProblem(err)
 	switch p.Status {
 	case http.StatusRequestEntityTooLarge:
-		return problem.TooLarge(maxBytes) // the limit that users know
+		p = problem.TooLarge(maxBytes) // the limit that users know
+		if err == errFraming {
+			p.Detail = fmt.Sprintf("The form is larger than the limit of %d bytes beside the file.", UploadFraming)
+		}
+		return p
 	case http.StatusBadRequest:
 		p.Detail = fmt.Sprintf("The body is no complete multipart form: %.100s.", err)
 	}
@@ -140,7 +151,12 @@ type pacedBody struct {
 	budget     int64 // bytes that may still be read
 	connection *http.ResponseController
 	end        time.Time
+	// failed is why the body could not be read on, nil so far: mime/multipart
+	// says instead what is wrong with the part header that ended there.
+	failed error
 }
+
+var errFraming error = &http.MaxBytesError{Limit: UploadFraming}
 
 func newPacedBody(c *gin.Context, maxBytes int64) *pacedBody {
 	body := &pacedBody{
@@ -161,9 +177,13 @@ func (b *pacedBody) Read(p []byte) (int, error) {
 	}
 	_ = b.connection.SetReadDeadline(deadline) // what cannot be set stays at ReadTimeout
 	if b.budget <= 0 {
-		return 0, &http.MaxBytesError{Limit: UploadFraming}
+		b.failed = errFraming
+		return 0, b.failed
 	}
 	n, err := b.ReadCloser.Read(p[:min(int64(len(p)), b.budget)])
 	b.budget -= int64(n)
+	if err != nil && err != io.EOF {
+		b.failed = err
+	}
 	return n, err
 }

@@ -7,6 +7,7 @@ import (
 	"embed"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"log/slog"
 	"net/url"
@@ -72,11 +73,11 @@ func Open(ctx context.Context, url string, log *slog.Logger) (*Store, error) {
 	return nil, errScheme
 }
 
-// CheckURL says what is wrong with a URL for Open, as far as the text shows. It
-// opens nothing.
+// CheckURL says what is wrong with a URL for Open, as far as its text and a
+// look at the file show. It makes and changes nothing.
 func CheckURL(url string) error {
 	if path, ok := strings.CutPrefix(url, "file:"); ok {
-		return checkPath(path)
+		return checkFile(path)
 	}
 	if strings.HasPrefix(url, "postgres://") || strings.HasPrefix(url, "postgresql://") {
 		_, err := parsePostgresURL(url)
@@ -169,8 +170,10 @@ func sqliteBusy(err error) bool {
 	return errors.As(err, &e) && e.Code()&0xff == sqlite3.SQLITE_BUSY
 }
 
-// checkPath refuses what can be no path of a file, whatever is on the disk.
-func checkPath(path string) error {
+// checkFile refuses a path that is none, or where a file is in the way.
+// SQLite would take a file of one byte for an empty database and write over
+// it, and name no reason for a path it cannot open.
+func checkFile(path string) error {
 	switch {
 	case path == "" || path == ":memory:":
 		return fmt.Errorf("the database URL file:%s names no file; write file:app.db", path)
@@ -179,37 +182,55 @@ func checkPath(path string) error {
 	case strings.ContainsRune(path, '?'):
 		return fmt.Errorf("the database URL file:%s has parameters, which the server sets itself; write only the path", path)
 	}
+	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) { // it will be made
+		if _, err := os.Stat(filepath.Dir(path)); err != nil {
+			return cannotOpen(err)
+		}
+		return nil
+	}
+	if err != nil {
+		return cannotOpen(err)
+	}
+	if !info.Mode().IsRegular() {
+		return fmt.Errorf("the SQLite file %q is a directory or a device; name a file", path)
+	}
+	if info.Size() == 0 {
+		return nil
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return cannotOpen(err)
+	}
+	defer file.Close()
+	const magic = "SQLite format 3\x00" // SQLite file format, 1.3.1
+	head := make([]byte, len(magic))
+	const smallestDatabase = 512 // bytes: SQLite's smallest page
+	if _, err := io.ReadFull(file, head); err != nil || string(head) != magic || info.Size() < smallestDatabase {
+		return fmt.Errorf("the file %q is no SQLite database; it is left as it is: name another", path)
+	}
 	return nil
 }
 
+func cannotOpen(err error) error {
+	return fmt.Errorf("the SQLite file cannot be opened: %w; its directory must exist and be writable", err)
+}
+
 // prepareFile makes the file when there is none and returns its absolute path.
-// SQLite would make it readable for all, take a file of one byte for an empty
-// database and write over it, and name no reason for a path it cannot open.
+// SQLite would make it readable for all.
 func prepareFile(path string) (string, error) {
-	if err := checkPath(path); err != nil {
+	if err := checkFile(path); err != nil {
 		return "", err
 	}
 	path, err := filepath.Abs(path)
 	if err != nil {
 		return "", err
 	}
-	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
-		return "", fmt.Errorf("the SQLite file %q is a directory or a device; name a file", path)
-	}
 	file, err := os.OpenFile(path, os.O_RDONLY|os.O_CREATE, 0o600)
 	if err != nil {
-		return "", fmt.Errorf("the SQLite file cannot be opened: %w; its directory must exist and be writable", err)
+		return "", cannotOpen(err)
 	}
-	defer file.Close()
-	info, err := file.Stat()
-	if err != nil {
-		return "", err
-	}
-	const smallestDatabase = 512 // bytes: SQLite's smallest page
-	if n := info.Size(); n > 0 && n < smallestDatabase {
-		return "", fmt.Errorf("the file %q has %d bytes and is no SQLite database; it is left as it is: name another", path, n)
-	}
-	return path, nil
+	return path, file.Close()
 }
 
 func parsePostgresURL(text string) (*pgx.ConnConfig, error) {

@@ -62,7 +62,7 @@ func parse(s string) (Origin, error) {
 	case s == "":
 		return Origin{}, errors.New("is empty")
 	case s == "null":
-		return Origin{}, errors.New("is what sandboxed frames, files and redirected requests of any site send: nobody's origin")
+		return Origin{}, errors.New("is what sandboxed frames, files and redirected requests of any site send, nobody's origin; leave it out")
 	case len(s) > maxLength:
 		return Origin{}, fmt.Errorf("is longer than any origin (%d bytes)", maxLength)
 	}

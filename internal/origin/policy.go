@@ -156,9 +156,16 @@ func (p *Policy) Why(lines []string) string {
 	if len(p.patterns) == 0 && p.regex == nil {
 		return "ALLOWED_ORIGINS is empty: no cross-origin browser may call"
 	}
-	for _, listed := range p.patterns {
-		if reason := listed.whyNot(o); reason != "" {
-			return reason
+	// Each names the one thing in which an origin differs from an entry. Where
+	// several entries are near, the likelier mistake comes first.
+	differences := []func(Pattern, Origin) string{
+		Pattern.whyNotScheme, Pattern.whyNotLoopback, Pattern.whyNotPort, Pattern.whyNotDomain,
+	}
+	for _, differs := range differences {
+		for _, listed := range p.patterns {
+			if reason := differs(listed, o); reason != "" {
+				return reason
+			}
 		}
 	}
 	return "not listed: add it to ALLOWED_ORIGINS if its pages may call with the user's cookies"
@@ -177,21 +184,39 @@ func (p *Policy) whyMalformed(value string, err error) string {
 	return "malformed: it " + err.Error()
 }
 
-// whyNot names the one thing in which o differs from the pattern, or "".
-func (p Pattern) whyNot(o Origin) string {
-	sameHost := o.Host == p.Host
-	if p.Subdomains {
-		sameHost = isSubdomain(o.Host, p.Host)
-	}
-	switch {
-	case sameHost && o.Port == p.Port:
-		return fmt.Sprintf("scheme differs: %s is not %s as in the listed %s", o.Scheme, p.Scheme, p)
-	case sameHost && o.Scheme == p.Scheme:
-		return p.whyNotPort(o)
-	case o.Scheme != p.Scheme || o.Port != p.Port:
+func (p Pattern) hasHost(o Origin) bool {
+	return p.Subdomains && isSubdomain(o.Host, p.Host) || !p.Subdomains && o.Host == p.Host
+}
+
+func (p Pattern) whyNotScheme(o Origin) string {
+	if !p.hasHost(o) || o.Port != p.Port {
 		return ""
-	case o.IsLoopback() && p.IsLoopback():
-		return fmt.Sprintf("%s for %s: to a browser these are two origins; open the page under the listed %s or list both", o.Host, p.Host, p)
+	}
+	return fmt.Sprintf("scheme differs: %s is not %s as in the listed %s", o.Scheme, p.Scheme, p)
+}
+
+func (p Pattern) whyNotLoopback(o Origin) string {
+	if o.Scheme != p.Scheme || o.Port != p.Port || !o.IsLoopback() || !p.IsLoopback() {
+		return ""
+	}
+	return fmt.Sprintf("%s for %s: to a browser these are two origins; open the page under the listed %s or list both", o.Host, p.Host, p)
+}
+
+func (p Pattern) whyNotPort(o Origin) string {
+	if !p.hasHost(o) || o.Scheme != p.Scheme {
+		return ""
+	}
+	got, want := portOf(o), portOf(p.Origin)
+	reason := fmt.Sprintf("port differs: %s is not %s as in the listed %s", got, want, p)
+	if o.IsLoopback() && want == "5173" {
+		reason += "; Vite moved because 5173 was taken: stop what runs there and set strictPort"
+	}
+	return reason
+}
+
+func (p Pattern) whyNotDomain(o Origin) string {
+	switch {
+	case o.Scheme != p.Scheme || o.Port != p.Port:
 	case p.Subdomains && o.Host == p.Host:
 		return fmt.Sprintf("parent: %s stands for the names below it, not for %s itself; list that too", p, o.Host)
 	case isSubdomain(o.Host, p.Host):
@@ -200,15 +225,6 @@ func (p Pattern) whyNot(o Origin) string {
 		return fmt.Sprintf("parent of the listed %s: list it too", p)
 	}
 	return ""
-}
-
-func (p Pattern) whyNotPort(o Origin) string {
-	got, want := portOf(o), portOf(p.Origin)
-	reason := fmt.Sprintf("port differs: %s is not %s as in the listed %s", got, want, p)
-	if o.IsLoopback() && want == "5173" {
-		reason += "; Vite moved because 5173 was taken: stop what runs there and set strictPort"
-	}
-	return reason
 }
 
 func portOf(o Origin) string {

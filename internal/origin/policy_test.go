@@ -211,6 +211,17 @@ func TestWhy(t *testing.T) {
 			t.Errorf("Why(%.60q) has %d bytes", tt.lines, len(got))
 		}
 	}
+	// Of several entries that are near, the likelier mistake is told.
+	development := policy(t, "", "http://localhost:5173", "http://127.0.0.1:5173", "http://localhost:3000")
+	for value, want := range map[string]string{
+		"http://127.0.0.1:3000":  "127.0.0.1 for localhost: to a browser these are two origins; open the page under the listed http://localhost:3000",
+		"http://127.0.0.1:5174":  "port differs: 5174 is not 5173",
+		"https://localhost:3000": "scheme differs",
+	} {
+		if got := development.Why([]string{value}); !strings.HasPrefix(got, want) {
+			t.Errorf("Why(%q) = %q, want %q", value, got, want)
+		}
+	}
 	if got := policy(t, "").Why([]string{"https://a.com"}); !strings.Contains(got, "ALLOWED_ORIGINS is empty") {
 		t.Errorf("of an empty policy: %q", got)
 	}
