@@ -37,13 +37,8 @@ type Patch struct{ Name, Note *string }
 // FieldError is one rule that one field breaks.
 type FieldError struct{ Field, Detail string }
 
-// Validate returns every rule that the draft breaks, nil for none. The store
-// does not validate: call this first.
-func (d Draft) Validate() []FieldError {
-	return Patch{Name: &d.Name, Note: &d.Note}.Validate()
-}
-
-// Validate returns every rule that the fields given break, nil for none.
+// Validate returns every rule that the fields given break, nil for none. The
+// store does not validate: call this before a Draft or a Patch goes there.
 func (p Patch) Validate() []FieldError {
 	var broken []FieldError
 	if p.Name != nil {
