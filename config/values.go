@@ -264,28 +264,29 @@ func schemeOf(text string) string {
 }
 
 // addURL adds a mistake with the URL but for its user, password and query;
-// without it where these cannot be told from the rest.
+// without it where these cannot be told from the rest: an @ of which net/url
+// makes no user stands behind a password with a / # or ? in it, and key=value
+// pairs are libpq's other form.
 func (m *mistakes) addURL(name, text, wrong string) {
 	u, err := url.Parse(text)
-	if err != nil {
+	users := 0
+	if err == nil && u.User != nil {
+		users = 1
+		u.User = url.User("xxxxx")
+	}
+	if err != nil || u.Fragment != "" || strings.Count(text, "@") != users {
 		m.addSecret(name, wrong)
 		return
-	}
-	if u.User != nil {
-		u.User = url.User("xxxxx")
 	}
 	query := ""
 	if u.RawQuery != "" {
 		u.RawQuery, query = "", "?…"
 	}
-	shown := u.String() + query
-	// An @ elsewhere is the end of a password that has a / # or ? in it, and
-	// key=value pairs are libpq's other form.
-	if strings.ContainsAny(strings.Replace(shown, "xxxxx@", "", 1), "@= ") {
+	if strings.ContainsAny(u.String(), "= ") {
 		m.addSecret(name, wrong)
 		return
 	}
-	m.add(name, shown, wrong)
+	m.add(name, u.String()+query, wrong)
 }
 
 func (m *mistakes) sessionSecret(name, value, file string, production bool) Secret {

@@ -234,16 +234,18 @@ func prepareFile(path string) (string, error) {
 }
 
 func parsePostgresURL(text string) (*pgx.ConnConfig, error) {
-	// What is not even a URL may have its password anywhere: say nothing of it.
-	if _, err := url.Parse(text); err != nil {
+	u, urlErr := url.Parse(text)
+	config, err := pgx.ParseConfig(text)
+	if urlErr == nil && err == nil {
+		return config, nil
+	}
+	// Where the URL has its password in the one place for it, pgx masks it in
+	// its text (not in its error, which holds the whole URL).
+	if urlErr != nil || u.Fragment != "" || strings.Contains(strings.ToLower(u.RawQuery), "pass") ||
+		u.User == nil && strings.Contains(text, "@") || strings.Count(text, "@") > 1 {
 		return nil, errors.New("the database URL cannot be read; write postgres://USER:PASSWORD@HOST:PORT/DATABASE, with special characters of the password as %XX")
 	}
-	config, err := pgx.ParseConfig(text)
-	if err != nil {
-		// pgx masks the password in the text, but its error holds the whole URL.
-		return nil, fmt.Errorf("the database URL is wrong: %v", err)
-	}
-	return config, nil
+	return nil, fmt.Errorf("the database URL is wrong: %v", err)
 }
 
 // openPostgres opens one pool, and one connection for looks beside it, and

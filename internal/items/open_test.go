@@ -108,3 +108,23 @@ func TestOpenPaths(t *testing.T) {
 		}
 	}
 }
+
+// What CheckURL says of a URL, however broken, does not hold its password.
+func FuzzCheckURL(f *testing.F) {
+	for _, seed := range [][2]string{{"", ""}, {"1/", "x"}, {"12?", "@"}, {":1 ", "="}, {"0", "?"}, {"0", "#"}, {"#", ""}, {"%", "\n"}} {
+		f.Add(seed[0], seed[1])
+	}
+	f.Fuzz(func(t *testing.T, before, after string) {
+		const password = "hunter2"
+		for _, url := range []string{
+			"postgres://u:" + before + password + after + "@host/db",
+			"postgresql://" + before + password + after + "@host:x",
+			"postgres://host/db?password=" + before + password + after,
+			"postgres://user=u password=" + before + password + after,
+		} {
+			if err := items.CheckURL(url); err != nil && strings.Contains(err.Error(), password) {
+				t.Fatalf("%q: the password is in the message: %v", url, err)
+			}
+		}
+	})
+}
