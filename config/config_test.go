@@ -305,7 +305,7 @@ func TestRegex(t *testing.T) {
 		`https://app\.example\.com|.*`: "null", `https://(app|.+)`: "https://evil.example", `https://example\.[a-z]{2,3}`: "https://example.", `.*://app\.example\.com`: "", `https://app\.example\.com/`: "no origin",
 		`example\.com`: "no origin", `https://(?:app\.example\.com|evil.*)`: "https://evil", `https://app\.example\.com\.?[a-z]*`: "https://app.example.com", `http://93\.184\.216\.\d+`: "http://93.184.216.",
 		`https://www\.?example\.com`: "https://wwwexample.com", `https://app-*example\.com`: "https://app", `https://(www\.|dev)*example\.com`: "dev", `https://e+xample\.com`: "xample.com",
-		`https://app[.-]example\.com`: "https://app-example.com", `https://[a-q]\.com`: "https://a.com", `https://app[12]+\.com`: "https://app1", `https://app[12]?\.com`: "https://app1.com", `https://[ab][ab][ab][ab][ab]\.com`: ".com",
+		`https://app[.-]example\.com`: "https://app-example.com", `https://[a-q]\.com`: "https://a.com", `https://pr-\d\.vercel\.app`: ".vercel.app", `https://app[1-5]\.com`: "https://app", `https://app[12]+\.com`: "https://app1", `https://app[12]?\.com`: "https://app1.com", `https://[ab][ab][ab][ab][ab]\.com`: ".com",
 		`https://(dev-?)?example\.com`: "https://dev", `https://example\.com\.?(au)?`: "https://example.com", `https://app\.?(staging)?\.?example\.com`: "example.com",
 		`https://[a-z0-9.-]+\.amazonaws\.com`: ".amazonaws.com", `https://app\.[a-z]+\.core\.windows\.net`: ".core.windows.net", `https://[a-z]+\.platform\.sh`: ".platform.sh",
 		`https://[a-z]+\.iot\.eu-west-1\.amazonaws\.com`: ".iot.eu-west-1.amazonaws.com", `https://app\.example.com`: "https://app.examplexcom",

@@ -72,9 +72,13 @@ func unsafeRegex(pattern string, expression *regexp.Regexp, secure bool) string 
 	return ""
 }
 
-// mostSpelledOut is how many origins a pattern can list one by one: with more,
-// somebody could look for one among them that is free.
-const mostSpelledOut = 16
+// mostSpelledOut is how many origins a pattern can list one by one, and
+// mostLetters how many letters in one place: with more, as in [0-9], nobody has
+// registered them all, and somebody could look for one that is free.
+const (
+	mostSpelledOut = 16
+	mostLetters    = 4
+)
 
 // texts is how many texts a node matches, more than mostSpelledOut for many.
 func texts(node *syntax.Regexp) int {
@@ -83,8 +87,11 @@ func texts(node *syntax.Regexp) int {
 	switch node.Op {
 	case syntax.OpCharClass:
 		n = 0
-		for i := 0; i < len(node.Rune) && n < many; i += 2 {
+		for i := 0; i < len(node.Rune); i += 2 {
 			n += int(node.Rune[i+1]-node.Rune[i]) + 1
+		}
+		if n > mostLetters {
+			return many
 		}
 	case syntax.OpAnyChar, syntax.OpAnyCharNotNL, syntax.OpStar, syntax.OpPlus:
 		return many
