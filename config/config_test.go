@@ -136,7 +136,7 @@ func TestRefuses(t *testing.T) {
 		{[]string{"ALLOWED_ORIGINS=https://app.example.com/"}, []string{`ALLOWED_ORIGINS="https://app.example.com/"`, "trailing slash", "write https://app.example.com"}},
 		{[]string{"ALLOWED_ORIGINS=https://münchen.example"}, []string{"punycode", "https://xn--mnchen-3ya.example"}},
 		{[]string{"ALLOWED_ORIGINS=https://xn--999999999.example.com"}, []string{"punycode"}},
-		{[]string{"ALLOWED_ORIGINS=https://xn--a.com,https://xn--a-ecp.ru,https://*.xn--a.com"}, []string{`"https://xn--a.com" has a label that is no punycode`, `"https://xn--a-ecp.ru" has`, `"https://*.xn--a.com" has`}},
+		{[]string{"ALLOWED_ORIGINS=https://xn--a.com,https://xn--a-ecp.ru,https://*.xn--a.com"}, []string{`"https://xn--a.com" has a punycode label`, `"https://xn--a-ecp.ru" has`, `"https://*.xn--a.com" has`}},
 		{[]string{"ALLOWED_ORIGINS=null,https://a..com,https://127.1"}, []string{`"null" is what`, "leave it out", `"https://a..com" has`, "https://app.example.com", `"https://127.1" has`}},
 		{[]string{"ALLOWED_ORIGINS=https://*.com"}, []string{"public suffix", `"com"`}},
 		{[]string{"ALLOWED_ORIGINS=https://*.co.uk"}, []string{"public suffix"}},
@@ -199,14 +199,16 @@ func TestRefuses(t *testing.T) {
 		{[]string{"DATABASE_URL=mysql://root:hunter2@db/app"}, []string{"DATABASE_URL", `"mysql"`, "postgres://"}},
 		{[]string{"DATABASE_URL_FILE=postgres://u:hunter2@db/app"}, []string{"DATABASE_URL_FILE", "name of a file"}},
 		{[]string{"DATABASE_URL=u:hunter2@h?x=http://y"}, []string{"DATABASE_URL", "file:"}},
-		{[]string{"DATABASE_URL=app.db"}, []string{`DATABASE_URL="app.db" has a scheme`, "file:"}},
+		{[]string{"DATABASE_URL=app.db"}, []string{"DATABASE_URL has a scheme", "file:"}},
 		{[]string{"DATABASE_URL=user=api password=hunter2"}, []string{"DATABASE_URL has a scheme"}},
 		{[]string{"DATABASE_URL=postgresq://u:12/hunter2@db/app"}, []string{"DATABASE_URL has a scheme"}},
 		{[]string{"DATABASE_URL=postgresq://u:12#hunter2@db/app"}, []string{"DATABASE_URL has a scheme"}},
 		{[]string{"DATABASE_URL=postgresq://u:12?hunter2@db/app"}, []string{"DATABASE_URL has a scheme"}},
 		{[]string{"DATABASE_URL=postgresq://u:hunter2@db/app?password=hunter2"}, []string{`DATABASE_URL="postgresq://xxxxx@db/app?…" has a scheme`}},
 		{[]string{"REDIS_URL=http://hunter2@cache.internal:6379"}, []string{`REDIS_URL="http://xxxxx@cache.internal:6379" has a scheme`}},
-		{[]string{"REDIS_URL=localhost:6379"}, []string{`REDIS_URL="localhost:6379" has a scheme`}},
+		{[]string{"REDIS_URL=hunter2", "DATABASE_URL=postgres:u:hunter2"}, []string{"REDIS_URL has a scheme", "DATABASE_URL has a scheme"}},
+		{[]string{"REDIS_URL=redis://"}, []string{`REDIS_URL="redis://" is no complete URL`}},
+		{[]string{"REDIS_URL=http://cache.internal:6379/0"}, []string{`REDIS_URL="http://cache.internal:6379/0" has a scheme`}},
 		{[]string{"DATABASE_URL=postgres://u:hunter2%@db/app"}, []string{"DATABASE_URL", "percent-encode"}},
 		{[]string{"DATABASE_URL=file:"}, []string{"DATABASE_URL"}},
 		{[]string{"METRICS_ADDR=9090"}, []string{`METRICS_ADDR="9090"`, "host:port"}},
@@ -305,7 +307,7 @@ func TestRegex(t *testing.T) {
 		`https://app\.example\.com|.*`: "null", `https://(app|.+)`: "https://evil.example", `https://example\.[a-z]{2,3}`: "https://example.", `.*://app\.example\.com`: "", `https://app\.example\.com/`: "no origin",
 		`example\.com`: "no origin", `https://(?:app\.example\.com|evil.*)`: "https://evil", `https://app\.example\.com\.?[a-z]*`: "https://app.example.com", `http://93\.184\.216\.\d+`: "http://93.184.216.",
 		`https://www\.?example\.com`: "https://wwwexample.com", `https://app-*example\.com`: "https://app", `https://(www\.|dev)*example\.com`: "dev", `https://e+xample\.com`: "xample.com",
-		`https://app[.-]example\.com`: "https://app-example.com", `https://[a-q]\.com`: "https://a.com", `https://pr-\d\.vercel\.app`: ".vercel.app", `https://app[1-5]\.com`: "https://app", `https://app[12]+\.com`: "https://app1", `https://app[12]?\.com`: "https://app1.com", `https://[ab][ab][ab][ab][ab]\.com`: ".com",
+		`https://app[.-]example\.com`: "https://app-example.com", `https://[a-q]\.com`: "https://a.com", `https://pr-\d\.vercel\.app`: ".vercel.app", `https://app[1-5]\.com`: "https://app", `https://app[x.]example\.com`: "https://appxexample.com", `https://93\.184\.216\.\d`: "http", `https://example\.c[a-p]`: "https://example.c", `https://app[12]+\.com`: "https://app1", `https://app[12]?\.com`: "https://app1.com", `https://[ab][ab][ab][ab][ab]\.com`: ".com",
 		`https://(dev-?)?example\.com`: "https://dev", `https://example\.com\.?(au)?`: "https://example.com", `https://app\.?(staging)?\.?example\.com`: "example.com",
 		`https://[a-z0-9.-]+\.amazonaws\.com`: ".amazonaws.com", `https://app\.[a-z]+\.core\.windows\.net`: ".core.windows.net", `https://[a-z]+\.platform\.sh`: ".platform.sh",
 		`https://[a-z]+\.iot\.eu-west-1\.amazonaws\.com`: ".iot.eu-west-1.amazonaws.com", `https://app\.example.com`: "https://app.examplexcom",
@@ -488,14 +490,20 @@ func FuzzPasswordsAreHidden(f *testing.F) {
 			scheme + ":u:" + before + password + after + "@host",
 			scheme + "://host/db?password=" + before + password + after,
 			"user=u password=" + before + password + after + " host=" + scheme,
+			password, "x:" + password, "redis:" + password,
 		} {
 			if strings.ContainsRune(url, 0) || strings.HasPrefix(url, "file:") {
 				return // no environment can hold it; a path has no password
 			}
-			setenv(t, "DATABASE_URL="+url, "REDIS_URL="+url)
-			_, err := config.Load(config.Check{Variable: "DATABASE_URL", URL: wrong}, config.Check{Variable: "REDIS_URL", URL: wrong})
-			if err == nil || strings.Contains(err.Error(), password) {
-				t.Fatalf("%q: got %v, want an error without the password", url, err)
+			for _, variables := range [][]string{{"DATABASE_URL=" + url, "REDIS_URL=" + url}, {"DATABASE_URL_FILE=url", "REDIS_URL_FILE=url"}} {
+				if err := os.WriteFile("url", []byte(url), 0o600); err != nil {
+					t.Fatal(err)
+				}
+				setenv(t, variables...)
+				_, err := config.Load(config.Check{Variable: "DATABASE_URL", URL: wrong}, config.Check{Variable: "REDIS_URL", URL: wrong})
+				if err == nil || strings.Contains(err.Error(), password) {
+					t.Fatalf("%q: got %v, want an error without the password", variables, err)
+				}
 			}
 		}
 	})

@@ -115,7 +115,7 @@ func unsafePattern(p origin.Pattern, secure bool) string {
 		// As the URL standard's domain to ASCII does it.
 		browser := idna.New(idna.MapForLookup(), idna.BidiRule(), idna.CheckHyphens(false), idna.StrictDomainName(false))
 		if ascii, err := browser.ToASCII(p.Host); err != nil || ascii != p.Host {
-			return "has a label that is no punycode (xn--…) of a name; copy the host from the browser's address bar"
+			return "has a punycode label (xn--…) that browsers refuse; copy the host from the browser's address bar"
 		}
 	}
 	if p.Subdomains && coversPublicSuffix(p.Host) {

@@ -76,7 +76,7 @@ func unsafeRegex(pattern string, expression *regexp.Regexp, secure bool) string 
 // mostLetters how many letters in one place: with more, as in [0-9], nobody has
 // registered them all, and somebody could look for one that is free.
 const (
-	mostSpelledOut = 16
+	mostSpelledOut = 8
 	mostLetters    = 4
 )
 
@@ -117,8 +117,10 @@ func texts(node *syntax.Regexp) int {
 	return min(n, many)
 }
 
-func isAlphanumeric(character string) bool {
-	return strings.Trim(character, "abcdefghijklmnopqrstuvwxyz0123456789") == ""
+// mayEndLabel is whether a class stands for a boundary or for a letter, so that
+// app[.x]example.com is another domain.
+func mayEndLabel(class *syntax.Regexp) bool {
+	return inClass(class, '.') || inClass(class, '-') || inClass(class, ':') || inClass(class, '/')
 }
 
 // parts lists a pattern's nodes, outer ones first.
@@ -163,7 +165,7 @@ func (p *probe) append(node *syntax.Regexp, generator *rand.Rand) {
 	case syntax.OpLiteral:
 		p.add(strings.ToLower(string(node.Rune)), false)
 	case syntax.OpCharClass:
-		if character := pick(node, generator); p.spelledOut && isAlphanumeric(character) {
+		if character := pick(node, generator); p.spelledOut && !mayEndLabel(node) {
 			p.add(character, false)
 		} else {
 			p.addOpen(character)

@@ -229,6 +229,13 @@ func (m *mistakes) url(name, value, file string, checks []Check, schemes ...stri
 	if !ok || text == "" {
 		return Secret{}
 	}
+	refuse := func(wrong string) {
+		if shown := withoutSecrets(text); file == "" && shown != "" {
+			m.add(name, shown, wrong)
+		} else {
+			m.addSecret(name, wrong) // a file may be the wrong one, and hold a secret alone
+		}
+	}
 	for _, scheme := range schemes {
 		rest, found := strings.CutPrefix(text, scheme)
 		if !found {
@@ -236,7 +243,7 @@ func (m *mistakes) url(name, value, file string, checks []Check, schemes ...stri
 		}
 		// What net/url says of a bad URL would quote the password.
 		if _, err := url.Parse(text); scheme != "file:" && err != nil || rest == "" {
-			m.addURL(name, text, "is no complete URL after "+scheme+"; percent-encode special characters in the password")
+			refuse("is no complete URL after " + scheme + "; percent-encode special characters in the password")
 			return Secret{}
 		}
 		for _, check := range checks {
@@ -244,13 +251,12 @@ func (m *mistakes) url(name, value, file string, checks []Check, schemes ...stri
 				continue
 			}
 			if err := check.URL(text); err != nil {
-				m.addURL(name, text, "cannot be used: "+err.Error())
+				refuse("cannot be used: " + err.Error())
 			}
 		}
 		return Secret{text}
 	}
-	m.addURL(name, text, fmt.Sprintf("has a scheme that is not known here (%s); write %s…",
-		schemeOf(text), strings.Join(schemes, "…, ")))
+	refuse(fmt.Sprintf("has a scheme that is not known here (%s); write %s…", schemeOf(text), strings.Join(schemes, "…, ")))
 	return Secret{}
 }
 
@@ -263,30 +269,32 @@ func schemeOf(text string) string {
 	return strconv.Quote(scheme)
 }
 
-// addURL adds a mistake with the URL but for its user, password and query;
-// without it where these cannot be told from the rest: an @ of which net/url
-// makes no user stands behind a password with a / # or ? in it, and key=value
-// pairs are libpq's other form.
-func (m *mistakes) addURL(name, text, wrong string) {
+// withoutSecrets is a URL but for its user, password and query, or "" where
+// these cannot be told from the rest: what has no :// may be a password alone,
+// an @ of which net/url makes no user stands behind a password with a / # or ?
+// in it, and key=value pairs are libpq's other form.
+func withoutSecrets(text string) string {
+	if strings.HasPrefix(text, "file:") {
+		return text
+	}
 	u, err := url.Parse(text)
-	users := 0
-	if err == nil && u.User != nil {
-		users = 1
-		u.User = url.User("xxxxx")
+	if err != nil || schemeOf(text) == "none" || u.Fragment != "" || (u.User != nil) != (strings.Count(text, "@") == 1) {
+		return ""
 	}
-	if err != nil || u.Fragment != "" || strings.Count(text, "@") != users {
-		m.addSecret(name, wrong)
-		return
+	shown, _, hasQuery := strings.Cut(text, "?")
+	scheme, rest, _ := strings.Cut(shown, "://")
+	if u.User != nil {
+		_, host, _ := strings.Cut(rest, "@")
+		rest = "xxxxx@" + host
 	}
-	query := ""
-	if u.RawQuery != "" {
-		u.RawQuery, query = "", "?…"
+	if strings.ContainsAny(strings.TrimPrefix(rest, "xxxxx@"), "@=; ") {
+		return ""
 	}
-	if strings.ContainsAny(u.String(), "= ") {
-		m.addSecret(name, wrong)
-		return
+	shown = scheme + "://" + rest
+	if hasQuery {
+		shown += "?…"
 	}
-	m.add(name, u.String()+query, wrong)
+	return shown
 }
 
 func (m *mistakes) sessionSecret(name, value, file string, production bool) Secret {

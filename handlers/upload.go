@@ -126,8 +126,10 @@ func uploadProblem(err error, body *pacedBody, maxBytes int64) *problem.Problem 
 	switch {
 	case body.failed != nil:
 		err = body.failed
-	case errors.Is(err, multipart.ErrMessageTooLarge): // thousands of part headers
-		err = errFraming
+	case errors.Is(err, multipart.ErrMessageTooLarge):
+		p := problem.TooLarge(UploadFraming)
+		p.Detail = "The form has too many part headers."
+		return p
 	}
 	p := bodyProblem(err)
 	switch p.Status {

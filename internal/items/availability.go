@@ -19,6 +19,10 @@ const (
 	// within 2 s. After PostgreSQL's comes a look.
 	sqliteTimeout   = 1500 * time.Millisecond
 	postgresTimeout = 1200 * time.Millisecond
+	// postgresWait leaves an operation that got its turn time to finish: cut off
+	// midway it costs its connection, and under more load than can be served
+	// all would end so. SQLite's one writer may be waited for all the time.
+	postgresWait = postgresTimeout / 2
 	// lookTimeout keeps the answer of Up under half a second.
 	lookTimeout = 300 * time.Millisecond
 	// probeEvery is the pause between two probes of a PostgreSQL that is down:
@@ -57,7 +61,7 @@ func (s *Store) do(ctx context.Context, p pool, operation func(context.Context) 
 	}
 	opCtx, cancel := context.WithTimeout(ctx, s.dialect.timeout)
 	defer cancel()
-	err := p.inTurn(opCtx, operation)
+	err := p.inTurn(opCtx, s.dialect.wait, operation)
 	switch {
 	case err == nil, errors.Is(err, ErrNotFound):
 		return err
@@ -65,6 +69,8 @@ func (s *Store) do(ctx context.Context, p pool, operation func(context.Context) 
 		return ErrNotFound
 	case ctx.Err() != nil:
 		return ctx.Err() // the caller's, and no sign of an outage
+	case errors.Is(err, errNoTurn):
+		return unavailable(err) // so is this: it never asked the database
 	case opCtx.Err() != nil:
 		err = fmt.Errorf("no answer within %s: %w", s.dialect.timeout, err)
 	case !s.dialect.unavailable(err):

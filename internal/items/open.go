@@ -50,6 +50,7 @@ type dialect struct {
 	folder      string           // of its migrations
 	find        string           // the function that finds a text in a text, from 1; 0 is none
 	timeout     time.Duration    // of one operation
+	wait        time.Duration    // in line for a connection, within the timeout
 	look        string           // a quick query for a sign of life: one number
 	unavailable func(error) bool // is it the database's state, not the statement?
 	gone        func(error) bool // and is nobody there, so that asking on only costs time?
@@ -123,7 +124,7 @@ func openSQLite(ctx context.Context, path string, log *slog.Logger) (*Store, err
 	}
 	readers := runtime.GOMAXPROCS(0) // reading is work for the processor: more than one each gains nothing
 	s := &Store{read: newPool(read, readers), write: newPool(write, 1), lookout: read, log: log, dialect: dialect{
-		goose: goose.DialectSQLite3, folder: "migrations/sqlite", find: "instr", timeout: sqliteTimeout,
+		goose: goose.DialectSQLite3, folder: "migrations/sqlite", find: "instr", timeout: sqliteTimeout, wait: sqliteTimeout,
 		look:        "SELECT count(*) FROM (SELECT 1 FROM items LIMIT 1)", // reads the file
 		unavailable: sqliteUnavailable,
 		gone:        func(error) bool { return false },
@@ -259,7 +260,7 @@ func openPostgres(ctx context.Context, rawURL string, log *slog.Logger) (*Store,
 	s := &Store{
 		log: log,
 		dialect: dialect{
-			goose: goose.DialectPostgres, folder: "migrations/postgres", find: "strpos", timeout: postgresTimeout,
+			goose: goose.DialectPostgres, folder: "migrations/postgres", find: "strpos", timeout: postgresTimeout, wait: postgresWait,
 			look:        "SELECT 1", // waits for no lock
 			unavailable: postgresUnavailable,
 			gone:        postgresGone,

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -80,7 +81,7 @@ func TestFirstComeFirstServed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		const waiting, each = 100, 10 * time.Millisecond // together less than the time-out
-		s := &Store{dialect: dialect{timeout: sqliteTimeout}}
+		s := &Store{dialect: dialect{timeout: sqliteTimeout, wait: sqliteTimeout}}
 		s.period.Store(&period{})
 		p := pool{line: make(chan struct{}, 1)}
 		var order []int
@@ -101,6 +102,48 @@ func TestFirstComeFirstServed(t *testing.T) {
 		wg.Wait()
 		if !slices.IsSorted(order) || len(order) != waiting {
 			t.Errorf("served in this order: %d", order)
+		}
+	})
+}
+
+// With more load than can be served, what can be is, and the rest is told so:
+// no operation gets its turn too late to finish, and nothing passes for an
+// outage.
+func TestOverload(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const conns, clients, each, lasts = 10, 80, 200 * time.Millisecond, 6 * time.Second
+		s := &Store{dialect: dialect{timeout: postgresTimeout, wait: postgresWait, unavailable: postgresUnavailable, gone: postgresGone}}
+		s.period.Store(&period{})
+		p := pool{line: make(chan struct{}, conns)}
+		var served, refused, cutOff atomic.Int64
+		var wg sync.WaitGroup
+		for range clients {
+			wg.Go(func() {
+				for end := time.Now().Add(lasts); time.Now().Before(end); {
+					err := s.do(t.Context(), p, func(ctx context.Context) error {
+						select {
+						case <-time.After(each):
+							served.Add(1)
+						case <-ctx.Done():
+							cutOff.Add(1)
+						}
+						return nil
+					})
+					if errors.Is(err, ErrUnavailable) {
+						refused.Add(1)
+					} else if err != nil {
+						t.Error(err)
+					}
+				}
+			})
+		}
+		wg.Wait()
+		if possible := int64(conns * (lasts / each)); served.Load() < possible || cutOff.Load() > 0 || s.generation.Load() > 0 {
+			t.Errorf("served %d of %d, cut off %d, generation %d; want all served, 0 and 0", served.Load(), possible, cutOff.Load(), s.generation.Load())
+		}
+		if refused.Load() == 0 {
+			t.Error("no overload: the test shows nothing")
 		}
 	})
 }

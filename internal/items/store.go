@@ -63,12 +63,20 @@ func newPool(db *sql.DB, conns int) pool {
 	return pool{DB: db, line: make(chan struct{}, conns)}
 }
 
-// inTurn runs an operation that takes one connection.
-func (p pool) inTurn(ctx context.Context, operation func(context.Context) error) error {
+// errNoTurn: more operations are under way than there are connections.
+var errNoTurn = errors.New("all connections are in use")
+
+// inTurn runs an operation that takes one connection, or returns errNoTurn
+// after it has waited in line for so long.
+func (p pool) inTurn(ctx context.Context, wait time.Duration, operation func(context.Context) error) error {
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
 	select {
 	case p.line <- struct{}{}:
 		defer func() { <-p.line }()
 		return operation(ctx)
+	case <-timer.C:
+		return errNoTurn
 	case <-ctx.Done():
 		return ctx.Err()
 	}

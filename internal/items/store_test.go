@@ -404,8 +404,8 @@ func TestOpenTogether(t *testing.T) {
 	}
 }
 
-// Many writers and readers at once never see "database is locked", and another
-// process (a seed, a backup) gets its turn when they pause.
+// Many writers and readers at once do not get in each other's way, and another
+// process (a seed, a backup) gets its turn before and after.
 func TestNoLockedDatabase(t *testing.T) {
 	t.Parallel()
 	eachDatabase(t, func(t *testing.T, newURL func(testing.TB) string) {

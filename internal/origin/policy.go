@@ -196,7 +196,7 @@ func (p Pattern) whyNotScheme(o Origin) string {
 }
 
 func (p Pattern) whyNotLoopback(o Origin) string {
-	if o.Scheme != p.Scheme || o.Port != p.Port || !o.IsLoopback() || !p.IsLoopback() {
+	if o.Scheme != p.Scheme || o.Port != p.Port || !o.IsLoopback() || !p.IsLoopback() || p.Subdomains || isSubdomain(o.Host, p.Host) {
 		return ""
 	}
 	return fmt.Sprintf("%s for %s: to a browser these are two origins; open the page under the listed %s or list both", o.Host, p.Host, p)
