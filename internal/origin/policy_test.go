@@ -222,6 +222,9 @@ func TestWhy(t *testing.T) {
 			t.Errorf("Why(%q) = %q, want %q", value, got, want)
 		}
 	}
+	if got := policy(t, "", "http://*.localhost:5173").Why([]string{"http://localhost:5173"}); !strings.HasPrefix(got, "parent: ") {
+		t.Errorf("of the parent of a wildcard: %q", got)
+	}
 	if got := policy(t, "").Why([]string{"https://a.com"}); !strings.Contains(got, "ALLOWED_ORIGINS is empty") {
 		t.Errorf("of an empty policy: %q", got)
 	}
