@@ -112,7 +112,7 @@ func TestFirstComeFirstServed(t *testing.T) {
 func TestOverload(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		const conns, clients, each, lasts = 10, 80, 200 * time.Millisecond, 6 * time.Second
+		const conns, clients, each, lasts = 10, 80, 250 * time.Millisecond, 6 * time.Second
 		s := &Store{dialect: dialect{timeout: postgresTimeout, wait: postgresWait, unavailable: postgresUnavailable, gone: postgresGone}}
 		s.period.Store(&period{})
 		p := pool{line: make(chan struct{}, conns)}
