@@ -217,7 +217,7 @@ func (r *Redis) run(ctx context.Context) {
 		case ctx.Err() != nil: // closing: neither lost nor found
 		case err == nil:
 			r.link.Store(l)
-			if wasUp := r.up.Swap(true); !wasUp && !first {
+			if wasUp := r.up.Load(); !wasUp && !first {
 				r.log.Info("Redis is available; it counts the requests of all replicas")
 			} else if wasUp {
 				hiccups++
@@ -227,8 +227,10 @@ func (r *Redis) run(ctx context.Context) {
 					"times", hiccups, "error", r.redact(last.err))
 				hiccups, told = 0, time.Now()
 			}
-		case r.up.Swap(false) || first:
+			r.up.Store(true) // after the log: who sees a change can read of it
+		case r.up.Load() || first:
 			r.log.Warn("Redis is not available; until it is, each process counts requests alone", "error", r.redact(err))
+			r.up.Store(false)
 		}
 		if first {
 			close(r.tried)
