@@ -21,6 +21,10 @@ import (
 // a database that is back until it is in use again.
 const longest = 2 * time.Second
 
+// atOnce is well below the time that a request would wait for a database, and
+// above that for which a busy machine stands still.
+const atOnce = 500 * time.Millisecond
+
 // timed returns an operation's error and how long it took.
 func timed(operation func() error) (time.Duration, error) {
 	start := time.Now()
@@ -40,7 +44,7 @@ func TestPostgresIsDownAtStart(t *testing.T) {
 	}
 	for range 3 {
 		took, err := timed(func() error { return second(s.Get(ctx, [16]byte{})) })
-		if !errors.Is(err, items.ErrUnavailable) || took > 50*time.Millisecond {
+		if !errors.Is(err, items.ErrUnavailable) || took > atOnce {
 			t.Errorf("Get: got %v in %s, want ErrUnavailable at once", err, took)
 		}
 		if !strings.Contains(err.Error(), "connect") || strings.Contains(err.Error(), "secret-word") {
@@ -77,8 +81,8 @@ func TestPostgresHangs(t *testing.T) {
 	id := create(t, s, "x", "").ID
 	for round := range 2 {
 		p.signalAll(syscall.SIGSTOP)
-		if took, up := timed(func() error { return boolErr(s.Up(ctx)) }); up == nil || took > 500*time.Millisecond {
-			t.Errorf("Up: got %v in %s, want false within 500ms", up == nil, took)
+		if took, up := timed(func() error { return boolErr(s.Up(ctx)) }); up == nil || took > time.Second {
+			t.Errorf("Up: got %v in %s, want false within 1s", up == nil, took)
 		}
 		var wg sync.WaitGroup
 		for range 30 { // more than there are connections
@@ -91,7 +95,7 @@ func TestPostgresHangs(t *testing.T) {
 		}
 		wg.Wait()
 		for range 20 {
-			if took, err := timed(func() error { return second(s.Get(ctx, id)) }); !errors.Is(err, items.ErrUnavailable) || took > 50*time.Millisecond {
+			if took, err := timed(func() error { return second(s.Get(ctx, id)) }); !errors.Is(err, items.ErrUnavailable) || took > atOnce {
 				t.Errorf("Get while it is known to be down: got %v in %s, want ErrUnavailable at once", err, took)
 			}
 		}
