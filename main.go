@@ -74,7 +74,10 @@ func run(ctx context.Context, args []string, stderr io.Writer) error {
 	log := newLogger(settings, stderr)
 
 	store, err := items.Open(ctx, settings.DatabaseURL.Reveal(), log) // items
-	if err != nil {                                                   // items
+	if err != nil && ctx.Err() != nil {                               // items
+		return fmt.Errorf("stopped while it opened the database: %w", ctx.Err()) // items
+	} // items
+	if err != nil { // items
 		return config.WrongDatabase(err) // items
 	} // items
 	defer store.Close()    // items

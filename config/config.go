@@ -154,8 +154,8 @@ type Check struct {
 }
 
 // Load reads the environment and the file .env in the working directory,
-// which fills in what the environment leaves out. A variable set to the empty
-// string counts as left out, but for ALLOWED_ORIGINS, where it means nobody.
+// which fills in what the environment leaves out. A variable set to nothing but
+// blanks counts as left out, but for ALLOWED_ORIGINS, where it means nobody.
 // Without a check of a URL only its scheme is looked at. The error is an *Error.
 func Load(checks ...Check) (Settings, error) {
 	var mistakes mistakes
@@ -181,7 +181,7 @@ func Names() []string {
 }
 
 // fillEnvironment takes from the file what the environment leaves out, and
-// removes what is set to the empty string, so that envconfig's defaults apply.
+// removes what is set to blanks, so that envconfig's defaults apply.
 func fillEnvironment(file string) error {
 	fromFile, err := godotenv.Read(file)
 	var unread *fs.PathError
@@ -196,15 +196,15 @@ func fillEnvironment(file string) error {
 	}
 	// Of a variable and its _FILE, the environment's one wins over the file's.
 	for _, name := range Names() {
-		if base, ok := strings.CutSuffix(name, "_FILE"); ok && os.Getenv(base) != "" {
+		if base, ok := strings.CutSuffix(name, "_FILE"); ok && !isBlank(os.Getenv(base)) {
 			delete(fromFile, name)
 		}
 	}
 	for _, name := range Names() {
 		value, set := os.LookupEnv(name)
 		switch {
-		case value != "" || set && name == "ALLOWED_ORIGINS":
-		case fromFile[name] != "":
+		case !isBlank(value) || set && name == "ALLOWED_ORIGINS":
+		case !isBlank(fromFile[name]):
 			os.Setenv(name, fromFile[name])
 		default:
 			os.Unsetenv(name)
@@ -212,6 +212,9 @@ func fillEnvironment(file string) error {
 	}
 	return err
 }
+
+// isBlank is what counts as left out: a blank list of hosts would be none at all.
+func isBlank(value string) bool { return strings.TrimSpace(value) == "" }
 
 // parse turns text into settings. It goes on after a mistake; the settings
 // are good only if none was made.

@@ -2,10 +2,12 @@ package config
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"net/netip"
 	"regexp"
 	"regexp/syntax"
+	"slices"
 	"strings"
 
 	"golang.org/x/net/publicsuffix"
@@ -61,7 +63,7 @@ func unsafeRegex(pattern string, expression *regexp.Regexp, secure bool) string 
 		return admits(found)
 	}
 	if !tried[tree] {
-		return "matches no origin that a browser sends; write scheme, host and port and nothing behind, such as https://[a-z0-9-]+\\.example\\.com"
+		return "matches no origin that a browser sends, as far as could be tried; write scheme, host and port and nothing behind, such as https://[a-z0-9-]+\\.example\\.com"
 	}
 	// What was never tried may let anybody in.
 	for _, part := range all {
@@ -179,35 +181,38 @@ func (p *probe) append(node *syntax.Regexp, generator *rand.Rand) {
 	case syntax.OpAlternate:
 		p.append(node.Sub[generator.IntN(len(node.Sub))], generator)
 	case syntax.OpQuest:
-		p.repeat(node.Sub[0], generator.IntN(2), generator)
+		p.repeat(node.Sub[0], 0, 1, generator)
 	case syntax.OpStar:
-		p.repeat(node.Sub[0], generator.IntN(6), generator)
+		p.repeat(node.Sub[0], 0, unbounded, generator)
 	case syntax.OpPlus:
-		p.repeat(node.Sub[0], 1+generator.IntN(5), generator)
+		p.repeat(node.Sub[0], 1, unbounded, generator)
 	case syntax.OpRepeat:
-		most := node.Max
-		if most < 0 || most > node.Min+5 {
-			most = node.Min + 5
-		}
-		if most == node.Min { // just so often: nothing is open
+		switch node.Max {
+		case node.Min: // just so often: nothing is open
 			p.times(node.Sub[0], node.Min, generator)
-			return
+		case -1:
+			p.repeat(node.Sub[0], node.Min, unbounded, generator)
+		default:
+			p.repeat(node.Sub[0], node.Min, node.Max, generator)
 		}
-		p.repeat(node.Sub[0], node.Min+generator.IntN(most-node.Min+1), generator)
 	}
 	// The rest, anchors and the like, match no text of their own.
 }
 
-// repeat writes a word where anything goes, so that the origin in the message
-// reads as what it is: https://evilexample.com.
-func (p *probe) repeat(node *syntax.Regexp, times int, generator *rand.Rand) {
+// unbounded is how often a text may stand in a repetition without an end.
+const unbounded = math.MaxInt
+
+// repeat writes the node as often as it may stand there, by lot, or a word
+// where anything goes.
+func (p *probe) repeat(node *syntax.Regexp, least, most int, generator *rand.Rand) {
+	times := least + generator.IntN(min(most-least, 5)+1)
 	if times == 0 && len(p.text) > 0 && node.Op == syntax.OpLiteral && (string(node.Rune) == "." || string(node.Rune) == "-") {
 		// Without its dot www\.?example.com is a domain of somebody else.
 		p.open[len(p.text)-1] = true
 	}
-	if word := "evil"; times >= len(word) && takes(node, 'e', 'v', 'i', 'l') && generator.IntN(2) == 0 {
+	if words := p.words(node, least, most); len(words) > 0 && generator.IntN(2) == 0 {
 		p.parts = append(p.parts, node)
-		p.add(word, true)
+		p.add(words[generator.IntN(len(words))], true)
 		return
 	}
 	start := len(p.text)
@@ -221,6 +226,20 @@ func (p *probe) repeat(node *syntax.Regexp, times int, generator *rand.Rand) {
 	for i := start; i < end; i++ {
 		p.open[i] = true
 	}
+}
+
+// words are those that the node can be repeated to: one that reads as what it
+// is, https://evilexample.com, an address, and what the start of an origin lacks.
+func (p *probe) words(node *syntax.Regexp, least, most int) []string {
+	words := []string{"evil", "203.0.113.7"}
+	for _, start := range []string{"https", "https://", "https://evil"} {
+		if rest, found := strings.CutPrefix(start, string(p.text)); found {
+			words = append(words, rest)
+		}
+	}
+	return slices.DeleteFunc(words, func(word string) bool {
+		return len(word) < max(least, 1) || len(word) > most || !takes(node, word)
+	})
 }
 
 // times writes so many texts for a node; in half the cases they are the same,
@@ -242,15 +261,15 @@ func (p *probe) times(node *syntax.Regexp, times int, generator *rand.Rand) {
 	}
 }
 
-// takes reports whether the node is one character that may be each of these.
-func takes(node *syntax.Regexp, runes ...rune) bool {
+// takes reports whether the node is one character that may be each of the word's.
+func takes(node *syntax.Regexp, word string) bool {
 	if node.Op == syntax.OpAnyChar || node.Op == syntax.OpAnyCharNotNL {
 		return true
 	}
 	if node.Op != syntax.OpCharClass {
 		return false
 	}
-	for _, r := range runes {
+	for _, r := range word {
 		if !inClass(node, r) {
 			return false
 		}
@@ -284,24 +303,28 @@ func pick(class *syntax.Regexp, generator *rand.Rand) string {
 	return string(fitting[generator.IntN(len(fitting))])
 }
 
-// strangeness is 0 for an origin that was meant. It is more where the open
-// part reaches into what an owner registers (the domain one label below a
+// strangeness is 0 for an origin that was meant. It is more where the pattern
+// leaves the scheme open from its first letter, and where the open part reaches into what an owner registers (the domain one label below a
 // public suffix, the whole host where there is none, an IP address outside
 // private networks) or into the boundary before it; the most for a domain that
 // reads like one that somebody could buy.
 func (p *probe) strangeness(o origin.Origin) int {
+	least := 0
 	if o.IsLoopback() {
 		return 0
+	}
+	if p.open[0] {
+		least = 1
 	}
 	hostAt := len(o.Scheme) + len("://")
 	domain := registrable(o.Host)
 	if addr, err := netip.ParseAddr(strings.Trim(o.Host, "[]")); err == nil {
 		if addr.IsPrivate() || addr.IsLoopback() {
-			return 0
+			return least
 		}
 		domain = o.Host
 	}
-	boundary := hostAt + len(o.Host) - len(domain) - 1
+	boundary := max(hostAt, hostAt+len(o.Host)-len(domain)-1)
 	for i := range p.open {
 		if p.open[i] && i >= boundary && i < hostAt+len(o.Host) {
 			if _, icann := publicsuffix.PublicSuffix(domain); !icann {
@@ -310,5 +333,5 @@ func (p *probe) strangeness(o origin.Origin) int {
 			return 10 - min(strings.Count(o.Host, "."), 8)
 		}
 	}
-	return 0
+	return least
 }

@@ -55,7 +55,7 @@ func (m *mistakes) addSecret(name, wrong string) {
 
 func (m *mistakes) oneOf(name, value string, choices ...string) string {
 	for _, choice := range choices {
-		if value == choice {
+		if strings.EqualFold(value, choice) {
 			return choice
 		}
 	}
@@ -241,6 +241,10 @@ func (m *mistakes) url(name, value, file string, checks []Check, schemes ...stri
 		if !found {
 			continue
 		}
+		if scheme == "file:" && rest == "" {
+			refuse("names no file; write file:app.db")
+			return Secret{}
+		}
 		// What net/url says of a bad URL would quote the password.
 		if _, err := url.Parse(text); scheme != "file:" && err != nil || rest == "" {
 			refuse("is no complete URL after " + scheme + "; percent-encode special characters in the password")
@@ -256,29 +260,41 @@ func (m *mistakes) url(name, value, file string, checks []Check, schemes ...stri
 		}
 		return Secret{text}
 	}
-	refuse(fmt.Sprintf("has a scheme that is not known here (%s); write %s…", schemeOf(text), strings.Join(schemes, "…, ")))
+	wrong := "has no scheme"
+	if scheme := schemeOf(text); scheme != "" {
+		wrong = fmt.Sprintf("has a scheme that is not known here (%q)", scheme)
+	}
+	refuse(wrong + "; write " + strings.Join(schemes, "…, ") + "…")
 	return Secret{}
 }
 
-// schemeOf is the part of a URL that is surely no secret.
+// schemeOf is the part of a URL that is surely no secret, or "".
 func schemeOf(text string) string {
 	scheme, _, found := strings.Cut(text, "://")
-	if !found || strings.Trim(scheme, "abcdefghijklmnopqrstuvwxyz0123456789+") != "" || len(scheme) > 20 {
-		return "none"
+	if !found || len(scheme) > 20 || strings.ContainsFunc(scheme, func(r rune) bool {
+		return !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || r == '+')
+	}) {
+		return ""
 	}
-	return strconv.Quote(scheme)
+	return scheme
 }
+
+// address and databaseFile are what people write who forget the scheme.
+var (
+	address      = regexp.MustCompile(`^[a-z0-9.-]+:[0-9]{4,5}$`)
+	databaseFile = regexp.MustCompile(`^(sqlite3?:)?[a-zA-Z0-9._/-]+\.(db|sqlite3?)$`)
+)
 
 // withoutSecrets is a URL but for its user, password and query, or "" where
 // these cannot be told from the rest: what has no :// may be a password alone,
 // an @ of which net/url makes no user stands behind a password with a / # or ?
 // in it, and key=value pairs are libpq's other form.
 func withoutSecrets(text string) string {
-	if strings.HasPrefix(text, "file:") {
+	if strings.HasPrefix(text, "file:") || address.MatchString(text) || databaseFile.MatchString(text) {
 		return text
 	}
 	u, err := url.Parse(text)
-	if err != nil || schemeOf(text) == "none" || u.Fragment != "" || (u.User != nil) != (strings.Count(text, "@") == 1) {
+	if err != nil || schemeOf(text) == "" || u.Fragment != "" || (u.User != nil) != (strings.Count(text, "@") == 1) {
 		return ""
 	}
 	shown, _, hasQuery := strings.Cut(text, "?")
@@ -310,7 +326,7 @@ func (m *mistakes) sessionSecret(name, value, file string, production bool) Secr
 }
 
 func (m *mistakes) sameSite(name, value string) http.SameSite {
-	switch m.oneOf(name, strings.ToLower(value), "lax", "strict", "none") {
+	switch m.oneOf(name, value, "lax", "strict", "none") {
 	case "strict":
 		return http.SameSiteStrictMode
 	case "none":
@@ -320,7 +336,7 @@ func (m *mistakes) sameSite(name, value string) http.SameSite {
 }
 
 func (m *mistakes) logLevel(name, value string) slog.Level {
-	switch m.oneOf(name, strings.ToLower(value), "debug", "info", "warn", "error") {
+	switch m.oneOf(name, value, "debug", "info", "warn", "error") {
 	case "debug":
 		return slog.LevelDebug
 	case "warn":
@@ -335,5 +351,5 @@ func (m *mistakes) logJSON(name, value string, production bool) bool {
 	if value == "" {
 		return production
 	}
-	return m.oneOf(name, strings.ToLower(value), "text", "json") == "json"
+	return m.oneOf(name, value, "text", "json") == "json"
 }
