@@ -205,6 +205,27 @@ func TestIdleConnectionsDoNotDelayTheEnd(t *testing.T) {
 	}
 }
 
+// A signal that comes while the database is opened is no wrong setting.
+func TestStoppedWhileItStarts(t *testing.T) {
+	t.Parallel()
+	silent, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	p := launch(t, t.TempDir(), "PORT=0", "DATABASE_URL=postgres://api@"+silent.Addr().String()+"/api?sslmode=disable")
+	conn, err := silent.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	p.signal(t, syscall.SIGTERM)
+	status := p.wait(t)
+	if log := p.stderr.String(); status != 1 || !strings.Contains(log, "stopped while it opened the database") {
+		t.Errorf("exit status: got %d, want 1 and what it was about; log:\n%s", status, log)
+	}
+}
+
 func TestPortTaken(t *testing.T) {
 	t.Parallel()
 	s := start(t, "METRICS_ADDR=127.0.0.1:0")
