@@ -22,6 +22,10 @@ test-go:
 	@race=-race; command -v cc >/dev/null || command -v gcc >/dev/null || { \
 	  echo "SKIP the race detector: no C compiler; install gcc"; test -z "$$CI" || exit 1; race=; }; \
 	set -x; go test $$race -shuffle=on ./...
+	@# go test hides what tests of a package that passes have skipped.
+	@for program in redis-server caddy nginx curl; do \
+	  command -v $$program >/dev/null || echo "SKIP the tests that need $$program: install it"; done; \
+	ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || echo "SKIP the tests on PostgreSQL: install postgresql"
 
 # Node runs the rest. In CI it must be there; elsewhere its lack is said.
 NEEDS_NODE = command -v node >/dev/null || { echo "SKIP $@: node is missing; install Node.js 20.19 or later"; test -z "$$CI"; exit; }

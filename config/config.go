@@ -5,6 +5,7 @@
 package config
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -183,7 +184,11 @@ func Names() []string {
 // fillEnvironment takes from the file what the environment leaves out, and
 // removes what is set to blanks, so that envconfig's defaults apply.
 func fillEnvironment(file string) error {
-	fromFile, err := godotenv.Read(file)
+	text, err := os.ReadFile(file)
+	var fromFile map[string]string
+	if err == nil {
+		fromFile, err = godotenv.UnmarshalBytes(bytes.TrimPrefix(text, []byte("\uFEFF"))) // as editors on Windows begin
+	}
 	var unread *fs.PathError
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -193,6 +198,12 @@ func fillEnvironment(file string) error {
 	case err != nil:
 		// godotenv's error quotes the rest of the file: secrets.
 		err = fmt.Errorf("%s cannot be parsed: write one NAME=value a line, quotes closed", file)
+	default:
+		for name := range fromFile {
+			if words := strings.Fields(name); len(words) > 1 { // so godotenv takes a line without a =
+				err = fmt.Errorf("%s has a line without = after its name%s: write NAME=value", file, known(words[0]))
+			}
+		}
 	}
 	// Of a variable and its _FILE, the environment's one wins over the file's.
 	for _, name := range Names() {
@@ -211,6 +222,15 @@ func fillEnvironment(file string) error {
 		}
 	}
 	return err
+}
+
+// known is " (NAME)" for the name of a setting, and nothing for other text,
+// which may be a secret.
+func known(name string) string {
+	if !slices.Contains(Names(), name) {
+		return ""
+	}
+	return " (" + name + ")"
 }
 
 // isBlank is what counts as left out: a blank list of hosts would be none at all.

@@ -379,6 +379,18 @@ func TestDotEnv(t *testing.T) {
 	if _, err = load(t); err == nil || strings.Contains(err.Error(), "hunter2") || !strings.Contains(err.Error(), ".env") {
 		t.Errorf("a malformed .env: %v", err)
 	}
+	write(".env", "ALLOWED_ORIGINS https://a.example\nPORT=1\n")
+	if _, err = load(t); err == nil || !strings.Contains(err.Error(), "without = after its name (ALLOWED_ORIGINS)") {
+		t.Errorf("a line without =: %v", err)
+	}
+	write(".env", "hunter2 hunter2: x\n")
+	if _, err = load(t); err == nil || !strings.Contains(err.Error(), "without =") || strings.Contains(err.Error(), "hunter2") {
+		t.Errorf("a line without = or a name: %v", err)
+	}
+	write(".env", "\uFEFFPORT=1111\r\nCORS_MAX_AGE=1m\r\n")
+	if s, err = load(t); err != nil || s.Port != 1111 || s.CORSMaxAge != time.Minute {
+		t.Errorf("a file of a Windows editor: port %d, %v", s.Port, err)
+	}
 	os.Remove(".env")
 	if err := os.Mkdir(".env", 0o700); err != nil {
 		t.Fatal(err)

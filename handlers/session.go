@@ -100,7 +100,7 @@ func (s *Sessions) Create(c *gin.Context) {
 func (s *Sessions) Get(c *gin.Context) {
 	guest, ok := s.read(c.Request)
 	if !ok {
-		problem.Abort(c, problem.Unauthorized("Nobody is signed in: the session cookie is missing, expired or not of this server. POST /api/session first, with credentials included."))
+		problem.Abort(c, problem.Unauthorized("Nobody is signed in: the session cookie is missing, expired or not of this server. POST /api/session first, with credentials included and under the host name of the page (localhost is not 127.0.0.1)."))
 		return
 	}
 	c.JSON(http.StatusOK, guest)

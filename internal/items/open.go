@@ -320,7 +320,12 @@ func (s *Store) migrate(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	options := []goose.ProviderOption{goose.WithDisableGlobalRegistry(true)}
+	options := []goose.ProviderOption{
+		goose.WithDisableGlobalRegistry(true),
+		// Each resource counts its own migrations from 1: in goose's one table
+		// for all, the first of the next resource would be taken for done.
+		goose.WithTableName("items_migrations"),
+	}
 	if s.dialect.goose == goose.DialectPostgres {
 		// Tries once a second, the least that goose takes.
 		locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, uint64(migrateTimeout/time.Second)))

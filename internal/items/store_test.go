@@ -360,7 +360,7 @@ func TestOpenTogether(t *testing.T) {
 			if err := open(t, url).Close(); err != nil {
 				t.Fatal(err)
 			}
-			for _, statement := range []string{"DROP TABLE items", "DELETE FROM goose_db_version WHERE version_id > 0"} {
+			for _, statement := range []string{"DROP TABLE items", "DELETE FROM items_migrations WHERE version_id > 0"} {
 				execRaw(t, url, statement)
 			}
 			if !strings.HasPrefix(url, "file:") {

@@ -207,11 +207,11 @@ func (p Pattern) whyNotPort(o Origin) string {
 		return ""
 	}
 	got, want := portOf(o), portOf(p.Origin)
-	reason := fmt.Sprintf("port differs: %s is not %s as in the listed %s", got, want, p)
-	if o.IsLoopback() && want == "5173" {
-		reason += "; Vite moved because 5173 was taken: stop what runs there and set strictPort"
+	reason := fmt.Sprintf("port differs: %s is not %s as in the listed %s; ", got, want, p)
+	if o.IsLoopback() && want == "5173" && len(got) == 4 && "5173" < got && got <= "5183" {
+		return reason + "Vite moved because 5173 was taken: stop what runs there and set strictPort, or list this port too"
 	}
-	return reason
+	return reason + "list this one too"
 }
 
 func (p Pattern) whyNotDomain(o Origin) string {

@@ -177,6 +177,7 @@ func TestWhy(t *testing.T) {
 		want  []string
 	}{
 		{[]string{"http://localhost:5174"}, []string{"port differs: 5174 is not 5173", "strictPort"}},
+		{[]string{"http://localhost:4200"}, []string{"port differs: 4200 is not 5173 as in the listed http://localhost:5173; list this one too"}},
 		{[]string{"http://localhost"}, []string{"port differs: 80 is not 5173"}},
 		{[]string{"https://localhost:5173"}, []string{"scheme differs: https is not http"}},
 		{[]string{"http://127.0.0.1:5173"}, []string{"127.0.0.1 for localhost"}},
