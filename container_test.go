@@ -61,10 +61,20 @@ func readFile(t *testing.T, name string) string {
 	return string(text)
 }
 
-func readCompose(t *testing.T) composeFile {
+// readCompose reads the file as Compose does with these variables.
+func readCompose(t *testing.T, variables ...string) composeFile {
 	t.Helper()
+	text := regexp.MustCompile(`\$\{(\w+):-([^}]*)\}`).ReplaceAllStringFunc(readFile(t, "deploy/compose.yaml"), func(reference string) string {
+		name, standard, _ := strings.Cut(strings.Trim(reference, "${}"), ":-")
+		for _, variable := range variables {
+			if value, found := strings.CutPrefix(variable, name+"="); found {
+				return value
+			}
+		}
+		return standard
+	})
 	var compose composeFile
-	if err := yaml.Unmarshal([]byte(readFile(t, "deploy/compose.yaml")), &compose); err != nil {
+	if err := yaml.Unmarshal([]byte(text), &compose); err != nil {
 		t.Fatal(err)
 	}
 	return compose
@@ -188,6 +198,38 @@ func checkMemoryLimit(t *testing.T, collector, container string) {
 	}
 	if share := mebibytes(collector) / mebibytes(container); share < 0.85 || share > 0.95 {
 		t.Errorf("GOMEMLIMIT=%s is %.2f of the limit %s, want about 0.9", collector, share, container)
+	}
+}
+
+// Proxy, page and API agree on their names: on the file's own, and on those
+// that the documentation shows.
+func TestComposeNames(t *testing.T) {
+	t.Parallel()
+	_, rest, _ := strings.Cut(readFile(t, "docs/deployment.md"), "```sh\nAPI_HOST=")
+	own, _, found := strings.Cut("API_HOST="+rest, "\n```")
+	if !found {
+		t.Fatal("docs/deployment.md does not show names of one's own")
+	}
+	for _, variables := range [][]string{nil, strings.Split(own, "\n")} {
+		compose := readCompose(t, variables...)
+		api, proxy := compose.Services["api-1"].Environment, compose.Services["proxy"]
+		if page := proxy.Environment["PAGE_SITE"]; api["ALLOWED_ORIGINS"] != page {
+			t.Errorf("%q: the page is at %s, allowed is %s", variables, page, api["ALLOWED_ORIGINS"])
+		}
+		site := proxy.Environment["API_SITE"]
+		if site != "https://"+api["ALLOWED_HOSTS"] || len(variables) > 0 && site != strings.TrimPrefix(variables[1], "API_SITE=") {
+			t.Errorf("%q: the API is at %s, its host is %s", variables, site, api["ALLOWED_HOSTS"])
+		}
+		if built := proxy.Build.(map[string]any)["args"].(map[string]any)["VITE_API_URL"]; built != site {
+			t.Errorf("%q: the API is at %s, the page calls %v", variables, site, built)
+		}
+		env := []string{"APP_ENV=production", "HOST=127.0.0.1", "PORT=0"}
+		for name, value := range api {
+			if !strings.HasSuffix(name, "_FILE") {
+				env = append(env, name+"="+value)
+			}
+		}
+		startIn(t, t.TempDir(), append(env, "SESSION_SECRET="+strings.Repeat("s", 32), "SHUTDOWN_DELAY=0s")...)
 	}
 }
 

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// The README's way to take the sample resource out leaves a tree that builds
-// and whose packages pass.
+// The README's way to name the module and to take the sample resource out
+// leaves a tree that builds and whose packages pass.
 func TestItemsCanBeTakenOut(t *testing.T) {
 	t.Parallel()
 	readme, err := os.ReadFile("README.md")
@@ -48,7 +48,13 @@ func TestItemsCanBeTakenOut(t *testing.T) {
 			}
 		}
 	}
+	_, rest, _ = strings.Cut(string(readme), "```sh\nMODULE=")
+	rename, _, found := strings.Cut(rest, "```")
+	if !found {
+		t.Fatal("the README does not say how to name the module")
+	}
 	for _, command := range []string{
+		"MODULE=" + rename,
 		"rm -r internal/items" + commands,
 		"go vet ./...",
 		"go test ./config ./handlers ./middleware ./internal/origin ./internal/proxy",

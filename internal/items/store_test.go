@@ -349,6 +349,23 @@ func TestPatchesDoNotGetLost(t *testing.T) {
 	})
 }
 
+// Another resource's migrations in the same database are not taken for ours.
+func TestMigrationsOfOthers(t *testing.T) {
+	t.Parallel()
+	eachDatabase(t, func(t *testing.T, newURL func(testing.TB) string) {
+		url := newURL(t)
+		if err := open(t, url).Close(); err != nil { // an SQLite file has to be one
+			t.Fatal(err)
+		}
+		execRaw(t, url, "ALTER TABLE items_migrations RENAME TO goose_db_version")
+		execRaw(t, url, "DROP TABLE items")
+		if !strings.HasPrefix(url, "file:") {
+			execRaw(t, url, "DROP FUNCTION items_commit_in_order")
+		}
+		create(t, open(t, url), "x", "")
+	})
+}
+
 // Replicas that start together all come up, at once and with one migration: on
 // an empty database, and on one where goose has its table but ours is missing,
 // so that all of them find the same work.
