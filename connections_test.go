@@ -2,6 +2,7 @@ package main
 
 import (
 	"io"
+	"log/slog"
 	"net/http"
 	"strings"
 	"testing"
@@ -26,22 +27,45 @@ func TestRefusalDoesNotWaitForABodyThatIsNotSent(t *testing.T) {
 	}
 }
 
-// net/http reads the chunks of an HTTP/1.0 request and hides that they were
-// chunks: what follows on the connection may be another's (RFC 9112, 6.1).
-func TestHTTP10IsOneRequestAConnection(t *testing.T) {
+// Behind a chunked body the connection ends: what follows may be another's, if
+// a proxy believed the Content-Length (RFC 9112, 6.1). Of HTTP/1.0 net/http
+// hides that there were chunks.
+func TestChunksAreTheLastOfAConnection(t *testing.T) {
 	t.Parallel()
 	s := start(t)
+	for _, version := range []string{"1.0", "1.1"} {
+		conn := s.dial(t)
+		if err := conn.SetDeadline(time.Now().Add(5 * time.Second)); err != nil {
+			t.Fatal(err)
+		}
+		_, err := io.WriteString(conn, "POST /nowhere HTTP/"+version+"\r\nHost: "+s.host+"\r\nConnection: keep-alive\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n0\r\n\r\n"+
+			"GET /healthz HTTP/1.1\r\nHost: "+s.host+"\r\n\r\n")
+		if err != nil {
+			t.Fatal(err)
+		}
+		all, err := io.ReadAll(conn)
+		if err != nil || strings.Count(string(all), "HTTP/1.") != 1 {
+			t.Errorf("HTTP/%s: got %q, %v, want one answer and the end", version, all, err)
+		}
+	}
+}
+
+// A connection costs the server no more than this.
+func TestConnectionsAreBounded(t *testing.T) {
+	t.Parallel()
+	server := newServer(http.NotFoundHandler(), slog.New(slog.DiscardHandler))
+	for name, limit := range map[string]time.Duration{
+		"ReadHeaderTimeout": server.ReadHeaderTimeout, "ReadTimeout": server.ReadTimeout,
+		"WriteTimeout": server.WriteTimeout, "IdleTimeout": server.IdleTimeout,
+	} {
+		if limit <= 0 || limit > 2*time.Minute {
+			t.Errorf("%s is %s", name, limit)
+		}
+	}
+	s := start(t)
 	conn := s.dial(t)
-	if err := conn.SetDeadline(time.Now().Add(5 * time.Second)); err != nil {
+	if _, err := io.WriteString(conn, "GET /healthz HTTP/1.1\r\nHost: "+s.host+"\r\nCookie: "+strings.Repeat("x", 24<<10)+"\r\n\r\n"); err != nil {
 		t.Fatal(err)
 	}
-	_, err := io.WriteString(conn, "POST /nowhere HTTP/1.0\r\nHost: "+s.host+"\r\nConnection: keep-alive\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n0\r\n\r\n"+
-		"GET /healthz HTTP/1.1\r\nHost: "+s.host+"\r\n\r\n")
-	if err != nil {
-		t.Fatal(err)
-	}
-	all, err := io.ReadAll(conn)
-	if err != nil || strings.Count(string(all), "HTTP/1.") != 1 {
-		t.Errorf("got %q, %v, want one answer and the end", all, err)
-	}
+	checkStatus(t, readAnswer(t, conn, "GET"), http.StatusRequestHeaderFieldsTooLarge)
 }

@@ -131,7 +131,7 @@ func (s Secret) IsSet() bool { return s.text != "" }
 // Format keeps the text out of fmt and log/slog, whatever the verb.
 func (s Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "[secret]") }
 
-// Error is every mistake in the settings, in the order of the variables.
+// Error is every mistake in the settings.
 type Error struct{ mistakes []string }
 
 // Error lists the mistakes, one a line.
@@ -157,7 +157,7 @@ type Check struct {
 // Load reads the environment and the file .env in the working directory,
 // which fills in what the environment leaves out. A variable set to nothing but
 // blanks counts as left out, but for ALLOWED_ORIGINS, where it means nobody.
-// Without a check of a URL only its scheme is looked at. The error is an *Error.
+// Without a check of a URL only its form is looked at. The error is an *Error.
 func Load(checks ...Check) (Settings, error) {
 	var mistakes mistakes
 	if err := fillEnvironment(".env"); err != nil {

@@ -207,6 +207,7 @@ func TestRefuses(t *testing.T) {
 		{[]string{"REDIS_URL=localhost:6379"}, []string{`REDIS_URL="localhost:6379" has no scheme`, "redis://"}},
 		{[]string{"REDIS_URL=REDIS://h"}, []string{`REDIS_URL="REDIS://h" has a scheme that is not known here ("REDIS")`}},
 		{[]string{"DATABASE_URL=user=api password=hunter2"}, []string{"DATABASE_URL has no scheme"}},
+		{[]string{"REDIS_URL=hunter2:12345"}, []string{"REDIS_URL has no scheme"}},
 		{[]string{"DATABASE_URL=u:hunter2@h/app.db"}, []string{"DATABASE_URL has no scheme"}},
 		{[]string{"DATABASE_URL=postgresq://u:12/hunter2@db/app"}, []string{"DATABASE_URL has a scheme"}},
 		{[]string{"DATABASE_URL=postgresq://u:12#hunter2@db/app"}, []string{"DATABASE_URL has a scheme"}},
@@ -320,6 +321,7 @@ func TestRegex(t *testing.T) {
 		`https://[a-z0-9.-]+\.amazonaws\.com`: ".amazonaws.com", `https://app\.[a-z]+\.core\.windows\.net`: ".core.windows.net", `https://[a-z]+\.platform\.sh`: ".platform.sh",
 		`https://[a-z]+\.iot\.eu-west-1\.amazonaws\.com`: ".iot.eu-west-1.amazonaws.com", `https://app\.example.com`: "https://app.examplexcom",
 		`https://example\.com|https://bcd.{40}`: "https://bcdxxx", `https://example\.com|https://bcd.{100}`: `bcd.{100}`, `https://example\.com(\.au.{100})?`: `(\.au`,
+		`https://(((((((((((a+)+)+)+)+)+)+)+)+)+)+)\.example\.com`: "as far as could be tried",
 		`(https|ftp)://example\.com`: "the part ftp", `https://example\.com(:443)?`: "the part (:443)",
 		`https://app\.example\.com(`: "does not compile", `a)|(.*`: "does not compile",
 	} {

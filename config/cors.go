@@ -9,6 +9,7 @@ import (
 	"strings"
 	"unicode"
 
+	"golang.org/x/net/http/httpguts"
 	"golang.org/x/net/idna"
 
 	"example.com/api/internal/origin"
@@ -162,7 +163,7 @@ func (m *mistakes) corsHeaders(name, value string) []string {
 		switch {
 		case entry == "*":
 			m.add(name, value, "has * beside other headers; * alone means every header, Authorization too")
-		case !isHeaderName(entry):
+		case !httpguts.ValidHeaderFieldName(entry):
 			m.add(name, entry, "is no header name; write names such as Content-Type, separated by commas")
 		case strings.HasPrefix(header, "Access-Control-"):
 			m.add(name, entry, "is a header of the CORS protocol itself, which no page sends; leave it out")
@@ -180,21 +181,11 @@ func (m *mistakes) corsExposed(name, value string, credentials bool) []string {
 		case entry == "*" && credentials:
 			m.add(name, entry, "means a header named * where CORS_ALLOW_CREDENTIALS=true; list the headers")
 		case entry == "*":
-		case !isHeaderName(entry):
+		case !httpguts.ValidHeaderFieldName(entry):
 			m.add(name, entry, "is no header name; write names such as X-Request-ID, separated by commas")
 		case strings.EqualFold(entry, "Set-Cookie") || strings.EqualFold(entry, "Set-Cookie2"):
 			m.add(name, entry, "is never shown to JavaScript; leave it out")
 		}
 	}
 	return all
-}
-
-// isHeaderName keeps to the token of RFC 9110, 5.6.2.
-func isHeaderName(s string) bool {
-	for _, r := range s {
-		if r <= ' ' || r >= 0x7f || strings.ContainsRune(`"(),/:;<=>?@[\]{}`, r) {
-			return false
-		}
-	}
-	return s != ""
 }

@@ -82,6 +82,10 @@ const (
 	mostLetters    = 4
 )
 
+// tooLong is more bytes than any origin has: nested repetitions would make a
+// text that grows with each level as a power.
+const tooLong = 300
+
 // texts is how many texts a node matches, more than mostSpelledOut for many.
 func texts(node *syntax.Regexp) int {
 	const many = mostSpelledOut + 1
@@ -162,6 +166,9 @@ func (p *probe) addOpen(character string) { p.add(character, character != ".") }
 
 // append makes a text for one node of the pattern, taking each choice by lot.
 func (p *probe) append(node *syntax.Regexp, generator *rand.Rand) {
+	if len(p.text) > tooLong {
+		return
+	}
 	p.parts = append(p.parts, node)
 	switch node.Op {
 	case syntax.OpLiteral:
@@ -253,6 +260,9 @@ func (p *probe) times(node *syntax.Regexp, times int, generator *rand.Rand) {
 	text, open := p.text[start:], p.open[start:]
 	same := generator.IntN(2) == 0
 	for range times - 1 {
+		if len(p.text) > tooLong {
+			return
+		}
 		if same {
 			p.text, p.open = append(p.text, text...), append(p.open, open...)
 		} else {

@@ -31,8 +31,8 @@ const (
 	maxRate = 999_999_999_999_999
 )
 
-// mistakes collects what is wrong. Its methods parse one variable each; they
-// return the zero value after adding a mistake.
+// mistakes collects what is wrong. Its methods parse one variable each; what
+// they return after adding a mistake is good for nothing.
 type mistakes []string
 
 func (m *mistakes) add(name, value, wrong string) {
@@ -281,7 +281,7 @@ func schemeOf(text string) string {
 
 // address and databaseFile are what people write who forget the scheme.
 var (
-	address      = regexp.MustCompile(`^[a-z0-9.-]+:[0-9]{4,5}$`)
+	address      = regexp.MustCompile(`^[a-z0-9.-]+:(6379|5432)$`) // with another port it may be user:password
 	databaseFile = regexp.MustCompile(`^(sqlite3?:)?[a-zA-Z0-9._/-]+\.(db|sqlite3?)$`)
 )
 

@@ -120,7 +120,7 @@ func (s *Sessions) Delete(c *gin.Context) {
 func (s *Sessions) read(r *http.Request) (session, bool) {
 	for _, cookie := range r.CookiesNamed(s.cookie.Name) {
 		var guest session
-		if err := s.codec.Decode(s.cookie.Name, strings.TrimSpace(cookie.Value), &guest); err == nil {
+		if err := s.codec.Decode(s.cookie.Name, cookie.Value, &guest); err == nil {
 			return guest, true
 		}
 	}

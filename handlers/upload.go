@@ -92,6 +92,7 @@ func readFile(parts *multipart.Reader, body *pacedBody, maxBytes int64) (uploade
 		if size > maxBytes {
 			return uploadedFile{}, problem.TooLarge(maxBytes)
 		}
+		body.budget -= maxBytes + 1 - size // what the file did not need is not for what follows
 		file = &uploadedFile{
 			Name:        part.FileName(),
 			Size:        size,

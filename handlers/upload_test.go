@@ -91,6 +91,28 @@ func TestUpload(t *testing.T) {
 	}
 }
 
+// What a small file leaves of the limit is not for the parts behind it.
+func TestUploadOfASmallFileAndMuchElse(t *testing.T) {
+	t.Parallel()
+	engine := gin.New()
+	engine.POST("/", Upload(1<<20))
+	file, other := "Content-Disposition: form-data; name=file; filename=a\n\nx", "Content-Disposition: form-data; name=b"
+	for name, part := range map[string]string{
+		"field":  other + "\n\n" + strings.Repeat("y", UploadFraming),
+		"header": other + "\nX: " + strings.Repeat("y", UploadFraming) + "\n\nz",
+	} {
+		for _, body := range []string{form(part, file), form(file, part)} {
+			r := httptest.NewRequest("POST", "/", strings.NewReader(body))
+			r.Header.Set("Content-Type", "multipart/form-data; boundary=x")
+			w := httptest.NewRecorder()
+			engine.ServeHTTP(w, r)
+			if w.Code != 413 || !strings.Contains(w.Body.String(), "beside the file") {
+				t.Errorf("%s: %d %s, want 413", name, w.Code, w.Body)
+			}
+		}
+	}
+}
+
 // The hash is of the bytes that were sent, over a real connection.
 func TestUploadHashesWhatWasSent(t *testing.T) {
 	t.Parallel()

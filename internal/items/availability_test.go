@@ -194,7 +194,7 @@ func TestPostgresConnectionsFallSilent(t *testing.T) {
 	t.Parallel()
 	shared, err := sharedPostgres()
 	needPostgres(t, err)
-	url, silence := relay(t, shared.newDatabase(t))
+	url, silence := relay(t, shared.newDatabase(t), 0)
 	s := open(t, url)
 	id := create(t, s, "x", "").ID
 	get := func() error { return second(s.Get(context.Background(), id)) }
@@ -231,9 +231,37 @@ func TestPostgresConnectionsFallSilent(t *testing.T) {
 	}
 }
 
-// relay stands between a store and the PostgreSQL of url. silence ends what
-// passes over the connections that are there, without closing them.
-func relay(t *testing.T, url string) (relayed string, silence func()) {
+// A crowd that asks whether the server answers is no sign that it does not,
+// over a network that takes its time.
+func TestManyLooks(t *testing.T) {
+	t.Parallel()
+	shared, err := sharedPostgres()
+	needPostgres(t, err)
+	url, _ := relay(t, shared.newDatabase(t), 5*time.Millisecond)
+	s := open(t, url)
+	var down atomic.Int64
+	for range 3 { // where the machine stands still, all get a bad answer together
+		var wg sync.WaitGroup
+		down.Store(0)
+		for range 300 { // one after the other, they would take 3 s
+			wg.Go(func() {
+				if !s.Up(context.Background()) {
+					down.Add(1)
+				}
+			})
+		}
+		wg.Wait()
+		if down.Load() == 0 {
+			return
+		}
+	}
+	t.Errorf("%d of 300 were told that it does not answer", down.Load())
+}
+
+// relay stands between a store and the PostgreSQL of url, and holds what passes
+// for a delay. silence ends what passes over the connections that are there,
+// without closing them.
+func relay(t *testing.T, url string, delay time.Duration) (relayed string, silence func()) {
 	t.Helper()
 	config, err := pgx.ParseConfig(url)
 	if err != nil {
@@ -262,6 +290,7 @@ func relay(t *testing.T, url string) (relayed string, silence func()) {
 				buffer := make([]byte, 64<<10)
 				for {
 					n, err := from.Read(buffer)
+					time.Sleep(delay)
 					if silences.Load() == born {
 						to.Write(buffer[:n])
 					}

@@ -97,7 +97,7 @@ func (s *Store) Close() error {
 	return errors.Join(s.lookout.Close(), s.read.Close(), s.write.Close())
 }
 
-// openSQLite opens two pools on one file. SQLite has one writer at a time, and
+// openSQLite opens two pools on one file, and one connection for looks. SQLite has one writer at a time, and
 // in WAL mode it does not disturb readers. So writes queue in Go for the one
 // connection of their pool, in order and no longer than their time-out, where
 // more connections would poll for SQLite's lock and could fail with "database
@@ -122,8 +122,13 @@ func openSQLite(ctx context.Context, path string, log *slog.Logger) (*Store, err
 	if err != nil {
 		return nil, errors.Join(err, write.Close())
 	}
+	lookout, err := sql.Open("sqlite", dsn("&_query_only=1"))
+	if err != nil {
+		return nil, errors.Join(err, read.Close(), write.Close())
+	}
+	lookout.SetMaxOpenConns(1)
 	readers := runtime.GOMAXPROCS(0) // reading is work for the processor: more than one each gains nothing
-	s := &Store{read: newPool(read, readers), write: newPool(write, 1), lookout: read, log: log, dialect: dialect{
+	s := &Store{read: newPool(read, readers), write: newPool(write, 1), lookout: lookout, log: log, dialect: dialect{
 		goose: goose.DialectSQLite3, folder: "migrations/sqlite", find: "instr", timeout: sqliteTimeout, wait: sqliteTimeout,
 		look:        "SELECT count(*) FROM (SELECT 1 FROM items LIMIT 1)", // reads the file
 		unavailable: sqliteUnavailable,

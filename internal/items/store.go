@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"golang.org/x/sync/singleflight"
 )
 
 // SearchLimit is how many items Search returns at most.
@@ -35,7 +36,8 @@ type Store struct {
 	// write is where changes go, read everything else. With PostgreSQL they
 	// are one pool; for SQLite see openSQLite.
 	read, write pool
-	lookout     *sql.DB // where look asks; with PostgreSQL one connection of its own
+	lookout     *sql.DB // one connection, for looks
+	looks       singleflight.Group
 	dialect     dialect
 	log         *slog.Logger
 

@@ -148,9 +148,15 @@ func (s *shard) evict(now int64) bool {
 	return true
 }
 
+// runs reports whether the window goes on. One that would last longer than its
+// period was made before the clock was set back.
+func (c counter) runs(rate limiter.Rate, now int64) bool {
+	return c.end > now && c.end-now <= int64(rate.Period)
+}
+
 // add counts in the current window, or starts one where it has ended.
 func (c counter) add(count int64, rate limiter.Rate, now int64) counter {
-	if c.end <= now {
+	if !c.runs(rate, now) {
 		c = counter{end: now + int64(rate.Period)}
 	}
 	c.count += count

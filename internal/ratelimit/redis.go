@@ -131,7 +131,7 @@ func (r *Redis) Increment(ctx context.Context, key string, count int64, rate lim
 	if l == nil {
 		return r.local.Increment(ctx, key, count, rate)
 	}
-	if c, ok := r.local.usedUp(key); ok {
+	if c, ok := r.local.usedUp(key, rate); ok {
 		return c.context(rate), nil
 	}
 	c, err := l.add(r.count, redisPrefix+key, count, rate)
@@ -156,7 +156,7 @@ func (r *Redis) Peek(ctx context.Context, key string, rate limiter.Rate) (limite
 	if l == nil {
 		return r.local.Peek(ctx, key, rate)
 	}
-	if c, ok := r.local.usedUp(key); ok {
+	if c, ok := r.local.usedUp(key, rate); ok {
 		return c.context(rate), nil
 	}
 	c, err := l.read(redisPrefix+key, rate)
@@ -353,12 +353,12 @@ func remote(count, left int64, rate limiter.Rate) counter {
 
 // usedUp is the key's counter, if that is over its limit in a window that has
 // not ended.
-func (m *Memory) usedUp(key string) (counter, bool) {
+func (m *Memory) usedUp(key string, rate limiter.Rate) (counter, bool) {
 	s := m.shard(key)
 	s.mu.Lock()
 	c := s.counters[key]
 	s.mu.Unlock()
-	return c, c.over() && c.end > time.Now().UnixNano()
+	return c, c.over() && c.runs(rate, time.Now().UnixNano())
 }
 
 // keep stores a counter that was made elsewhere, if there is room: within the

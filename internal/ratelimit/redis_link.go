@@ -80,7 +80,7 @@ func parseRedisURL(text string) (rueidis.ClientOption, error) {
 
 	option.Dialer = net.Dialer{Timeout: connectTimeout, KeepAlive: time.Second} // a connection idle for a second is pinged
 	option.ConnWriteTimeout = 2 * budget                                        // of such pings, and of a cluster's map
-	option.DisableRetry = true                                                  // a call that was perhaps counted is not sent twice
+	option.DisableRetry = true                                                  // a second answer would come after the budget
 	option.DisableCache = true                                                  // of replies, on the client's side; Redis 5 lacks it
 	option.ClientSetInfo = rueidis.DisableClientSetInfo
 	option.AlwaysPipelining = true // one goroutine reads all the time, so that a lost connection is noticed at once
