@@ -322,7 +322,7 @@ func TestRegex(t *testing.T) {
 		`https://[a-z]+\.iot\.eu-west-1\.amazonaws\.com`: ".iot.eu-west-1.amazonaws.com", `https://app\.example.com`: "https://app.examplexcom",
 		`https://example\.com|https://bcd.{40}`: "https://bcdxxx", `https://example\.com|https://bcd.{100}`: `bcd.{100}`, `https://example\.com(\.au.{100})?`: `(\.au`,
 		`https://(((((((((((a+)+)+)+)+)+)+)+)+)+)+)\.example\.com`: "as far as could be tried",
-		`(https|ftp)://example\.com`: "the part ftp", `https://example\.com(:443)?`: "the part (:443)",
+		`(https|ftp)://example\.com`:                               "the part ftp", `https://example\.com(:443)?`: "the part (:443)",
 		`https://app\.example\.com(`: "does not compile", `a)|(.*`: "does not compile",
 	} {
 		_, err := load(t, "ALLOWED_ORIGIN_REGEX="+regex)
