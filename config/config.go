@@ -239,7 +239,10 @@ func isBlank(value string) bool { return strings.TrimSpace(value) == "" }
 // parse turns text into settings. It goes on after a mistake; the settings
 // are good only if none was made.
 func (m *mistakes) parse(v variables, checks []Check) Settings {
-	production := m.oneOf("APP_ENV", v.AppEnv, "development", "production") == "production"
+	production := v.AppEnv == "production"
+	if !production && v.AppEnv != "development" {
+		m.add("APP_ENV", v.AppEnv, "is unknown; write development or production")
+	}
 	credentials := m.boolean("CORS_ALLOW_CREDENTIALS", v.CORSCredentials)
 	s := Settings{
 		Production: production,

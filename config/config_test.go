@@ -96,7 +96,7 @@ func TestAccepts(t *testing.T) {
 		{[]string{"HOST=::1"}, func(s config.Settings) any { return s.Host }, "::1"},
 		{[]string{"SESSION_SAMESITE=none"}, func(s config.Settings) any { return s.SessionSameSite == http.SameSiteNoneMode }, "true"},
 		{[]string{"LOG_FORMAT=json", "LOG_LEVEL=debug"}, func(s config.Settings) any { return fmt.Sprint(s.LogJSON, s.LogLevel) }, "true DEBUG"},
-		{[]string{"LOG_FORMAT=Json", "LOG_LEVEL=DEBUG", "APP_ENV=Development"}, func(s config.Settings) any { return fmt.Sprint(s.LogJSON, s.LogLevel, s.Production) }, "true DEBUG false"},
+		{[]string{"LOG_FORMAT=Json", "LOG_LEVEL=DEBUG"}, func(s config.Settings) any { return fmt.Sprint(s.LogJSON, s.LogLevel) }, "true DEBUG"},
 		{[]string{"PORT= ", "ALLOWED_HOSTS=\t ", "CORS_ALLOWED_METHODS= "}, func(s config.Settings) any { return fmt.Sprint(s.Port, s.AllowedHosts, len(s.CORSMethods)) }, "8080 [] 6"},
 		{[]string{"PORT=", "CORS_MAX_AGE=", "RATE_LIMIT_SEARCH=", "APP_ENV=", "DATABASE_URL="}, func(s config.Settings) any { return fmt.Sprint(s.Port, s.CORSMaxAge, s.RateLimitSearch) }, "8080 10m0s 30-M"},
 	}
@@ -122,6 +122,7 @@ func TestRefuses(t *testing.T) {
 		variables []string
 		want      []string // parts of the message: variable and value, what is wrong, the remedy
 	}{
+		{[]string{"APP_ENV=Production"}, []string{`APP_ENV="Production"`}},
 		{[]string{"APP_ENV=staging"}, []string{`APP_ENV="staging"`, "development or production"}},
 		{[]string{"PORT=65536"}, []string{`PORT="65536"`, "0 to 65535"}},
 		{[]string{"PORT=-1"}, []string{`PORT="-1"`, "not in range"}},

@@ -53,6 +53,7 @@ func (m *mistakes) addSecret(name, wrong string) {
 	*m = append(*m, name+" "+wrong)
 }
 
+// oneOf returns the choice that the value is, in any case.
 func (m *mistakes) oneOf(name, value string, choices ...string) string {
 	for _, choice := range choices {
 		if strings.EqualFold(value, choice) {
