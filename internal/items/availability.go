@@ -178,11 +178,12 @@ func sqliteUnavailable(err error) bool {
 }
 
 // postgresUnavailable tells what the server's state forbids from what is wrong
-// with a statement. What is not in the server's words is the network's.
+// with a statement, and from what database/sql says of a Go type that fits no
+// column. What is in neither's words is the network's.
 func postgresUnavailable(err error) bool {
 	var e *pgconn.PgError
 	if !errors.As(err, &e) {
-		return true
+		return !strings.HasPrefix(err.Error(), "sql: ") || errors.Is(err, sql.ErrConnDone) || errors.Is(err, sql.ErrTxDone)
 	}
 	switch {
 	case strings.HasPrefix(e.Code, "08"), // connection exception

@@ -3,7 +3,9 @@ package items
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
+	"io"
 	"log/slog"
 	"path/filepath"
 	"slices"
@@ -146,4 +148,29 @@ func TestOverload(t *testing.T) {
 			t.Error("no overload: the test shows nothing")
 		}
 	})
+}
+
+// A mistake in the program is no outage, which a client would wait for.
+func TestProgramsMistakesAreNoOutage(t *testing.T) {
+	t.Parallel()
+	db, err := sql.Open("sqlite", filepath.Join(t.TempDir(), "x.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	var n int
+	for _, err := range []error{
+		db.QueryRow("SELECT 'x'").Scan(&n),
+		db.QueryRow("SELECT 1").Scan(&n, &n),
+		db.QueryRow("SELECT $1", struct{}{}).Scan(&n),
+	} {
+		if err == nil || postgresUnavailable(err) {
+			t.Errorf("%v is taken for an outage", err)
+		}
+	}
+	for _, err := range []error{io.ErrUnexpectedEOF, sql.ErrConnDone, driver.ErrBadConn, context.DeadlineExceeded} {
+		if !postgresUnavailable(err) {
+			t.Errorf("%v is not taken for an outage", err)
+		}
+	}
 }
