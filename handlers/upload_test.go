@@ -11,6 +11,8 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/gin-gonic/gin"
 	"github.com/google/go-cmp/cmp"
@@ -140,4 +142,53 @@ func TestUploadHashesWhatWasSent(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
+}
+
+// deadlines remembers what a handler asks of its connection.
+type deadlines struct {
+	*httptest.ResponseRecorder
+	read  []time.Duration // from the test's start
+	write time.Duration
+	start time.Time
+}
+
+func (d *deadlines) SetReadDeadline(t time.Time) error {
+	d.read = append(d.read, t.Sub(d.start))
+	return nil
+}
+
+func (d *deadlines) SetWriteDeadline(t time.Time) error {
+	d.write = t.Sub(d.start)
+	return nil
+}
+
+// drip is a client that sends a byte every few seconds.
+type drip struct{ text *strings.Reader }
+
+func (d drip) Read(p []byte) (int, error) {
+	time.Sleep(7 * time.Second)
+	return d.text.Read(p[:1])
+}
+
+// A client that goes on sending has more time, but not for ever; and time to
+// read the answer.
+func TestUploadThatDrips(t *testing.T) {
+	const limit = slowestUpload * 50 // of 50 s
+	synctest.Test(t, func(t *testing.T) {
+		engine := gin.New()
+		engine.POST("/", Upload(limit))
+		r := httptest.NewRequest("POST", "/", drip{strings.NewReader("--x--\r\n" + strings.Repeat(" ", 20))})
+		r.Header.Set("Content-Type", "multipart/form-data; boundary=x")
+		w := &deadlines{ResponseRecorder: httptest.NewRecorder(), start: time.Now()}
+		engine.ServeHTTP(w, r)
+		end := uploadStall + 50*time.Second
+		for i, got := range w.read {
+			if want := min(time.Duration(i)*7*time.Second+uploadStall, end); got != want {
+				t.Errorf("read %d must have come after %s, want %s", i, got, want)
+			}
+		}
+		if len(w.read) < 10 || w.write != end+uploadStall {
+			t.Errorf("%d reads, the answer must be sent after %s, want %s", len(w.read), w.write, end+uploadStall)
+		}
+	})
 }
