@@ -226,6 +226,7 @@ export function createClient({ baseUrl, timeout: defaultTimeout = 10_000, observ
 
     listItems: (query: { limit?: number; cursor?: string | undefined } = {}, { signal }: Signal = {}) =>
       request<ItemPage>('GET', '/api/items', { query, signal }),
+    getItem: (id: string, { signal }: Signal = {}) => request<Item>('GET', item(id), { signal }),
     createItem: (input: ItemInput) => request<Item>('POST', '/api/items', { json: input }),
     replaceItem: (id: string, input: ItemInput) => request<Item>('PUT', item(id), { json: input }),
     changeItem: (id: string, changes: Partial<ItemInput>) => request<Item>('PATCH', item(id), { json: changes }),

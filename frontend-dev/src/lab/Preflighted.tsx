@@ -65,6 +65,11 @@ export function Preflighted() {
           DELETE
         </Run>
       </div>
+      <div className="actions">
+        <Run policy="default" busy={busy} unless={unless} onRun={() => run((api) => api.getItem(item!.id))}>
+          GET, which needs no preflight
+        </Run>
+      </div>
       <p className="hint">{item ? `Item ${item.id} is there.` : 'POST makes the item that the others need.'}</p>
     </Card>
   )

@@ -7,7 +7,7 @@ import {
   retryAfterSeconds,
   TimeoutError,
   type Exchange,
-} from './client'
+} from './api/client'
 
 const fetchMock = vi.fn<typeof fetch>()
 
@@ -50,12 +50,19 @@ test('sends JSON, and leaves query values out that are not given', async () => {
   await api.createItem({ name: 'a' })
   await api.listItems({ limit: 5, cursor: undefined })
   await api.search('a&b')
+  await api.getItem('a/b')
 
-  const [[, post], [list], [search]] = fetchMock.mock.calls as [[string, RequestInit], [string], [string]]
+  const [[, post], [list], [search], [item]] = fetchMock.mock.calls as [
+    [string, RequestInit],
+    [string],
+    [string],
+    [string],
+  ]
   expect(post.body).toBe('{"name":"a"}')
   expect((post.headers as Headers).get('Content-Type')).toBe('application/json')
   expect(list).toBe('http://localhost:8080/api/items?limit=5')
   expect(search).toBe('http://localhost:8080/api/search?q=a%26b')
+  expect(item).toBe('http://localhost:8080/api/items/a%2Fb')
 })
 
 test('resolves to undefined when there is no body', async () => {
@@ -129,6 +136,15 @@ test('tells of every exchange once, whether it succeeds or fails', async () => {
   expect(seen[0]).toMatchObject({ method: 'GET', url: 'http://localhost:8080/api/nowhere', response: { status: 404 } })
   expect(seen[1]!.response).toBeUndefined()
   expect(seen[1]!.error).toBeInstanceOf(NetworkError)
+})
+
+test('imports nothing from outside its folder, which is there to be copied', () => {
+  const files = import.meta.glob<string>('./api/**/*', { query: '?raw', import: 'default', eager: true })
+  expect(Object.keys(files)).toContain('./api/client.ts')
+  for (const [file, source] of Object.entries(files)) {
+    const imports = [...source.matchAll(/\b(?:from|import) ?\(?'([^']+)'/g)].map(([, from]) => from!)
+    expect({ file, outside: imports.filter((from) => !from.startsWith('./')) }).toEqual({ file, outside: [] })
+  }
 })
 
 test.each([
