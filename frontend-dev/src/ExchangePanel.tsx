@@ -1,5 +1,5 @@
 import type { Cause } from './advice'
-import type { Answer, Exchange } from './api/client'
+import { FormatError, type Answer, type Exchange } from './api/client'
 import { FailureAdvice } from './FailureAdvice'
 import { pageOrigin } from './page'
 import { preflightReasons } from './preflight'
@@ -13,8 +13,9 @@ export function ExchangePanel({ exchange, likely }: { exchange: Exchange | undef
       </p>
       <div className="exchange-detail" role="group" aria-label="Request and response" tabIndex={0}>
         {exchange && <Request exchange={exchange} />}
+        {exchange?.error instanceof FormatError && <p className="response">{exchange.error.message}.</p>}
         {exchange?.response && <Response response={exchange.response} />}
-        {exchange?.error && !isAbort(exchange) && <FailureAdvice exchange={exchange} likely={likely} />}
+        {exchange && outcome(exchange) === 'failed' && <FailureAdvice exchange={exchange} likely={likely} />}
       </div>
     </div>
   )
@@ -23,7 +24,7 @@ export function ExchangePanel({ exchange, likely }: { exchange: Exchange | undef
 function outcome(exchange: Exchange | undefined): 'none' | 'ok' | 'problem' | 'failed' {
   if (!exchange || isAbort(exchange)) return 'none'
   if (!exchange.response) return 'failed'
-  return exchange.response.status < 400 ? 'ok' : 'problem'
+  return exchange.error ? 'problem' : 'ok'
 }
 
 /** Given up by the page itself: no failure. */

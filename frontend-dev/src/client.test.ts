@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import {
   apiUrl,
   createClient,
+  FormatError,
   NetworkError,
   ProblemError,
   retryAfterSeconds,
@@ -66,8 +67,10 @@ test('sends JSON, and leaves query values out that are not given', async () => {
 })
 
 test('resolves to undefined when there is no body', async () => {
-  fetchMock.mockResolvedValue(new Response(null, { status: 204 }))
+  fetchMock.mockResolvedValueOnce(new Response(null, { status: 204 }))
   expect(await api.deleteItem('1')).toBeUndefined()
+  fetchMock.mockResolvedValueOnce(new Response('', { headers: { 'Content-Type': 'text/html' } }))
+  expect(await api.request('HEAD', '/docs')).toBeUndefined()
 })
 
 describe('rejects', () => {
@@ -99,6 +102,22 @@ describe('rejects', () => {
       new Response(body, { status: 502, statusText: 'Bad Gateway', headers: { 'Content-Type': 'text/html' } }),
     )
     await expect(api.hello()).rejects.toMatchObject({ name: 'ProblemError', status: 502, message: 'Bad Gateway' })
+  })
+
+  test.each([
+    ['text/html', 'text/html'],
+    [null, 'without a content type'],
+    ['application/json', 'application/json'],
+  ])('with a FormatError when what answers 200 is not the API (%s)', async (type, said) => {
+    const seen: Exchange[] = []
+    const api = createClient({ baseUrl: 'http://localhost:5173', observe: (exchange) => seen.push(exchange) })
+    const page = new TextEncoder().encode('<!doctype html>')
+    fetchMock.mockResolvedValue(new Response(page, type ? { headers: { 'Content-Type': type } } : {}))
+
+    const error = await api.hello().catch((e: unknown) => e)
+    expect(error).toBeInstanceOf(FormatError)
+    expect((error as Error).message).toBe(`http://localhost:5173/api/hello answered ${said}, not the API’s JSON`)
+    expect(seen).toMatchObject([{ response: { status: 200, body: '<!doctype html>' }, error }])
   })
 
   test('with a NetworkError when the browser hides the answer', async () => {
@@ -142,7 +161,7 @@ test('imports nothing from outside its folder, which is there to be copied', () 
   const files = import.meta.glob<string>('./api/**/*', { query: '?raw', import: 'default', eager: true })
   expect(Object.keys(files)).toContain('./api/client.ts')
   for (const [file, source] of Object.entries(files)) {
-    const imports = [...source.matchAll(/\b(?:from|import) ?\(?'([^']+)'/g)].map(([, from]) => from!)
+    const imports = [...source.matchAll(/\b(?:from|import) ?\(?['"]([^'"]+)['"]/g)].map(([, from]) => from!)
     expect({ file, outside: imports.filter((from) => !from.startsWith('./')) }).toEqual({ file, outside: [] })
   }
 })

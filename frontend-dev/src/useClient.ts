@@ -1,8 +1,18 @@
 import { useMemo, useState } from 'react'
-import { createClient, NetworkError, ProblemError, TimeoutError, type Client, type Exchange } from './api/client'
+import {
+  createClient,
+  FormatError,
+  NetworkError,
+  ProblemError,
+  TimeoutError,
+  type Client,
+  type Exchange,
+} from './api/client'
 import { recordLimit } from './limits'
 import { apiBase } from './page'
 import { recordReach } from './reach'
+
+const expected = [ProblemError, NetworkError, TimeoutError, FormatError]
 
 /** A client whose latest exchange can be shown, and whose limits the gauges show. */
 export function useClient(baseUrl: string = apiBase) {
@@ -28,7 +38,7 @@ export function useClient(baseUrl: string = apiBase) {
     try {
       await calls(client)
     } catch (error) {
-      if (error instanceof ProblemError || error instanceof NetworkError || error instanceof TimeoutError) return error
+      if (expected.some((type) => error instanceof type)) return error as Error
       throw error
     } finally {
       setBusy(false)

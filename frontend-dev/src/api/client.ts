@@ -9,7 +9,8 @@
  *   ProblemError  the API answered with an error, and said which;
  *   NetworkError  no answer reached this page, and the browser hides why:
  *                 the API is down, or it does not allow this page's origin;
- *   TimeoutError  no answer came in time;
+ *   TimeoutError  no answer came in time; the API may have done it all the same;
+ *   FormatError   something answered with success, but not the API;
  *   the signal's reason (an AbortError) when the caller aborted.
  */
 import type { Hello, Item, ItemInput, ItemPage, Problem, SearchResult, Session, Upload } from './types'
@@ -55,6 +56,14 @@ export class TimeoutError extends Error {
   }
 }
 
+export class FormatError extends Error {
+  override readonly name = 'FormatError'
+
+  constructor(url: string, contentType: string | null) {
+    super(`${url} answered ${contentType ?? 'without a content type'}, not the API’s JSON`)
+  }
+}
+
 export interface RequestOptions {
   query?: Record<string, string | number | undefined>
   headers?: Record<string, string>
@@ -79,6 +88,7 @@ export interface Exchange {
   progress: boolean
   milliseconds: number
   response?: Answer
+  /** What the call rejects with, if it does. */
   error?: Error
 }
 
@@ -110,6 +120,14 @@ export function apiUrl(port = '8080', hostname = window.location.hostname): stri
 export type Client = ReturnType<typeof createClient>
 
 export function createClient({ baseUrl, timeout: defaultTimeout = 10_000, observe = () => {} }: ClientOptions) {
+  /** The body of an answer, or what the call rejects with. */
+  function settle<T>(exchange: Exchange, response: Answer): T {
+    const error = refusal(exchange.url, response)
+    observe({ ...exchange, response, ...(error && { error }) })
+    if (error) throw error
+    return response.body as T
+  }
+
   async function request<T>(method: string, path: string, options: RequestOptions = {}): Promise<T> {
     const { query, json, signal, timeout = defaultTimeout, credentials = 'include' } = options
     const url = address(baseUrl, path, query)
@@ -149,8 +167,7 @@ export function createClient({ baseUrl, timeout: defaultTimeout = 10_000, observ
       observe({ ...exchange(), error })
       throw error
     }
-    observe({ ...exchange(), response: answer })
-    return result<T>(answer)
+    return settle<T>(exchange(), answer)
 
     function failure(cause: unknown): Error {
       if (signal?.aborted) return signal.reason
@@ -199,9 +216,8 @@ export function createClient({ baseUrl, timeout: defaultTimeout = 10_000, observ
           headers,
           body: parse(xhr.responseText, headers),
         }
-        observe({ ...exchange(), response: answer })
         try {
-          resolve(result<Upload>(answer))
+          resolve(settle<Upload>(exchange(), answer))
         } catch (error) {
           reject(error)
         }
@@ -268,10 +284,14 @@ function parse(text: string, headers: Headers): unknown {
   }
 }
 
-function result<T>({ status, statusText, headers, body }: Answer): T {
-  if (status >= 200 && status < 300) return body as T
-  const isProblem = headers.get('Content-Type')?.startsWith('application/problem+json')
-  throw new ProblemError(isProblem ? (body as Problem) : { type: 'about:blank', title: statusText, status }, headers)
+function refusal(url: string, { status, statusText, headers, body }: Answer): ProblemError | FormatError | undefined {
+  const contentType = headers.get('Content-Type')
+  if (status >= 200 && status < 300) {
+    // The API's JSON is never a bare text: this is a body that is none.
+    return typeof body === 'string' ? new FormatError(url, contentType) : undefined
+  }
+  const isProblem = contentType?.startsWith('application/problem+json')
+  return new ProblemError(isProblem ? (body as Problem) : { type: 'about:blank', title: statusText, status }, headers)
 }
 
 function receivedHeaders(xhr: XMLHttpRequest): Headers {

@@ -99,7 +99,7 @@ function LoadError({ error, exchange }: { error: Error; exchange: Exchange | und
     <div className="banner" role="alert">
       {error.message}
       {error instanceof ProblemError && error.requestId && <small> Request {error.requestId}</small>}
-      {!(error instanceof ProblemError) && exchange && <FailureAdvice exchange={exchange} />}
+      {exchange && !exchange.response && <FailureAdvice exchange={exchange} />}
     </div>
   )
 }
