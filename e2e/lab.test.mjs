@@ -381,6 +381,21 @@ for (const engine of engines) {
         await proxy.stop()
       }
     })
+
+    test('an address of the API that is none is said on the page', async () => {
+      const [port, blockedPort] = await freePorts(2)
+      const env = { VITE_API_URL: 'localhost:8080' }
+      const vite = await startPage({ port, blockedPort, apiPort: api.port, env })
+      try {
+        const page = await browser.newPage()
+        await page.goto(`http://localhost:${port}`)
+        await page.until('the message', () => document.querySelector('[role=alert]') !== null)
+        assert.match(await page.text('[role=alert]'), /^baseUrl is "localhost:8080"; write .*http:\/\/localhost:8080/)
+        await page.close()
+      } finally {
+        await vite.stop()
+      }
+    })
   })
 }
 

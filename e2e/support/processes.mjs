@@ -101,11 +101,11 @@ export async function startApi(env) {
 }
 
 /** The page as `npm run dev` serves it (or `dev:proxy`), and the same page on a blocked port. */
-export async function startPage({ port, blockedPort, apiPort, mode = 'development' }) {
+export async function startPage({ port, blockedPort, apiPort, mode = 'development', env }) {
   const folder = path.join(root, 'frontend-dev')
   const page = start(process.execPath, ['node_modules/vite/bin/vite.js', '--mode', mode], {
     cwd: folder,
-    env: { PAGE_PORT: port, BLOCKED_PORT: blockedPort, API_PORT: apiPort },
+    env: { PAGE_PORT: port, BLOCKED_PORT: blockedPort, API_PORT: apiPort, ...env },
   })
   await page.said(/ready in/)
   return page

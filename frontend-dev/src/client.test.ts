@@ -36,6 +36,29 @@ test('calls the API under the host name of the page', () => {
   expect(apiUrl('9000', 'localhost')).toBe('http://localhost:9000')
 })
 
+test.each(['', 'http://localhost:8080', 'http://localhost:8080/', 'https://api.example.com', 'http://[::1]:8080'])(
+  'takes the baseUrl %j',
+  (baseUrl) => {
+    expect(createClient({ baseUrl }).baseUrl).toBe(baseUrl)
+  },
+)
+
+test.each([
+  'localhost:8080',
+  '//localhost:8080',
+  'localhost',
+  '/api',
+  'ftp://localhost',
+  'http://localhost:8080/v1',
+  'http://localhost:8080?v=1',
+  'http://localhost:8080#v1',
+  'http://me:secret@localhost:8080',
+])('refuses the baseUrl %j', (baseUrl) => {
+  expect(() => createClient({ baseUrl })).toThrow(
+    `baseUrl is "${baseUrl}"; write scheme, host and port: http://localhost:8080`,
+  )
+})
+
 test('sends cookies, and nothing that would make a GET need a preflight', async () => {
   fetchMock.mockResolvedValue(answer(200, { message: 'hello' }))
   expect(await api.hello()).toEqual({ message: 'hello' })

@@ -1,9 +1,13 @@
 /** Where this page and the API stand, and where else the page is served. */
-import { apiUrl } from './api/client'
+import { apiUrl, createClient } from './api/client'
 
 const env = import.meta.env
 
-export const apiBase = env.VITE_API_URL ?? apiUrl(env.VITE_API_PORT)
+const address = env.VITE_API_URL ?? apiUrl(env.VITE_API_PORT)
+
+/** What is wrong with the API's address, if anything; then the page shows nothing else. */
+export const apiBaseError = errorOf(address)
+export const apiBase = apiBaseError ? '' : address
 export const apiOrigin = new URL(apiBase || location.origin).origin
 export const pageOrigin = location.origin
 export const sameOrigin = pageOrigin === apiOrigin
@@ -21,3 +25,12 @@ export const pages = {
 
 /** An address where nothing listens. */
 export const nowhere = apiUrl('8079')
+
+function errorOf(baseUrl: string): string | undefined {
+  try {
+    createClient({ baseUrl })
+    return undefined
+  } catch (error) {
+    return (error as Error).message
+  }
+}

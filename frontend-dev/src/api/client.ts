@@ -101,7 +101,7 @@ export interface Answer {
 }
 
 export interface ClientOptions {
-  /** `http://localhost:8080`; empty: the page's own origin. */
+  /** Scheme, host and port, `http://localhost:8080`; empty: the page's own origin. */
   baseUrl: string
   /** Milliseconds; default 10,000. */
   timeout?: number
@@ -119,7 +119,13 @@ export function apiUrl(port = '8080', hostname = window.location.hostname): stri
 
 export type Client = ReturnType<typeof createClient>
 
+/** Throws when `baseUrl` is no address of the API. */
 export function createClient({ baseUrl, timeout: defaultTimeout = 10_000, observe = () => {} }: ClientOptions) {
+  // A path would be lost silently: those of the calls start at the root.
+  if (baseUrl !== '' && !isOrigin(baseUrl)) {
+    throw new Error(`baseUrl is ${JSON.stringify(baseUrl)}; write scheme, host and port: http://localhost:8080`)
+  }
+
   /** The body of an answer, or what the call rejects with. */
   function settle<T>(exchange: Exchange, response: Answer): T {
     const error = refusal(exchange.url, response)
@@ -264,6 +270,13 @@ export function retryAfterSeconds(value: string | null, now = Date.now()): numbe
   if (/^\d+$/.test(value)) return Number(value)
   const date = Date.parse(value)
   return Number.isNaN(date) ? undefined : Math.max(0, Math.ceil((date - now) / 1000))
+}
+
+/** Whether it is an http origin; a slash at its end does no harm. */
+function isOrigin(baseUrl: string): boolean {
+  if (!URL.canParse(baseUrl)) return false
+  const { protocol, href, origin } = new URL(baseUrl)
+  return /^https?:$/.test(protocol) && href === `${origin}/`
 }
 
 function address(baseUrl: string, path: string, query: RequestOptions['query'] = {}): string {
