@@ -173,17 +173,15 @@ for (const engine of engines) {
     })
 
     test('a header or method that is not allowed stops at the preflight', async () => {
-      for (const [button, asked, advice, tells] of [
+      for (const [button, asked, tells] of [
         [
           'GET with X-Not-Listed',
           'OPTIONS /api/hello',
-          'header',
           /header field x-not-listed is not allowed by Access-Control-Allow-Headers/i,
         ],
         [
           "'patch' in lower case",
           'OPTIONS /api/items/1',
-          'method',
           /Method patch is not allowed by Access-Control-Allow-Methods/,
         ],
       ]) {
@@ -191,7 +189,7 @@ for (const engine of engines) {
         const sent = await press(page, 'blocked-header', button)
         assert.ok(sent.includes(asked), sent.join())
         assert.match(await exchange(page, 'blocked-header'), /^TypeError/)
-        assert.equal(await likeliest(page, 'blocked-header'), advice)
+        assert.deepEqual(await causes(page, 'blocked-header'), ['preflight', 'broken'])
         await pause(200)
         assert.doesNotMatch(api.output().slice(log), /cors_denied|path=/, 'the request itself was never sent')
         if (engine.tellsConsole) assert.match(page.console.slice(said).join('\n'), tells)
@@ -218,7 +216,7 @@ for (const engine of engines) {
       const said = page.console.length
       await press(page, 'api-down', 'Call localhost:8079')
       assert.match(await exchange(page, 'api-down'), /^TypeError/)
-      assert.equal(await likeliest(page, 'api-down'), 'api-down')
+      assert.deepEqual(await causes(page, 'api-down'), ['api-down', 'origin'])
       if (engine.tellsConsole) assert.match(page.console.slice(said).join('\n'), /ERR_CONNECTION_REFUSED/)
     })
 
@@ -226,6 +224,7 @@ for (const engine of engines) {
       const other = await open(browser, blocked)
       await until('the state', async () => (await other.text('.place')).includes('No readable answer'))
       assert.match(await other.text('.banner'), new RegExp(`does not allow this origin, ${blocked}`))
+      assert.match(await other.text('#blocked-origin .hint'), /gets no readable answer/)
 
       for (const [button, method, asked] of [
         ['GET hello', 'GET', ['GET /api/hello']],
@@ -236,7 +235,7 @@ for (const engine of engines) {
         const sent = await press(other, 'blocked-origin', button)
         assert.deepEqual(sent.sort(), asked)
         assert.match(await exchange(other, 'blocked-origin'), /^TypeError/)
-        assert.equal(await likeliest(other, 'blocked-origin'), 'origin')
+        assert.equal((await causes(other, 'blocked-origin'))[0], 'origin')
         const denied = await until('the denial', () =>
           api
             .output()
@@ -257,6 +256,43 @@ for (const engine of engines) {
 
       const { items } = await (await fetch(`${api.url}/api/items`)).json()
       assert.deepEqual(items, [], 'no handler ran')
+    })
+
+    test('the page tells what happened: with what it says to set, with less, and with a dead API', async () => {
+      const [port, blockedPort, apiPort] = await freePorts(3)
+      const vite = await startPage({ port, blockedPort, apiPort })
+      let api
+      try {
+        const first = await open(browser, `http://localhost:${port}`)
+        assert.match(await first.text('.banner'), /the API does not run, or/)
+        const [, origins] = /ALLOWED_ORIGINS=(\S+)/.exec(await first.text('#blocked-origin .sample'))
+        api = await startApi({ PORT: apiPort, ALLOWED_ORIGINS: origins, CORS_ALLOWED_HEADERS: 'Authorization' })
+        await first.click('.place button', 'Ask again')
+        await first.until('the answer', () => document.querySelector('[data-reach=reached]') !== null)
+        assert.equal(await first.text('.banner'), null)
+
+        for (const host of ['localhost', '127.0.0.1']) {
+          const second = await open(browser, `http://${host}:${blockedPort}`)
+          assert.equal(await second.text('[data-reach]'), 'The API answers')
+          assert.equal(await second.text('.banner'), null)
+          assert.match(await second.text('#blocked-origin .hint'), /is allowed/)
+          await second.close()
+        }
+
+        await press(first, 'preflighted', 'POST')
+        assert.deepEqual(await causes(first, 'preflighted'), ['preflight', 'broken'])
+        assert.match(await exchange(first, 'preflighted'), /does not list the header content-type/)
+
+        await api.stop()
+        api = undefined
+        await press(first, 'simple', 'GET hello')
+        await first.until('no answer', () => document.querySelector('[data-reach=failed]') !== null)
+        assert.deepEqual(await causes(first, 'simple'), ['api-down', 'origin'])
+        await first.close()
+      } finally {
+        await vite.stop()
+        await api?.stop()
+      }
     })
 
     test('axe finds nothing on any view, light or dark, wide or narrow', async () => {
@@ -382,6 +418,21 @@ for (const engine of engines) {
       }
     })
 
+    test('through the proxy, a dead API counts as none', async () => {
+      const [port, blockedPort, apiPort] = await freePorts(3)
+      const proxy = await startPage({ port, blockedPort, apiPort, mode: 'proxy' })
+      try {
+        const page = await open(browser, `http://localhost:${port}`)
+        assert.equal(await page.text('[data-reach]'), 'No readable answer')
+        await press(page, 'simple', 'GET hello')
+        assert.match(await exchange(page, 'simple'), /^50\d /)
+        assert.equal(await page.text('[data-reach]'), 'No readable answer')
+        await page.close()
+      } finally {
+        await proxy.stop()
+      }
+    })
+
     test('an address of the API that is none is said on the page', async () => {
       const [port, blockedPort] = await freePorts(2)
       const env = { VITE_API_URL: 'localhost:8080' }
@@ -403,10 +454,14 @@ async function open(browser, url, options) {
   const page = await browser.newPage(options)
   await page.goto(url)
   await page.until('the page', () => document.querySelector('.card') !== null)
+  await page.until('an answer, or none', () => document.querySelector('[data-reach=unknown]') === null)
   return page
 }
 
-/** Presses a card's button, waits for the end of its requests, and returns them: `OPTIONS /api/items`. */
+/**
+ * Presses a card's button, waits for the end of its requests, and returns them: `OPTIONS /api/items`.
+ * Without those to /healthz, which the page asks whenever a call fails.
+ */
 async function press(page, card, button, seconds) {
   await page.evaluate((card) => {
     const section = document.getElementById(card)
@@ -421,15 +476,20 @@ async function press(page, card, button, seconds) {
   await page.click(`#${card} button`, button)
   await page.until(`${card}: the answer to “${button}”`, () => window.ended, undefined, seconds)
   await pause(50) // The browser tells of a request a little later than the page.
-  return page.requests.slice(first).map(({ method, url }) => `${method} ${new URL(url).pathname}`)
+  const sent = page.requests.slice(first).map(({ method, url }) => `${method} ${new URL(url).pathname}`)
+  return sent.filter((request) => !request.endsWith(' /healthz'))
 }
 
 function exchange(page, card) {
   return page.text(`#${card} .exchange`)
 }
 
-function likeliest(page, card) {
-  return page.evaluate((card) => document.querySelector(`#${card} [data-cause]`).dataset.cause, card)
+/** What the advice names, the likely cause first. */
+function causes(page, card) {
+  return page.evaluate(
+    (card) => [...document.querySelectorAll(`#${card} [data-cause]`)].map(({ dataset }) => dataset.cause),
+    card,
+  )
 }
 
 function sticksOut() {

@@ -3,9 +3,8 @@ import { Gauges } from './Gauges'
 import { Items } from './items/Items'
 import { cards } from './lab/cards'
 import { Lab } from './lab/Lab'
-import { apiOrigin, isBlockedPage, pageOrigin, pages, sameOrigin } from './page'
-import { useReach } from './reach'
-import { useClient } from './useClient'
+import { apiOrigin, isSecondPage, pageOrigin, pages, sameOrigin } from './page'
+import { askReach, useReach } from './reach'
 
 /** `#items` shows the items; every other fragment names a card of the lab. */
 function useFragment(): string {
@@ -20,6 +19,7 @@ function useFragment(): string {
 
 export function App() {
   const fragment = useFragment()
+  const reach = useReach()
   const view = fragment === 'items' ? 'items' : 'lab'
 
   useEffect(() => {
@@ -61,10 +61,17 @@ export function App() {
         </nav>
       )}
       <main id="main" tabIndex={-1}>
-        {isBlockedPage && (
+        {reach === 'failed' && (
           <p className="banner">
-            The API does not allow this origin, <b>{pageOrigin}</b>: every call below fails.{' '}
-            <a href={pages.allowed}>Go to the allowed page</a>
+            No call below gets a readable answer: the API does not run, or{' '}
+            {sameOrigin ? (
+              'nothing passes the calls on to it'
+            ) : (
+              <>
+                it does not allow this origin, <b>{pageOrigin}</b>
+              </>
+            )}
+            . {isSecondPage && <a href={pages.first}>Go to {pages.first}</a>}
           </p>
         )}
         {sameOrigin && (
@@ -81,13 +88,10 @@ export function App() {
 
 /** The two origins, and whether one reaches the other. */
 function Place() {
-  const { run } = useClient()
   const reach = useReach()
 
-  // Costs no quota: /healthz has no limit.
-  const check = () => run((api) => api.request('GET', '/healthz'))
   useEffect(() => {
-    void check()
+    void askReach()
   }, [])
 
   return (
@@ -101,7 +105,7 @@ function Place() {
       <p role="status" data-reach={reach}>
         {{ unknown: 'Asking…', reached: 'The API answers', failed: 'No readable answer' }[reach]}
       </p>
-      <button type="button" className="link" onClick={check}>
+      <button type="button" className="link" onClick={() => void askReach()}>
         Ask again
       </button>
     </div>

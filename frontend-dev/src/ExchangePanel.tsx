@@ -1,11 +1,10 @@
-import type { Cause } from './advice'
 import { FormatError, type Answer, type Exchange } from './api/client'
 import { FailureAdvice } from './FailureAdvice'
 import { pageOrigin } from './page'
 import { preflightReasons } from './preflight'
 
 /** A request and its response as the browser saw them. Its height never changes. */
-export function ExchangePanel({ exchange, likely }: { exchange: Exchange | undefined; likely?: Cause | undefined }) {
+export function ExchangePanel({ exchange }: { exchange: Exchange | undefined }) {
   return (
     <div className="exchange" data-outcome={outcome(exchange)}>
       <p className="exchange-status" role="status">
@@ -15,7 +14,7 @@ export function ExchangePanel({ exchange, likely }: { exchange: Exchange | undef
         {exchange && <Request exchange={exchange} />}
         {exchange?.error instanceof FormatError && <p className="response">{exchange.error.message}.</p>}
         {exchange?.response && <Response response={exchange.response} />}
-        {exchange && outcome(exchange) === 'failed' && <FailureAdvice exchange={exchange} likely={likely} />}
+        {exchange && outcome(exchange) === 'failed' && <FailureAdvice exchange={exchange} />}
       </div>
     </div>
   )

@@ -1,19 +1,31 @@
-import { advise, type Cause } from './advice'
-import type { Exchange } from './api/client'
-import { isBlockedPage, pageOrigin } from './page'
-import { preflightReasons } from './preflight'
+import { advise } from './advice'
+import { TimeoutError, type Exchange } from './api/client'
+import { apiOrigin, isSecondPage, pageOrigin } from './page'
+import { preflightAsks } from './preflight'
+import { useReach } from './reach'
 
 /** What the browser does not tell JavaScript about a failed request. */
-export function FailureAdvice({ exchange, likely }: { exchange: Exchange; likely?: Cause | undefined }) {
+export function FailureAdvice({ exchange }: { exchange: Exchange }) {
+  const reach = useReach()
+  if (exchange.error instanceof TimeoutError) {
+    return (
+      <p className="advice response">
+        No answer in {Math.round(exchange.milliseconds / 1000)} s. The API may still have carried out the request: look
+        in its log before you send it again.
+      </p>
+    )
+  }
+  const origin = new URL(exchange.url).origin
+  const { method, headers } = preflightAsks(exchange)
   const advice = advise(
     {
       pageOrigin,
-      apiOrigin: new URL(exchange.url).origin,
-      method: exchange.method,
-      preflighted: preflightReasons(exchange).length > 0,
-      headers: [...exchange.requestHeaders.keys()],
+      apiOrigin: origin,
+      reached: origin === apiOrigin && reach === 'reached',
+      method,
+      headers: headers.map(([name]) => name),
     },
-    isBlockedPage ? 'origin' : likely,
+    isSecondPage && origin === apiOrigin ? 'origin' : undefined,
   )
   return (
     <div className="advice response">

@@ -3,7 +3,7 @@
  * tells JavaScript only "TypeError", so that a page cannot probe other
  * servers; the console and the API's log know more.
  */
-export type Cause = 'api-down' | 'origin' | 'header' | 'method'
+export type Cause = 'api-down' | 'origin' | 'preflight' | 'broken'
 
 export interface Advice {
   cause: Cause
@@ -18,29 +18,27 @@ export interface Advice {
 interface Failure {
   pageOrigin: string
   apiOrigin: string
-  method: string
-  /** Whether the request needs a preflight. */
-  preflighted: boolean
-  /** Header names that the page set. */
+  /** Whether this page has read another answer of the API just now. */
+  reached: boolean
+  /** What a preflight's answer must list: the method, unless it is a simple one, and the names of headers. */
+  method: string | undefined
   headers: string[]
 }
 
-const ALLOWED_METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE']
-const ALLOWED_HEADERS = ['authorization', 'content-type', 'x-request-id']
-
 /** All that can be behind a failure, `likely` first. */
-export function advise({ pageOrigin, apiOrigin, method, preflighted, headers }: Failure, likely?: Cause): Advice[] {
-  const header = headers.find((name) => !ALLOWED_HEADERS.includes(name))
-  const advice: Advice[] = [
-    {
+export function advise({ pageOrigin, apiOrigin, reached, method, headers }: Failure, likely?: Cause): Advice[] {
+  const crossOrigin = pageOrigin !== apiOrigin
+  const advice: Advice[] = []
+  if (!reached) {
+    advice.push({
       cause: 'api-down',
       suspicion: 'Nothing answers at that address.',
       check: `curl -i ${apiOrigin}/healthz`,
       console: 'ERR_CONNECTION_REFUSED in Chromium; “CORS request did not succeed” in Firefox',
       log: 'nothing: the request never arrived',
-    },
-  ]
-  if (pageOrigin !== apiOrigin) {
+    })
+  }
+  if (!reached && crossOrigin) {
     advice.push({
       cause: 'origin',
       suspicion: 'The API does not allow this page’s origin.',
@@ -49,22 +47,27 @@ export function advise({ pageOrigin, apiOrigin, method, preflighted, headers }: 
       log: `cors_denied with origin ${pageOrigin} and the reason in words`,
     })
   }
-  if (preflighted && !ALLOWED_METHODS.includes(method)) {
-    advice.unshift({
-      cause: 'method',
-      suspicion: `The preflight’s answer does not list the method ${method}.`,
-      check: `CORS_ALLOWED_METHODS, and the spelling: methods are case-sensitive`,
-      console: `Method ${method} is not allowed by Access-Control-Allow-Methods`,
+  if (crossOrigin && (method || headers.length > 0)) {
+    const asked = [method && `the method ${method}`, ...headers.map((name) => `the header ${name}`)].filter(Boolean)
+    const settings = [
+      method && 'CORS_ALLOWED_METHODS, in which case matters',
+      headers.length > 0 && `CORS_ALLOWED_HEADERS=…,${headers.join()}`,
+    ].filter(Boolean)
+    advice.push({
+      cause: 'preflight',
+      suspicion: `The preflight’s answer does not list ${asked.join(' or ')}.`,
+      check: settings.join('; '),
+      console: '… is not allowed by Access-Control-Allow-Methods, or -Headers, in preflight response',
       log: 'no warning: the API answered the preflight, the browser stopped',
     })
   }
-  if (preflighted && header) {
-    advice.unshift({
-      cause: 'header',
-      suspicion: `The preflight’s answer does not list the header ${header}.`,
-      check: `CORS_ALLOWED_HEADERS=…,${header}`,
-      console: `Request header field ${header} is not allowed by Access-Control-Allow-Headers`,
-      log: 'no warning: the API answered the preflight, the browser stopped',
+  if (reached) {
+    advice.push({
+      cause: 'broken',
+      suspicion: 'The API answers now, but not then: it started anew, or the connection broke.',
+      check: 'send it again',
+      console: 'ERR_EMPTY_RESPONSE, ERR_CONNECTION_RESET or ERR_CONNECTION_REFUSED in Chromium',
+      log: 'nothing, or the request',
     })
   }
   return advice.sort((a, b) => Number(b.cause === likely) - Number(a.cause === likely))

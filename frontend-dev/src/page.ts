@@ -12,15 +12,16 @@ export const apiOrigin = new URL(apiBase || location.origin).origin
 export const pageOrigin = location.origin
 export const sameOrigin = pageOrigin === apiOrigin
 
-/** Whether this is the copy of the page that the API does not allow. */
-export const isBlockedPage = env.DEV && location.port === env.VITE_BLOCKED_PORT && !sameOrigin
+/** Whether this is the copy of the page that the API does not allow, unless it is told to. */
+export const isSecondPage = env.DEV && location.port === env.VITE_BLOCKED_PORT && !sameOrigin
 
 export const otherHost = location.hostname === 'localhost' ? '127.0.0.1' : 'localhost'
 
 export const pages = {
-  allowed: `http://${location.hostname}:${env.VITE_PAGE_PORT}`,
-  blocked: `http://${location.hostname}:${env.VITE_BLOCKED_PORT}`,
-  otherHost: `http://${otherHost}:${env.VITE_PAGE_PORT}`,
+  first: `http://${location.hostname}:${env.VITE_PAGE_PORT}`,
+  firstAtOtherHost: `http://${otherHost}:${env.VITE_PAGE_PORT}`,
+  second: `http://${location.hostname}:${env.VITE_BLOCKED_PORT}`,
+  secondAtOtherHost: `http://${otherHost}:${env.VITE_BLOCKED_PORT}`,
 }
 
 /** An address where nothing listens. */

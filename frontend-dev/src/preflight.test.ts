@@ -1,7 +1,7 @@
 // @vitest-environment node -- its Headers lower-case names, as a browser does
 import { expect, test } from 'vitest'
 import type { Exchange } from './api/client'
-import { preflightReasons } from './preflight'
+import { preflightAsks, preflightReasons } from './preflight'
 
 function exchange(method: string, headers: Record<string, string> = {}, progress = false): Exchange {
   return {
@@ -30,4 +30,19 @@ test.each([
   ['progress', exchange('POST', {}, true), 'the upload has progress listeners'],
 ])('%s needs a preflight', (_, exchange, reason) => {
   expect(preflightReasons(exchange)).toEqual([reason])
+})
+
+test('a preflight asks for what is not simple', () => {
+  const headers = { Accept: '*/*', 'Content-Type': 'application/json', 'X-Not-Listed': '1' }
+  expect(preflightAsks(exchange('patch', headers))).toEqual({
+    method: 'patch',
+    headers: [
+      ['content-type', 'application/json'],
+      ['x-not-listed', '1'],
+    ],
+  })
+  expect(preflightAsks(exchange('POST', { 'Content-Type': 'text/plain' }, true))).toEqual({
+    method: undefined,
+    headers: [],
+  })
 })

@@ -8,14 +8,32 @@ const SIMPLE_CONTENT_TYPES = ['application/x-www-form-urlencoded', 'multipart/fo
  * Why the browser asks with a preflight before it sends this request to
  * another origin; empty when it does not (Fetch standard, "CORS-preflight").
  */
-export function preflightReasons({ method, requestHeaders, progress }: Exchange): string[] {
+export function preflightReasons(exchange: Exchange): string[] {
+  const { method, headers } = preflightAsks(exchange)
   const reasons: string[] = []
-  if (!SIMPLE_METHODS.includes(method)) reasons.push(`the method is ${method}`)
-  for (const [name, value] of requestHeaders) {
-    if (!SIMPLE_HEADERS.includes(name)) reasons.push(`the header ${name} is not a simple one`)
-    const type = value.split(';', 1)[0]!.trim().toLowerCase()
-    if (name === 'content-type' && !SIMPLE_CONTENT_TYPES.includes(type)) reasons.push(`the content type is ${type}`)
+  if (method) reasons.push(`the method is ${method}`)
+  for (const [name, value] of headers) {
+    reasons.push(
+      name === 'content-type' ? `the content type is ${mediaType(value)}` : `the header ${name} is not a simple one`,
+    )
   }
-  if (progress) reasons.push('the upload has progress listeners')
+  if (exchange.progress) reasons.push('the upload has progress listeners')
   return reasons
+}
+
+/** The method and the headers that a preflight's answer must list. Simple ones need no leave. */
+export function preflightAsks({ method, requestHeaders }: Exchange) {
+  return {
+    method: SIMPLE_METHODS.includes(method) ? undefined : method,
+    headers: [...requestHeaders].filter(([name, value]) => !isSimple(name, value)),
+  }
+}
+
+function isSimple(name: string, value: string): boolean {
+  if (name === 'content-type') return SIMPLE_CONTENT_TYPES.includes(mediaType(value))
+  return SIMPLE_HEADERS.includes(name)
+}
+
+function mediaType(value: string): string {
+  return value.split(';', 1)[0]!.trim().toLowerCase()
 }

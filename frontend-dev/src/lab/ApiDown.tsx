@@ -11,7 +11,6 @@ export function ApiDown() {
       exchange={exchange}
       busy={busy}
       sample="make dev"
-      likely="api-down"
       why="To JavaScript, a server that does not answer and one that refuses this origin fail alike, so that no page can find out what runs on your machine or in your network."
     >
       <div className="actions">

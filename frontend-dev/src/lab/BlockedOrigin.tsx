@@ -1,18 +1,20 @@
-import { isBlockedPage, pageOrigin, pages } from '../page'
+import { isSecondPage, pageOrigin, pages } from '../page'
+import { useReach } from '../reach'
 import { Run } from '../Run'
 import { useClient } from '../useClient'
 import { Card } from './Card'
 
 export function BlockedOrigin() {
   const { exchange, busy, run } = useClient()
+  const reach = useReach()
+  const other = isSecondPage ? pages.first : pages.second
   return (
     <Card
       id="blocked-origin"
       exchange={exchange}
       busy={busy}
       sample={`# .env of the API, which must start anew
-ALLOWED_ORIGINS=${pages.allowed},${pages.blocked}`}
-      likely="origin"
+ALLOWED_ORIGINS=${Object.values(pages).join()}`}
       why={
         <>
           The API answers an origin that <code>ALLOWED_ORIGINS</code> does not list with 403 and without CORS headers,
@@ -29,12 +31,9 @@ ALLOWED_ORIGINS=${pages.allowed},${pages.blocked}`}
         </Run>
       </div>
       <p className="hint">
-        This page’s origin, {pageOrigin}, is {isBlockedPage ? 'not allowed' : 'allowed'}.{' '}
-        {isBlockedPage ? (
-          <a href={`${pages.allowed}#blocked-origin`}>Open it where it is allowed</a>
-        ) : (
-          <a href={`${pages.blocked}#blocked-origin`}>Open it where it is not</a>
-        )}
+        This page’s origin, {pageOrigin},{' '}
+        {{ unknown: 'asks', reached: 'is allowed', failed: 'gets no readable answer' }[reach]}.{' '}
+        <a href={`${other}#blocked-origin`}>Open it at {other}</a>
       </p>
     </Card>
   )

@@ -1,5 +1,4 @@
 import type { ReactNode } from 'react'
-import type { Cause } from '../advice'
 import type { Exchange } from '../api/client'
 import { ExchangePanel } from '../ExchangePanel'
 import { cards, type CardId } from './cards'
@@ -10,15 +9,13 @@ interface Props {
   why: ReactNode
   exchange: Exchange | undefined
   busy?: boolean
-  /** What is behind a failure on this card, if nothing else is wrong. */
-  likely?: Cause
   /** The same in plain code, or the setting that changes it. */
   sample?: string
   /** The buttons. */
   children: ReactNode
 }
 
-export function Card({ id, why, exchange, busy = false, likely, sample, children }: Props) {
+export function Card({ id, why, exchange, busy = false, sample, children }: Props) {
   const card = cards.find((card) => card.id === id)
   if (!card) return null
   return (
@@ -29,7 +26,7 @@ export function Card({ id, why, exchange, busy = false, likely, sample, children
         {children}
         {sample && <pre className="sample">{sample}</pre>}
       </div>
-      <ExchangePanel exchange={exchange} likely={likely} />
+      <ExchangePanel exchange={exchange} />
     </section>
   )
 }

@@ -31,7 +31,7 @@ export function Hosts() {
       </div>
       <p className="hint">
         The client calls the API under the host name of the page, so both work:{' '}
-        <a href={`${pages.otherHost}#hosts`}>this page at {otherHost}</a>
+        <a href={`${pages.firstAtOtherHost}#hosts`}>this page at {otherHost}</a>
       </p>
     </Card>
   )
