@@ -142,24 +142,73 @@ test('Vite restarting itself keeps both pages', async () => {
   await nothingIsLeft()
 })
 
-for (const [what, variable] of [
-  ['the API', 'PORT'],
-  ['the page', 'PAGE_PORT'],
-  ['the second page', 'BLOCKED_PORT'],
+for (const [what, variables] of [
+  ['the API', ['PORT']],
+  ['the page', ['PAGE_PORT']],
+  ['the second page', ['BLOCKED_PORT']],
+  ['all', ['PORT', 'PAGE_PORT', 'BLOCKED_PORT']],
 ]) {
-  test(`a port that is taken, ${what}: one line with the remedy`, async () => {
-    const taken = createServer()
-    await new Promise((resolve) => taken.listen(Number(env[variable]), '127.0.0.1', resolve))
+  test(`a port that is taken, ${what}: one line with the remedy, and the remedy works`, async () => {
+    const servers = await Promise.all(variables.map((variable) => listen(env[variable])))
     try {
-      const dev = launch()
+      let dev = launch()
       assert.equal(await dev.ended, 1)
-      assert.match(dev.output(), new RegExp(`^dev: port ${env[variable]} is taken: .*${variable}=\\d+ make dev\\n$`))
+      const ports = variables.map((variable) => env[variable]).join(', ')
+      const [, command] = /^dev: ports? [\d, ]+ (?:is|are) taken: .* try (.*) make dev\n$/.exec(dev.output())
+      assert.ok(dev.output().includes(` ${ports} `), dev.output())
+
+      const remedy = Object.fromEntries(command.split(' ').map((assignment) => assignment.split('=')))
+      for (const name of ['PORT', 'PAGE_PORT', 'BLOCKED_PORT']) {
+        if (variables.includes(name)) assert.notEqual(remedy[name], String(env[name]))
+        else assert.equal(remedy[name], String(env[name]))
+      }
+      Object.assign(env, remedy)
+      dev = launch()
+      await dev.said(/building the API/, 60)
+      pressCtrlC(dev)
+      assert.equal(await dev.ended, 0)
+      await nothingIsLeft()
     } finally {
-      await new Promise((resolve) => taken.close(resolve))
+      await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))))
     }
-    await nothingIsLeft()
   })
 }
+
+test('a PAGE_PORT of its own is allowed, and the second page is not, unless ALLOWED_ORIGINS says whom', async () => {
+  delete env.ALLOWED_ORIGINS
+  const origins = ['localhost', '127.0.0.1'].map((host) => `http://${host}:${env.PAGE_PORT}`)
+  const status = async (origin) => (await fetch(`${api}/api/hello`, { headers: { Origin: origin } })).status
+  const dev = launch()
+  try {
+    await dev.said(/Ctrl-C ends both/, 60)
+    assert.match(dev.output(), new RegExp(`api .*\\(ALLOWED_ORIGINS=${origins}\\)\n`))
+    for (const origin of origins) assert.equal(await status(origin), 200, origin)
+    assert.equal(await status(`http://localhost:${env.BLOCKED_PORT}`), 403)
+
+    writeFileSync(path.join(copy, '.env'), 'ALLOWED_ORIGINS=http://localhost:9999\n')
+    await dev.said(/the API is back/, 60)
+    assert.equal(await status('http://localhost:9999'), 200)
+    assert.equal(await status(origins[0]), 403)
+  } finally {
+    rmSync(path.join(copy, '.env'), { force: true })
+    pressCtrlC(dev)
+    await dev.ended
+  }
+  await nothingIsLeft()
+})
+
+test('a Node.js that is too old: one line with the remedy', async () => {
+  // As Node.js 18: without parseEnv, the import of which fails before any line runs.
+  const hooks = `export const resolve = (name, context, next) =>
+    name === 'node:util' ? { url: 'data:text/javascript,', shortCircuit: true } : next(name, context)`
+  const old = `import { register } from 'node:module'
+    register('data:text/javascript,' + encodeURIComponent(${JSON.stringify(hooks)}))
+    Object.defineProperty(process.versions, 'node', { value: '18.20.8' })`
+  env.NODE_OPTIONS = `--import "data:text/javascript,${encodeURIComponent(old)}"`
+  const dev = launch()
+  assert.equal(await dev.ended, 1)
+  assert.equal(dev.output(), 'dev: Node.js 18.20.8 is too old: install 20.19 or later from https://nodejs.org\n')
+})
 
 test('a machine without Go: one line with the remedy', async () => {
   env.PATH = scratch
@@ -180,6 +229,12 @@ test('an API that refuses its settings ends the page, too', async () => {
 
 function launch() {
   return start(process.execPath, ['frontend-dev/dev.mjs'], { cwd: copy, env, detached: true })
+}
+
+async function listen(port) {
+  const server = createServer()
+  await new Promise((resolve) => server.listen(Number(port), '127.0.0.1', resolve))
+  return server
 }
 
 /** As a terminal does: to every process of the foreground group. */

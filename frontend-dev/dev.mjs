@@ -4,8 +4,8 @@
  * The page reloads by Vite; the API is built anew and restarted when one of its
  * files changes, and goes on as it was when the build fails. Ctrl-C (SIGINT),
  * SIGTERM and SIGHUP end both. PORT moves the API, PAGE_PORT and BLOCKED_PORT
- * the page (the API must allow the new origin: ALLOWED_ORIGINS); ports are read
- * once, at the start.
+ * the page; where PAGE_PORT is set and ALLOWED_ORIGINS is not, the API allows
+ * the page there. Ports are read once, at the start.
  */
 import { spawn } from 'node:child_process'
 import { existsSync, readFileSync, watch } from 'node:fs'
@@ -13,14 +13,21 @@ import { mkdtemp, readdir, rename, rm, stat } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { parseEnv } from 'node:util'
+// Not parseEnv by name: a Node without it would stop before the check below.
+import * as util from 'node:util'
+
+const [major, minor] = process.versions.node.split('.').map(Number)
+if (major < 20 || (major === 20 && minor < 19)) {
+  say(`Node.js ${process.versions.node} is too old: install 20.19 or later from https://nodejs.org`)
+  process.exit(1)
+}
 
 const here = import.meta.dirname
 const root = path.dirname(here)
 const windows = process.platform === 'win32'
 
 const dotEnv = path.join(root, '.env')
-const settings = existsSync(dotEnv) ? parseEnv(readFileSync(dotEnv, 'utf8')) : {}
+const settings = readDotEnv()
 const setting = (name, fallback) => process.env[name] || settings[name] || fallback
 
 const apiPort = setting('PORT', '8080')
@@ -55,9 +62,7 @@ await start().catch(fail)
 
 async function start() {
   if (apiPort === '0') throw new Error('PORT=0 picks a port that the page cannot know: set another one')
-  await checkPort(apiPort, `PORT=8081`)
-  await checkPort(pagePort, `PAGE_PORT=3000`)
-  await checkPort(blockedPort, `BLOCKED_PORT=5175`)
+  await checkPorts()
   await installPackages()
 
   scratch = await mkdtemp(path.join(tmpdir(), 'api-dev-'))
@@ -68,8 +73,9 @@ async function start() {
   if (stopping) return
 
   await watchFolder(root)
-  say(`page  http://localhost:${pagePort}  (and http://localhost:${blockedPort}, which the API does not allow)`)
-  say(`api   http://localhost:${apiPort}`)
+  const { ALLOWED_ORIGINS } = pageOrigins()
+  say(`page  http://localhost:${pagePort}  (and, as another origin, http://localhost:${blockedPort})`)
+  say(`api   http://localhost:${apiPort}${ALLOWED_ORIGINS ? `  (ALLOWED_ORIGINS=${ALLOWED_ORIGINS})` : ''}`)
   say('Ctrl-C ends both')
 }
 
@@ -108,7 +114,7 @@ async function buildApi() {
 async function startApi() {
   await rename(binary('next'), binary('api'))
   if (stopping) return
-  const child = (api = run(binary('api'), [], { cwd: root, env: { ...process.env, PORT: apiPort } }))
+  const child = (api = run(binary('api'), [], { cwd: root, env: { ...process.env, ...pageOrigins(), PORT: apiPort } }))
   const ended = exit(child).then((status) => {
     api = undefined
     throw new Error(`the API ended with status ${status}: see above`)
@@ -229,6 +235,17 @@ async function end(child, signal = 'SIGTERM') {
   clearTimeout(timer)
 }
 
+function readDotEnv() {
+  return existsSync(dotEnv) ? util.parseEnv(readFileSync(dotEnv, 'utf8')) : {}
+}
+
+/** Lets the API allow the page at PAGE_PORT, unless ALLOWED_ORIGINS is set, be it to nobody. */
+function pageOrigins() {
+  const chosen = process.env.ALLOWED_ORIGINS !== undefined || readDotEnv().ALLOWED_ORIGINS
+  if (chosen || !process.env.PAGE_PORT) return {}
+  return { ALLOWED_ORIGINS: `http://localhost:${pagePort},http://127.0.0.1:${pagePort}` }
+}
+
 /** Waits until the address answers with success, or the child has ended. */
 async function answers(child, address) {
   while (child.exitCode === null && child.signalCode === null) {
@@ -253,14 +270,40 @@ function exit(child, ifMissing) {
   })
 }
 
+/** Throws if any port is taken, with one command that moves all of those and leaves the others as they are. */
+async function checkPorts() {
+  const taken = []
+  const command = []
+  const used = [apiPort, pagePort, blockedPort].map(Number)
+  for (const [name, port, instead] of [
+    ['PORT', apiPort, 8081],
+    ['PAGE_PORT', pagePort, 3000],
+    ['BLOCKED_PORT', blockedPort, 5175],
+  ]) {
+    if (await isTaken(port)) {
+      let free = instead
+      while (used.includes(free) || (await isTaken(free))) free++
+      used.push(free)
+      taken.push(port)
+      command.push(`${name}=${free}`)
+    } else if (process.env[name]) {
+      command.push(`${name}=${port}`)
+    }
+  }
+  if (taken.length === 0) return
+  const which = taken.length === 1 ? `port ${taken[0]} is` : `ports ${taken.join(', ')} are`
+  throw new Error(`${which} taken: end what listens there, or try ${command.join(' ')} make dev`)
+}
+
 /** A browser tries both loopback addresses for localhost, so neither may be another's. */
-async function checkPort(port, remedy) {
+async function isTaken(port) {
   for (const host of ['127.0.0.1', '::1']) {
     const taken = await new Promise((resolve) => {
       const probe = createServer()
       probe.once('error', (error) => resolve(error.code === 'EADDRINUSE'))
       probe.listen(Number(port), host, () => probe.close(() => resolve(false)))
     })
-    if (taken) throw new Error(`port ${port} is taken: end what listens there, or try ${remedy} make dev`)
+    if (taken) return true
   }
+  return false
 }
