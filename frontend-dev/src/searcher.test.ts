@@ -67,9 +67,13 @@ test('after a 429 waits for Retry-After, then asks once for what stands there by
   expect(state()!.resumesAt).toBeUndefined()
 })
 
-test('sends nothing for an empty query', async () => {
-  const { searcher, asked } = setUp()
+test('sends nothing for an empty query, and drops what the last one found', async () => {
+  const { searcher, asked, state } = setUp()
+  searcher.type('a')
+  await vi.advanceTimersByTimeAsync(250)
+  expect(state()).toMatchObject({ result: { query: 'a' } })
   searcher.type('  ')
+  expect(state()).toEqual({ sent: 1, aborted: 0 })
   await vi.advanceTimersByTimeAsync(1_000)
-  expect(asked()).toEqual([])
+  expect(asked()).toEqual(['a'])
 })

@@ -73,6 +73,11 @@ export function createSearcher(
     type(q: string) {
       query = q.trim()
       stop()
+      if (query === '') {
+        const { result: _old, ...rest } = state
+        state = rest
+        changed(state)
+      }
       const wait = state.resumesAt === undefined ? 0 : state.resumesAt - performance.now()
       schedule(Math.max(DEBOUNCE, wait))
     },
