@@ -157,14 +157,21 @@ for (const engine of engines) {
       await until('its rows', async () => (await rows()).includes(`${engine.name} 10`))
       assert.ok((await rows()).every((name) => !first.includes(name)))
 
+      const focused = (label) =>
+        page.until(`the focus on “${label}”`, (label) => document.activeElement.ariaLabel === label, label)
       const row = `${engine.name} 10`
       await page.click(`[aria-label="Edit ${row}"]`)
       await page.fill('.rows [name=note]', 'edited')
       await page.click('.rows button', 'Save')
       await until('the note', async () => (await page.text('.rows')).includes('edited'))
-      await page.click(`[aria-label="Delete ${row}"]`)
-      await page.click('.rows button', 'Delete for good')
-      await until('it is gone', async () => !(await rows()).includes(row))
+      await focused(`Edit ${row}`)
+      for (let [name, next] = await rows(); name; [name, next] = await rows()) {
+        await page.click(`[aria-label="Delete ${name}"]`)
+        await page.click('.rows button', 'Delete for good')
+        await until('it is gone', async () => !(await rows()).includes(name))
+        if (next) await focused(`Edit ${next}`)
+      }
+      await page.until('the focus on the heading', () => document.activeElement.matches('.items h2'))
 
       await page.click('.pager button', 'Previous')
       await until('the first page', async () => JSON.stringify(await rows()) === JSON.stringify(first))

@@ -9,6 +9,7 @@ interface Props {
   label: string
   /** Rejects with what the API or the network says; a ProblemError's fields are shown at the fields. */
   onSave: (input: Required<ItemInput>) => Promise<void>
+  /** Escape does it, too. */
   onCancel?: () => void
 }
 
@@ -41,6 +42,9 @@ export function ItemForm({ item, label, onSave, onCancel }: Props) {
       ref={form}
       className="item-form"
       noValidate
+      onKeyDown={(event) => {
+        if (event.key === 'Escape') onCancel?.()
+      }}
       onSubmit={(event) => {
         event.preventDefault()
         void save(new FormData(event.currentTarget))

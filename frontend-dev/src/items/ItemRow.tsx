@@ -11,7 +11,14 @@ interface Props {
 
 export function ItemRow({ item, onSave, onDelete }: Props) {
   const [mode, setMode] = useState<'shown' | 'edited' | 'deleting'>('shown')
+  /** Shown again: the focus was in what is gone. */
+  const [returned, setReturned] = useState(false)
   const [error, setError] = useState('')
+
+  const leave = () => {
+    setMode('shown')
+    setReturned(true)
+  }
 
   if (mode === 'edited') {
     return (
@@ -21,9 +28,9 @@ export function ItemRow({ item, onSave, onDelete }: Props) {
           label="Save"
           onSave={async (input) => {
             await onSave(input)
-            setMode('shown')
+            leave()
           }}
-          onCancel={() => setMode('shown')}
+          onCancel={leave}
         />
       </li>
     )
@@ -39,7 +46,12 @@ export function ItemRow({ item, onSave, onDelete }: Props) {
       <div className="actions">
         {mode === 'shown' ? (
           <>
-            <button type="button" aria-label={`Edit ${item.name}`} onClick={() => setMode('edited')}>
+            <button
+              type="button"
+              autoFocus={returned}
+              aria-label={`Edit ${item.name}`}
+              onClick={() => setMode('edited')}
+            >
               Edit
             </button>
             <button type="button" aria-label={`Delete ${item.name}`} onClick={() => setMode('deleting')}>
@@ -56,7 +68,7 @@ export function ItemRow({ item, onSave, onDelete }: Props) {
             >
               Delete for good
             </Run>
-            <button type="button" autoFocus onClick={() => setMode('shown')}>
+            <button type="button" autoFocus onClick={leave}>
               Keep
             </button>
           </>

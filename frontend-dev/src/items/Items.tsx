@@ -1,4 +1,4 @@
-import { useCallback, useEffect, useState } from 'react'
+import { useCallback, useEffect, useRef, useState } from 'react'
 import { ProblemError, type Exchange } from '../api/client'
 import type { ItemPage } from '../api/types'
 import { FailureAdvice } from '../FailureAdvice'
@@ -17,6 +17,10 @@ export function Items() {
   const [error, setError] = useState<Error>()
   const [news, setNews] = useState('')
   const cursor = cursors.at(-1)
+  const heading = useRef<HTMLHeadingElement>(null)
+  const rows = useRef<HTMLOListElement>(null)
+  /** The place of a row that is deleted, until the page without it is shown. */
+  const deleted = useRef<number>(undefined)
 
   const load = useCallback(async () => {
     setError(await run(async () => setPage(await client.listItems({ limit: PAGE_SIZE, cursor }))))
@@ -26,6 +30,14 @@ export function Items() {
     void load()
   }, [load])
 
+  // The focus went with the row: the next one gets it.
+  useEffect(() => {
+    if (deleted.current === undefined) return
+    const next = rows.current!.children[deleted.current]?.querySelector('button')
+    ;(next ?? heading.current!).focus()
+    deleted.current = undefined
+  }, [page])
+
   const changed = async (what: string) => {
     setNews(what)
     await load()
@@ -33,7 +45,9 @@ export function Items() {
 
   return (
     <div className="items">
-      <h2>Items</h2>
+      <h2 ref={heading} tabIndex={-1}>
+        Items
+      </h2>
       <section className="panel" aria-labelledby="new-item">
         <h3 id="new-item">New item</h3>
         <ItemForm
@@ -50,8 +64,8 @@ export function Items() {
       </p>
       {error && <LoadError error={error} exchange={exchange} />}
 
-      <ol className="rows" aria-label="Items" aria-busy={busy}>
-        {page?.items.map((item) => (
+      <ol ref={rows} className="rows" aria-label="Items" aria-busy={busy}>
+        {page?.items.map((item, place) => (
           <ItemRow
             key={item.id}
             item={item}
@@ -61,6 +75,7 @@ export function Items() {
             }}
             onDelete={async () => {
               await client.deleteItem(item.id)
+              deleted.current = place
               await changed(`“${item.name}” is gone.`)
             }}
           />
