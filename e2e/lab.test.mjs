@@ -107,6 +107,10 @@ for (const engine of engines) {
       assert.match(await read('RateLimit'), /^"default";r=\d+;t=\d+$/)
       assert.equal(await read('X-Content-Type-Options'), 'null')
       assert.equal(await read('Vary'), 'null')
+      for (const width of [390, 1280]) {
+        await page.resize(width, 900)
+        assert.deepEqual(await page.evaluate(cutNames), [], `at ${width}`)
+      }
       const sent = await fetch(`${api.url}/api/hello`, { headers: { Origin: allowed } })
       assert.equal(sent.headers.get('X-Content-Type-Options'), 'nosniff', 'it was sent')
     })
@@ -419,6 +423,9 @@ for (const engine of engines) {
         await press(page, 'credentials', 'Sign in')
         await press(page, 'credentials', 'Who am I')
         assert.match(await exchange(page, 'credentials'), /^200/)
+        await press(page, 'headers', 'GET hello')
+        const row = await page.text('#headers [data-header="X-Content-Type-Options"]')
+        assert.equal(row, 'X-Content-Type-Optionsnosniffsame origin: all readable')
         await page.close()
       } finally {
         await proxy.stop()
@@ -497,6 +504,13 @@ function causes(page, card) {
     (card) => [...document.querySelectorAll(`#${card} [data-cause]`)].map(({ dataset }) => dataset.cause),
     card,
   )
+}
+
+/** The texts of the headers card, but for the values, that do not fit their cells. */
+function cutNames() {
+  return [...document.querySelectorAll('#headers th, #headers td:last-child')]
+    .filter(({ scrollWidth, clientWidth }) => scrollWidth > clientWidth)
+    .map(({ textContent }) => textContent)
 }
 
 function sticksOut() {

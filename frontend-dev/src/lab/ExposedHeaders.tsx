@@ -1,3 +1,4 @@
+import { sameOrigin } from '../page'
 import { Run } from '../Run'
 import { useClient } from '../useClient'
 import { Card } from './Card'
@@ -45,7 +46,7 @@ export function ExposedHeaders() {
             <tr key={name} data-header={name}>
               <th scope="row">{name}</th>
               <td>{received ? (received.get(name) ?? 'null') : '–'}</td>
-              <td>{because}</td>
+              <td>{sameOrigin ? 'same origin: all readable' : because}</td>
             </tr>
           ))}
         </tbody>
