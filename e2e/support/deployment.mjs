@@ -138,13 +138,13 @@ export async function startStores() {
   }
 }
 
-/** What compose.yaml tells each replica, with the secrets where they are here. */
+/** What compose.yaml tells each replica when no variable is set, with the secrets where they are here. */
 function replicaSettings({ secrets }) {
   const [, block] = /^x-api: [^]*?^ {2}environment:\n((?: {4}.*\n)+)/m.exec(shippedFile('compose.yaml'))
   const settings = {}
   for (const line of block.trimEnd().split('\n')) {
     const [, name, , value] = /^ +(\w+): ("?)(.*?)\2(?: +#.*)?$/.exec(line)
-    settings[name] = value.replace('/run/secrets', secrets)
+    settings[name] = value.replace(/^\$\{\w+:-(.*)\}$/, '$1').replace('/run/secrets', secrets)
   }
   return settings
 }
