@@ -25,7 +25,8 @@ test-go:
 	@# go test hides what tests of a package that passes have skipped.
 	@for program in redis-server caddy nginx curl; do \
 	  command -v $$program >/dev/null || echo "SKIP the tests that need $$program: install it"; done; \
-	ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || echo "SKIP the tests on PostgreSQL: install postgresql"
+	ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || echo "SKIP the tests on PostgreSQL: install postgresql"; \
+	test "$$(id -u)" = 0 || echo "SKIP the test of a full disk: run it as root"
 
 # Node runs the rest. In CI it must be there; elsewhere its lack is said.
 NEEDS_NODE = command -v node >/dev/null || { echo "SKIP $@: node is missing; install Node.js 20.19 or later"; test -z "$$CI"; exit; }

@@ -291,7 +291,7 @@ func listeners(t *testing.T, pid int) int {
 	for _, table := range []string{"tcp", "tcp6"} {
 		text, err := os.ReadFile("/proc/net/" + table)
 		if err != nil {
-			t.Skip("sockets cannot be seen here")
+			without(t, "sockets cannot be seen here; run the test on Linux")
 		}
 		for line := range strings.Lines(string(text)) {
 			const state, inode, listen = 3, 9, "0A"
@@ -303,7 +303,7 @@ func listeners(t *testing.T, pid int) int {
 	descriptors := fmt.Sprintf("/proc/%d/fd", pid)
 	entries, err := os.ReadDir(descriptors)
 	if err != nil {
-		t.Skip("descriptors cannot be seen here")
+		without(t, "descriptors cannot be seen here; run the test on Linux")
 	}
 	count := 0
 	for _, entry := range entries {

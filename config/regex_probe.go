@@ -166,9 +166,6 @@ func (p *probe) addOpen(character string) { p.add(character, character != ".") }
 
 // append makes a text for one node of the pattern, taking each choice by lot.
 func (p *probe) append(node *syntax.Regexp, generator *rand.Rand) {
-	if len(p.text) > tooLong {
-		return
-	}
 	p.parts = append(p.parts, node)
 	switch node.Op {
 	case syntax.OpLiteral:
@@ -314,10 +311,11 @@ func pick(class *syntax.Regexp, generator *rand.Rand) string {
 }
 
 // strangeness is 0 for an origin that was meant. It is more where the pattern
-// leaves the scheme open from its first letter, and where the open part reaches into what an owner registers (the domain one label below a
-// public suffix, the whole host where there is none, an IP address outside
-// private networks) or into the boundary before it; the most for a domain that
-// reads like one that somebody could buy.
+// leaves the scheme open from its first letter, and where the open part reaches
+// into what an owner registers (the domain one label below a public suffix, the
+// whole host where there is none, an IP address outside private networks) or
+// into the boundary before it; the most for a domain that reads like one that
+// somebody could buy.
 func (p *probe) strangeness(o origin.Origin) int {
 	least := 0
 	if o.IsLoopback() {

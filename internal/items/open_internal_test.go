@@ -174,3 +174,24 @@ func TestProgramsMistakesAreNoOutage(t *testing.T) {
 		}
 	}
 }
+
+// Searches that hold every connection do not make a file look dead.
+func TestSQLiteLooksPastReads(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	s, err := Open(ctx, "file:"+filepath.Join(t.TempDir(), "app.db"), slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	for range s.read.Stats().MaxOpenConnections {
+		conn, err := s.read.Conn(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+	}
+	if !s.Up(ctx) {
+		t.Error("got down, want up")
+	}
+}

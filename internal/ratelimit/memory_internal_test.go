@@ -17,5 +17,10 @@ func TestClockSetBack(t *testing.T) {
 		if got := blocked.add(1, rate, now-int64(back)).over(); got != want {
 			t.Errorf("set back by %s: over its limit: %t, want %t", back, got, want)
 		}
+		m := NewMemory(1)
+		m.keep("a", counter{count: 2, limit: 1, end: blocked.end + int64(back)}) // as Redis said before
+		if _, got := m.usedUp("a", rate); got != (want && back <= 0) {
+			t.Errorf("set back by %s: used up: %t, want %t", back, got, want)
+		}
 	}
 }
