@@ -97,11 +97,12 @@ func (s *Store) Close() error {
 	return errors.Join(s.lookout.Close(), s.read.Close(), s.write.Close())
 }
 
-// openSQLite opens two pools on one file, and one connection for looks. SQLite has one writer at a time, and
-// in WAL mode it does not disturb readers. So writes queue in Go for the one
-// connection of their pool, in order and no longer than their time-out, where
-// more connections would poll for SQLite's lock and could fail with "database
-// is locked"; reads have a pool that never waits for a write.
+// openSQLite opens two pools on one file, and one connection for looks. SQLite
+// has one writer at a time, and in WAL mode it does not disturb readers. So
+// writes queue in Go for the one connection of their pool, in order and no
+// longer than their time-out, where more connections would poll for SQLite's
+// lock and could fail with "database is locked"; reads have a pool that never
+// waits for a write.
 func openSQLite(ctx context.Context, path string, log *slog.Logger) (*Store, error) {
 	path, err := prepareFile(path)
 	if err != nil {
