@@ -57,7 +57,7 @@ func TestItemsCanBeTakenOut(t *testing.T) {
 		"MODULE=" + rename,
 		"rm -r internal/items" + commands,
 		"go vet ./...",
-		"go test ./config ./handlers ./middleware ./internal/origin ./internal/proxy",
+		"go test ./config ./handlers ./middleware ./internal/origin ./internal/forwarded",
 	} {
 		shell := exec.Command("sh", "-ec", command)
 		shell.Dir = tree

@@ -22,8 +22,8 @@ import (
 	"github.com/kelseyhightower/envconfig"
 	"github.com/ulule/limiter/v3"
 
+	"example.com/api/internal/forwarded"
 	"example.com/api/internal/origin"
-	"example.com/api/internal/proxy"
 )
 
 // variables is the environment's text. Defaults that depend on APP_ENV stand
@@ -82,7 +82,7 @@ type Settings struct {
 	CORSExposed     []string
 	CORSMaxAge      time.Duration
 
-	TrustedProxies proxy.List
+	TrustedProxies forwarded.Proxies
 	AllowedHosts   []string // lower case, "*.example.com" for subdomains; empty: any
 	HTTPSRedirect  bool
 	HSTSMaxAge     time.Duration // 0: no header

@@ -16,8 +16,8 @@ import (
 
 	"github.com/ulule/limiter/v3"
 
+	"example.com/api/internal/forwarded"
 	"example.com/api/internal/origin"
-	"example.com/api/internal/proxy"
 )
 
 const (
@@ -157,17 +157,17 @@ func (m *mistakes) listenAddress(name, value string) string {
 	return value
 }
 
-func (m *mistakes) trustedProxies(name, value string) proxy.List {
+func (m *mistakes) trustedProxies(name, value string) forwarded.Proxies {
 	var networks []netip.Prefix
 	for _, entry := range m.entries(name, value) {
-		network, err := proxy.ParseNetwork(entry)
+		network, err := forwarded.ParseNetwork(entry)
 		if err != nil {
 			m.add(name, entry, err.Error())
 			continue
 		}
 		networks = append(networks, network)
 	}
-	return proxy.NewList(networks...)
+	return forwarded.NewProxies(networks...)
 }
 
 func (m *mistakes) allowedHosts(name, value string) []string {

@@ -7,14 +7,14 @@ import (
 
 	"github.com/gin-gonic/gin"
 
-	"example.com/api/internal/proxy"
+	"example.com/api/internal/forwarded"
 )
 
 // AccessLog writes one line a request: server errors at error, the rest at
 // info, because strangers can make as many 4xx as they like, and health
 // checks at debug. Queries are left out: they hold what people search for. The
 // duration is a number, in milliseconds, for programs that add them up.
-func AccessLog(proxies proxy.List, log *slog.Logger) gin.HandlerFunc {
+func AccessLog(proxies forwarded.Proxies, log *slog.Logger) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		start := time.Now()
 		defer func() { // a panic that ends the connection is logged too

@@ -12,9 +12,9 @@ import (
 	"github.com/gin-gonic/gin"
 	"golang.org/x/net/http/httpguts"
 
+	"example.com/api/internal/forwarded"
 	"example.com/api/internal/origin"
 	"example.com/api/internal/problem"
-	"example.com/api/internal/proxy"
 )
 
 // CORSOptions is what browsers of other origins may do.
@@ -34,7 +34,7 @@ type CORSOptions struct {
 type CORS struct {
 	options CORSOptions
 	library gin.HandlerFunc
-	proxies proxy.List
+	proxies forwarded.Proxies
 	headers *SecurityHeaders
 	metrics *Metrics
 	denials *denialLog
@@ -44,7 +44,7 @@ type CORS struct {
 // NewCORS takes the proxies that may say a request came by https, and the
 // security headers, which a denial bears although it ends before their own
 // middleware. A nil metrics counts nothing.
-func NewCORS(options CORSOptions, proxies proxy.List, headers *SecurityHeaders, metrics *Metrics, log *slog.Logger) *CORS {
+func NewCORS(options CORSOptions, proxies forwarded.Proxies, headers *SecurityHeaders, metrics *Metrics, log *slog.Logger) *CORS {
 	config := cors.Config{
 		AllowCredentials: options.Credentials,
 		ExposeHeaders:    options.Exposed,

@@ -13,8 +13,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"example.com/api/internal/forwarded"
 	"example.com/api/internal/origin"
-	"example.com/api/internal/proxy"
 	"example.com/api/middleware"
 )
 
@@ -30,7 +30,7 @@ func newCORS(options middleware.CORSOptions, log *slog.Logger) *middleware.CORS 
 	if options.Headers == nil {
 		options.Headers = []string{"Content-Type"}
 	}
-	headers := middleware.NewSecurityHeaders(0, false, proxy.List{})
+	headers := middleware.NewSecurityHeaders(0, false, forwarded.Proxies{})
 	return middleware.NewCORS(options, trusted(), headers, nil, log)
 }
 
@@ -132,7 +132,7 @@ func TestCORS(t *testing.T) {
 // Requests of all kinds at once must not write into what they share.
 func TestCORSSharesNothing(t *testing.T) {
 	t.Parallel()
-	e := engine(newCORS(middleware.CORSOptions{Credentials: true, MaxAge: time.Minute}, discard()).Handle, middleware.NewSecurityHeaders(time.Hour, true, proxy.List{}).Handle)
+	e := engine(newCORS(middleware.CORSOptions{Credentials: true, MaxAge: time.Minute}, discard()).Handle, middleware.NewSecurityHeaders(time.Hour, true, forwarded.Proxies{}).Handle)
 	var group sync.WaitGroup
 	for i := range 8 {
 		group.Go(func() {

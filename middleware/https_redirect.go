@@ -6,8 +6,8 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"example.com/api/internal/forwarded"
 	"example.com/api/internal/problem"
-	"example.com/api/internal/proxy"
 )
 
 // HTTPSRedirect sends people who typed a plain http address to https on the
@@ -17,7 +17,7 @@ import (
 //
 // No frontend may rely on it: a fetch that is redirected to another scheme
 // goes on with Origin: null and is refused.
-func HTTPSRedirect(proxies proxy.List) gin.HandlerFunc {
+func HTTPSRedirect(proxies forwarded.Proxies) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		if proxies.IsHTTPS(c.Request) || isHealthCheck(c) {
 			return

@@ -14,8 +14,8 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"example.com/api/internal/forwarded"
 	"example.com/api/internal/origin"
-	"example.com/api/internal/proxy"
 	"example.com/api/middleware"
 )
 
@@ -51,7 +51,7 @@ func serve(h http.Handler, r *http.Request) *httptest.ResponseRecorder {
 }
 
 // trusted trusts the peer that httptest.NewRequest invents, 192.0.2.1.
-func trusted() proxy.List { return proxy.NewList(netip.MustParsePrefix("192.0.2.1/32")) }
+func trusted() forwarded.Proxies { return forwarded.NewProxies(netip.MustParsePrefix("192.0.2.1/32")) }
 
 // logBuffer keeps log lines that several goroutines write.
 type logBuffer struct {
@@ -118,12 +118,12 @@ func BenchmarkNone(b *testing.B) { benchmark(b, request("GET", "/")) }
 func BenchmarkRequestID(b *testing.B) { benchmark(b, request("GET", "/"), middleware.RequestID) }
 
 func BenchmarkSecurityHeaders(b *testing.B) {
-	benchmark(b, request("GET", "/"), middleware.NewSecurityHeaders(1e9, true, proxy.List{}).Handle)
+	benchmark(b, request("GET", "/"), middleware.NewSecurityHeaders(1e9, true, forwarded.Proxies{}).Handle)
 }
 
 func BenchmarkAccessLog(b *testing.B) {
 	log := slog.New(slog.NewJSONHandler(io.Discard, nil))
-	benchmark(b, request("GET", "/"), middleware.AccessLog(proxy.List{}, log))
+	benchmark(b, request("GET", "/"), middleware.AccessLog(forwarded.Proxies{}, log))
 }
 
 func BenchmarkRecovery(b *testing.B) {

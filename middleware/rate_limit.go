@@ -8,8 +8,8 @@ import (
 	"github.com/gin-gonic/gin"
 	"github.com/ulule/limiter/v3"
 
+	"example.com/api/internal/forwarded"
 	"example.com/api/internal/problem"
-	"example.com/api/internal/proxy"
 	"example.com/api/internal/ratelimit"
 )
 
@@ -20,7 +20,7 @@ import (
 //
 // The store must answer on its own when its service does not: an error of it
 // is a 500, so that nothing passes uncounted.
-func RateLimit(policy string, rate limiter.Rate, store limiter.Store, proxies proxy.List) gin.HandlerFunc {
+func RateLimit(policy string, rate limiter.Rate, store limiter.Store, proxies forwarded.Proxies) gin.HandlerFunc {
 	limit := []string{strconv.FormatInt(rate.Limit, 10)}
 	period := int64(rate.Period / time.Second)
 	policyHeader := []string{fmt.Sprintf("%q;q=%d;w=%d", policy, rate.Limit, period)}

@@ -15,9 +15,9 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"example.com/api/internal/forwarded"
 	"example.com/api/internal/origin"
 	"example.com/api/internal/problem"
-	"example.com/api/internal/proxy"
 	"example.com/api/middleware"
 )
 
@@ -187,7 +187,7 @@ func TestUntrustedForwardingWarnsOnce(t *testing.T) {
 	if out.Len() > 0 {
 		t.Errorf("a trusted proxy is warned about: %s", &out)
 	}
-	direct := engine(middleware.UntrustedForwarding(proxy.List{}, log))
+	direct := engine(middleware.UntrustedForwarding(forwarded.Proxies{}, log))
 	serve(direct, request("GET", "/"))
 	for range 3 {
 		serve(direct, request("GET", "/", "X-Forwarded-For: 1.1.1.1"))
@@ -275,8 +275,8 @@ func TestAccessLog(t *testing.T) {
 func TestMetrics(t *testing.T) {
 	t.Parallel()
 	m := middleware.NewMetrics("v1.2.3", func() float64 { return 7 })
-	headers := middleware.NewSecurityHeaders(0, false, proxy.List{})
-	cors := middleware.NewCORS(middleware.CORSOptions{Origins: allowing(app)}, proxy.List{}, headers, m, discard())
+	headers := middleware.NewSecurityHeaders(0, false, forwarded.Proxies{})
+	cors := middleware.NewCORS(middleware.CORSOptions{Origins: allowing(app)}, forwarded.Proxies{}, headers, m, discard())
 	e := engine(cors.Handle, m.Handle)
 	serve(e, request("GET", "/"))
 	serve(e, request("BREW", "/nobody/knows"))

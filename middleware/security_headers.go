@@ -9,7 +9,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
-	"example.com/api/internal/proxy"
+	"example.com/api/internal/forwarded"
 )
 
 // SecurityHeaders writes the headers that tell a browser what it may do with
@@ -18,13 +18,13 @@ type SecurityHeaders struct {
 	fixed   http.Header
 	hsts    []string // nil: left out
 	always  bool     // HSTS on plain http too: TLS ends at a proxy
-	proxies proxy.List
+	proxies forwarded.Proxies
 }
 
 // NewSecurityHeaders takes the age of Strict-Transport-Security, where 0
 // leaves it out. With always it is sent on every response, else on https ones
 // only, as RFC 6797, 7.2 has it.
-func NewSecurityHeaders(hstsMaxAge time.Duration, always bool, proxies proxy.List) *SecurityHeaders {
+func NewSecurityHeaders(hstsMaxAge time.Duration, always bool, proxies forwarded.Proxies) *SecurityHeaders {
 	s := &SecurityHeaders{
 		always:  always,
 		proxies: proxies,

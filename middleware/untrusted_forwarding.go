@@ -6,13 +6,13 @@ import (
 
 	"github.com/gin-gonic/gin"
 
-	"example.com/api/internal/proxy"
+	"example.com/api/internal/forwarded"
 )
 
 // UntrustedForwarding warns once when X-Forwarded-For comes from a peer that
 // is no trusted proxy. It is ignored then, and if a proxy of the operator's
 // wrote it, all users share that proxy's rate limits.
-func UntrustedForwarding(proxies proxy.List, log *slog.Logger) gin.HandlerFunc {
+func UntrustedForwarding(proxies forwarded.Proxies, log *slog.Logger) gin.HandlerFunc {
 	var warned atomic.Bool
 	return func(c *gin.Context) {
 		if c.Request.Header["X-Forwarded-For"] == nil || warned.Load() || proxies.TrustsPeer(c.Request) || warned.Swap(true) {

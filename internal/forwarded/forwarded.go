@@ -1,6 +1,6 @@
-// Package proxy knows which peers are proxies of ours, and so what may be
+// Package forwarded knows which peers are proxies of ours, and so what may be
 // believed of the headers by which a proxy names its client.
-package proxy
+package forwarded
 
 import (
 	"fmt"
@@ -9,15 +9,15 @@ import (
 	"strings"
 )
 
-// List holds the networks of the trusted proxies. The zero value trusts
+// Proxies holds the networks of the trusted proxies. The zero value trusts
 // nobody: then a client is its TCP peer, whatever it writes into headers.
-type List struct {
+type Proxies struct {
 	networks []netip.Prefix
 }
 
-// NewList trusts the given networks. IPv4-mapped ones count as IPv4.
-func NewList(networks ...netip.Prefix) List {
-	return List{networks: networks}
+// NewProxies trusts the given networks. IPv4-mapped ones count as IPv4.
+func NewProxies(networks ...netip.Prefix) Proxies {
+	return Proxies{networks: networks}
 }
 
 // ParseNetwork reads an IP address or a CIDR. It refuses the networks that
@@ -45,24 +45,24 @@ func ParseNetwork(s string) (netip.Prefix, error) {
 }
 
 // String lists the networks as the settings write them, or "none".
-func (l List) String() string {
-	if len(l.networks) == 0 {
+func (p Proxies) String() string {
+	if len(p.networks) == 0 {
 		return "none"
 	}
-	return strings.Join(l.Strings(), ",")
+	return strings.Join(p.Strings(), ",")
 }
 
 // Strings is the form that gin.Engine.SetTrustedProxies takes.
-func (l List) Strings() []string {
+func (p Proxies) Strings() []string {
 	var texts []string
-	for _, n := range l.networks {
+	for _, n := range p.networks {
 		texts = append(texts, n.String())
 	}
 	return texts
 }
 
-func (l List) contains(addr netip.Addr) bool {
-	for _, n := range l.networks {
+func (p Proxies) contains(addr netip.Addr) bool {
+	for _, n := range p.networks {
 		if n.Contains(addr) {
 			return true
 		}
@@ -71,8 +71,8 @@ func (l List) contains(addr netip.Addr) bool {
 }
 
 // TrustsPeer reports whether the request came straight from a trusted proxy.
-func (l List) TrustsPeer(r *http.Request) bool {
-	return len(l.networks) > 0 && l.contains(peer(r))
+func (p Proxies) TrustsPeer(r *http.Request) bool {
+	return len(p.networks) > 0 && p.contains(peer(r))
 }
 
 // Client is the address that the request came from: the peer's, or, behind
@@ -81,9 +81,9 @@ func (l List) TrustsPeer(r *http.Request) bool {
 // looked at. An entry that is no address ends the search at the last good one.
 // IPv4-mapped addresses become IPv4. The zero Addr stands for a peer without
 // an IP address, such as a unix socket.
-func (l List) Client(r *http.Request) netip.Addr {
+func (p Proxies) Client(r *http.Request) netip.Addr {
 	client := peer(r)
-	if len(l.networks) == 0 || !l.contains(client) {
+	if len(p.networks) == 0 || !p.contains(client) {
 		return client
 	}
 	// Several lines are one list, in order (RFC 9110, 5.3).
@@ -97,7 +97,7 @@ func (l List) Client(r *http.Request) netip.Addr {
 				return client
 			}
 			client = addr
-			if !l.contains(addr) {
+			if !p.contains(addr) {
 				return client
 			}
 		}
@@ -108,12 +108,12 @@ func (l List) Client(r *http.Request) netip.Addr {
 // IsHTTPS reports whether the client's own connection was encrypted: this
 // one, or the one that a trusted proxy says it took the request from. Only
 // the last value counts, the one that the proxy nearest to us wrote.
-func (l List) IsHTTPS(r *http.Request) bool {
+func (p Proxies) IsHTTPS(r *http.Request) bool {
 	if r.TLS != nil {
 		return true
 	}
 	lines := r.Header["X-Forwarded-Proto"]
-	if len(lines) == 0 || !l.TrustsPeer(r) {
+	if len(lines) == 0 || !p.TrustsPeer(r) {
 		return false
 	}
 	proto, _, _ := cutLast(lines[len(lines)-1])

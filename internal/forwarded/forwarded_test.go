@@ -1,4 +1,4 @@
-package proxy_test
+package forwarded_test
 
 import (
 	"crypto/tls"
@@ -7,21 +7,21 @@ import (
 	"strings"
 	"testing"
 
-	"example.com/api/internal/proxy"
+	"example.com/api/internal/forwarded"
 )
 
 // trusting parses the networks, comma-separated as in TRUSTED_PROXIES.
-func trusting(t testing.TB, networks string) proxy.List {
+func trusting(t testing.TB, networks string) forwarded.Proxies {
 	t.Helper()
 	var parsed []netip.Prefix
 	for text := range strings.FieldsFuncSeq(networks, func(r rune) bool { return r == ',' }) {
-		network, err := proxy.ParseNetwork(text)
+		network, err := forwarded.ParseNetwork(text)
 		if err != nil {
 			t.Fatalf("ParseNetwork(%q): %v", text, err)
 		}
 		parsed = append(parsed, network)
 	}
-	return proxy.NewList(parsed...)
+	return forwarded.NewProxies(parsed...)
 }
 
 func TestParseNetwork(t *testing.T) {
@@ -38,7 +38,7 @@ func TestParseNetwork(t *testing.T) {
 		{"0.0.0.0/0", ""}, {"::/0", ""}, {"::ffff:0:0/96", ""}, {"::ffff:0:0/32", ""}, {"fe80::1%eth0", ""}, {"10.0.0.1-10.0.0.9", ""},
 	}
 	for _, tt := range tests {
-		network, err := proxy.ParseNetwork(tt.in)
+		network, err := forwarded.ParseNetwork(tt.in)
 		if got := network.String(); (err == nil && got != tt.want) || (err != nil && tt.want != "") {
 			t.Errorf("ParseNetwork(%q) = %s, %v, want %q", tt.in, got, err, tt.want)
 		}
