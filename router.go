@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"sync/atomic"
 
 	"github.com/gin-gonic/gin"
@@ -31,43 +32,39 @@ type parts struct {
 	draining *atomic.Bool        // set once the process is to stop
 }
 
-// route is a row of the table: which policy counts its requests ("" for
-// none), and how many bytes its body may have (0 for MAX_BODY_BYTES).
+// route is a row of the table. HEAD goes wherever GET does.
 type route struct {
 	method, path string
-	policy       string
-	maxBody      int64
 	handler      gin.HandlerFunc
+	limit        config.Policy // counts its requests; config.Unlimited() for none
+	maxBody      int64         // in bytes; 0 stands for MAX_BODY_BYTES
+	healthCheck  bool          // see middleware.Route
 }
 
-// routes is the whole API. HEAD goes wherever GET does.
+// routes is the whole API.
 func routes(s config.Settings, p parts) []route {
-	item := handlers.Items{Store: p.items} // items
-	return []route{
-		{"GET", "/api/hello", "default", 0, handlers.Hello},
-		{"GET", "/api/items", "default", 0, item.List},          // items
-		{"POST", "/api/items", "default", 0, item.Create},       // items
-		{"GET", "/api/items/:id", "default", 0, item.Get},       // items
-		{"PUT", "/api/items/:id", "default", 0, item.Replace},   // items
-		{"PATCH", "/api/items/:id", "default", 0, item.Update},  // items
-		{"DELETE", "/api/items/:id", "default", 0, item.Delete}, // items
-		{"GET", "/api/search", "search", 0, item.Search},        // items
-		{"POST", "/api/upload", "upload", s.MaxUploadBytes + handlers.UploadFraming, handlers.Upload(s.MaxUploadBytes)},
-		{"POST", "/api/session", "session", 0, p.sessions.Create},
-		{"GET", "/api/session", "default", 0, p.sessions.Get},
-		{"DELETE", "/api/session", "default", 0, p.sessions.Delete},
-		{"GET", "/", "", 0, handlers.Root(p.version)},
-		{"GET", "/openapi.yaml", "", 0, openapi.Description},
-		{"GET", "/docs", "", 0, openapi.Docs},
-		{"GET", "/docs/:file", "", 0, openapi.DocsFile()},
-		{"GET", "/healthz", "", 0, handlers.Alive},
-		{"GET", "/readyz", "", 0, handlers.Ready(p.draining, p.redis, p.database)},
-	}
+	limits := s.Limits
+	return slices.Concat(
+		[]route{
+			{method: "GET", path: "/api/hello", limit: limits.Default, handler: handlers.Hello},
+			{method: "POST", path: "/api/upload", limit: limits.Upload, handler: handlers.Upload(s.MaxUploadBytes), maxBody: s.MaxUploadBytes + handlers.UploadFraming},
+			{method: "POST", path: "/api/session", limit: limits.Session, handler: p.sessions.Create},
+			{method: "GET", path: "/api/session", limit: limits.Default, handler: p.sessions.Get},
+			{method: "DELETE", path: "/api/session", limit: limits.Default, handler: p.sessions.Delete},
+			{method: "GET", path: "/", limit: config.Unlimited(), handler: handlers.Root(p.version)},
+			{method: "GET", path: "/openapi.yaml", limit: config.Unlimited(), handler: openapi.Description},
+			{method: "GET", path: "/docs", limit: config.Unlimited(), handler: openapi.Docs},
+			{method: "GET", path: "/docs/:file", limit: config.Unlimited(), handler: openapi.DocsFile()},
+			{method: "GET", path: "/healthz", limit: config.Unlimited(), handler: handlers.Alive, healthCheck: true},
+			{method: "GET", path: "/readyz", limit: config.Unlimited(), handler: handlers.Ready(p.draining, p.redis, p.database), healthCheck: true},
+		},
+		itemRoutes(s, p),
+	)
 }
 
-// use puts the middleware before every route, known or not. The order is the
-// contract: each line says why it stands where it does.
-func use(engine *gin.Engine, s config.Settings, p parts, maxBodies map[string]int64) {
+// useMiddleware puts the middleware before every route, known or not. The order
+// is the contract: each line says why it stands where it does.
+func useMiddleware(engine *gin.Engine, s config.Settings, p parts, known middleware.Routes) {
 	headers := middleware.NewSecurityHeaders(s.HSTSMaxAge, s.Production, s.TrustedProxies)
 	cors := middleware.NewCORS(middleware.CORSOptions{
 		Origins: s.Origins, Credentials: s.CORSCredentials, Methods: s.CORSMethods,
@@ -79,14 +76,14 @@ func use(engine *gin.Engine, s config.Settings, p parts, maxBodies map[string]in
 		headers.Handle,       // on every answer, refusals included
 		middleware.RequestID, // before all that logs or answers with it
 		p.metrics.Handle,     // outside of recovery, so that a panic counts as its 500
-		middleware.AccessLog(s.TrustedProxies, p.log),   // likewise
-		middleware.Recovery(p.log),                      // a panic of anything below is a readable 500
-		middleware.BodyLimit(s.MaxBodyBytes, maxBodies), // before the refusals: it makes their answers readable to a client that still sends
+		middleware.AccessLog(known, s.TrustedProxies, p.log), // the same
+		middleware.Recovery(p.log),                           // a panic of anything below is a readable 500
+		middleware.BodyLimit(s.MaxBodyBytes, known),          // before the refusals: it makes their answers readable to a client that still sends
 		middleware.UntrustedForwarding(s.TrustedProxies, p.log),
-		middleware.AllowedHosts(s.AllowedHosts), // before the redirect, which goes to the request's own host
+		middleware.AllowedHosts(s.AllowedHosts, known), // before the redirect, which goes to the request's own host
 	)
 	if s.HTTPSRedirect {
-		engine.Use(middleware.HTTPSRedirect(s.TrustedProxies)) // before anything that would work on what came in clear
+		engine.Use(middleware.HTTPSRedirect(known, s.TrustedProxies)) // before anything that would work on what came in clear
 	}
 	engine.Use(middleware.CrossOriginProtection(s.Origins)) // last, before limits and handlers: forged requests cost their victim no quota
 }
@@ -105,18 +102,19 @@ func newRouter(s config.Settings, p parts) (*gin.Engine, error) {
 		return nil, fmt.Errorf("set the trusted proxies: %w", err)
 	}
 
-	limits := rateLimits(s, p)
 	table := routes(s, p)
-	maxBodies := make(map[string]int64)
+	known := make(middleware.Routes)
 	for _, r := range table {
-		if r.maxBody > 0 {
-			maxBodies[r.path] = r.maxBody
-		}
+		known[r.path] = middleware.Route{HealthCheck: r.healthCheck, MaxBody: r.maxBody}
 	}
-	use(engine, s, p, maxBodies) // before the routes: Gin binds what is there
+	useMiddleware(engine, s, p, known) // before the routes: Gin gives a route only what is registered by then
+	limits := rateLimits(s, p)
 	for _, r := range table {
+		if r.limit.Name() == "" {
+			return nil, fmt.Errorf("the table of routes names no limit for %s %s; give it one of config.Limits, or config.Unlimited()", r.method, r.path)
+		}
 		chain := []gin.HandlerFunc{r.handler}
-		if limit := limits[r.policy]; limit != nil {
+		if limit := limits[r.limit]; limit != nil {
 			chain = []gin.HandlerFunc{limit, r.handler}
 		}
 		engine.Handle(r.method, r.path, chain...)
@@ -137,17 +135,12 @@ func newRouter(s config.Settings, p parts) (*gin.Engine, error) {
 	return engine, nil
 }
 
-// rateLimits makes one middleware a policy; a policy that is off has none.
-func rateLimits(s config.Settings, p parts) map[string]gin.HandlerFunc {
-	limits := make(map[string]gin.HandlerFunc)
-	for policy, rate := range map[string]config.Rate{
-		"default": s.RateLimitDefault,
-		"search":  s.RateLimitSearch,
-		"upload":  s.RateLimitUpload,
-		"session": s.RateLimitSession,
-	} {
-		if rate.Limit > 0 {
-			limits[policy] = middleware.RateLimit(policy, rate.Rate, p.counters, s.TrustedProxies)
+// rateLimits returns a middleware for each policy that is not off.
+func rateLimits(s config.Settings, p parts) map[config.Policy]gin.HandlerFunc {
+	limits := make(map[config.Policy]gin.HandlerFunc)
+	for _, policy := range s.Limits.All() {
+		if rate, limited := policy.Rate(); limited {
+			limits[policy] = middleware.RateLimit(policy.Name(), rate, p.counters, s.TrustedProxies)
 		}
 	}
 	return limits

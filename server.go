@@ -163,6 +163,10 @@ func announce(s config.Settings, log *slog.Logger, address net.Addr) {
 	if len(s.AllowedHosts) > 0 {
 		hosts = strings.Join(s.AllowedHosts, ",")
 	}
+	var limits []string
+	for _, policy := range s.Limits.All() {
+		limits = append(limits, policy.String())
+	}
 	counters := "memory"
 	if s.RedisURL.IsSet() {
 		counters = "redis" // the URL has a password in it
@@ -176,8 +180,7 @@ func announce(s config.Settings, log *slog.Logger, address net.Addr) {
 		"env", environment,
 		"origins", s.Origins.String(),
 		"credentials", s.CORSCredentials,
-		"limits", fmt.Sprintf("default %s, search %s, upload %s, session %s",
-			s.RateLimitDefault, s.RateLimitSearch, s.RateLimitUpload, s.RateLimitSession),
+		"limits", strings.Join(limits, ", "),
 		"counters", counters,
 		"database", database,
 		"trusted_proxies", s.TrustedProxies.String(),

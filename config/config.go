@@ -20,7 +20,6 @@ import (
 
 	"github.com/joho/godotenv"
 	"github.com/kelseyhightower/envconfig"
-	"github.com/ulule/limiter/v3"
 
 	"example.com/api/internal/forwarded"
 	"example.com/api/internal/origin"
@@ -46,10 +45,7 @@ type variables struct {
 	HTTPSRedirect  string `envconfig:"HTTPS_REDIRECT" default:"false"`
 	HSTSMaxAge     string `envconfig:"HSTS_MAX_AGE" default:"8760h"`
 
-	RateLimitDefault    string `envconfig:"RATE_LIMIT_DEFAULT" default:"100-M"`
-	RateLimitSearch     string `envconfig:"RATE_LIMIT_SEARCH" default:"30-M"`
-	RateLimitUpload     string `envconfig:"RATE_LIMIT_UPLOAD" default:"5-M"`
-	RateLimitSession    string `envconfig:"RATE_LIMIT_SESSION" default:"10-M"`
+	Limits
 	RateLimitMaxClients string `envconfig:"RATE_LIMIT_MAX_CLIENTS" default:"100000"`
 
 	RedisURL          string `envconfig:"REDIS_URL"`
@@ -87,10 +83,7 @@ type Settings struct {
 	HTTPSRedirect  bool
 	HSTSMaxAge     time.Duration // 0: no header
 
-	RateLimitDefault    Rate
-	RateLimitSearch     Rate
-	RateLimitUpload     Rate
-	RateLimitSession    Rate
+	Limits              Limits
 	RateLimitMaxClients int
 
 	RedisURL        Secret // "": counters in this process
@@ -105,17 +98,6 @@ type Settings struct {
 	ShutdownDelay   time.Duration
 	ShutdownTimeout time.Duration
 	MetricsAddr     string // "": off
-}
-
-// Rate is a limit per period; the zero Rate is off.
-type Rate struct{ limiter.Rate }
-
-// String is the rate as the settings write it.
-func (r Rate) String() string {
-	if r.Limit == 0 {
-		return "off"
-	}
-	return r.Formatted
 }
 
 // Secret is text that must not appear in logs or messages. Reveal is the only
@@ -175,8 +157,10 @@ func Load(checks ...Check) (Settings, error) {
 // Names lists the variables, in the order of the documentation.
 func Names() []string {
 	var names []string
-	for field := range reflect.TypeFor[variables]().Fields() {
-		names = append(names, field.Tag.Get("envconfig"))
+	for _, field := range reflect.VisibleFields(reflect.TypeFor[variables]()) {
+		if name := field.Tag.Get("envconfig"); name != "" { // embedded structs have none
+			names = append(names, name)
+		}
 	}
 	return names
 }
@@ -261,10 +245,7 @@ func (m *mistakes) parse(v variables, checks []Check) Settings {
 		HTTPSRedirect:  m.boolean("HTTPS_REDIRECT", v.HTTPSRedirect),
 		HSTSMaxAge:     m.duration("HSTS_MAX_AGE", v.HSTSMaxAge, maxDuration),
 
-		RateLimitDefault:    m.rate("RATE_LIMIT_DEFAULT", v.RateLimitDefault),
-		RateLimitSearch:     m.rate("RATE_LIMIT_SEARCH", v.RateLimitSearch),
-		RateLimitUpload:     m.rate("RATE_LIMIT_UPLOAD", v.RateLimitUpload),
-		RateLimitSession:    m.rate("RATE_LIMIT_SESSION", v.RateLimitSession),
+		Limits:              m.limits(v.Limits),
 		RateLimitMaxClients: int(m.integer("RATE_LIMIT_MAX_CLIENTS", v.RateLimitMaxClients, 1, 1<<30)),
 
 		RedisURL:        m.url("REDIS_URL", v.RedisURL, v.RedisURLFile, checks, "redis://", "rediss://", "unix://"),

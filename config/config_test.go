@@ -42,11 +42,11 @@ func TestDefaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := join(s.Production, s.Host, s.Port, s.Origins, s.CORSCredentials, s.CORSMethods, s.CORSHeaders, s.CORSMaxAge,
-		s.TrustedProxies, len(s.AllowedHosts), s.HTTPSRedirect, s.HSTSMaxAge, s.RateLimitDefault, s.RateLimitSearch, s.RateLimitUpload,
-		s.RateLimitSession, s.RateLimitMaxClients, s.RedisURL.IsSet(), s.DatabaseURL.Reveal(), s.SessionSecret.IsSet(), s.SessionSameSite == http.SameSiteLaxMode,
+		s.TrustedProxies, len(s.AllowedHosts), s.HTTPSRedirect, s.HSTSMaxAge, s.Limits.Default, s.Limits.Search, s.Limits.Upload,
+		s.Limits.Session, s.RateLimitMaxClients, s.RedisURL.IsSet(), s.DatabaseURL.Reveal(), s.SessionSecret.IsSet(), s.SessionSameSite == http.SameSiteLaxMode,
 		s.MaxBodyBytes, s.MaxUploadBytes, s.LogLevel, s.LogJSON, s.ShutdownDelay, s.ShutdownTimeout, s.MetricsAddr == "")
 	want := "false 127.0.0.1 8080 http://localhost:5173,http://127.0.0.1:5173,http://localhost:3000 true [GET HEAD POST PUT PATCH DELETE] [Authorization Content-Type X-Request-ID] 10m0s " +
-		"none 0 false 8760h0m0s 100-M 30-M 5-M 10-M 100000 false file:app.db false true 1048576 10485760 INFO false 0s 15s true"
+		"none 0 false 8760h0m0s default 100-M search 30-M upload 5-M session 10-M 100000 false file:app.db false true 1048576 10485760 INFO false 0s 15s true"
 	if got != want {
 		t.Errorf("development:\n got %s\nwant %s", got, want)
 	}
@@ -86,8 +86,8 @@ func TestAccepts(t *testing.T) {
 		{[]string{"CORS_MAX_AGE=0"}, func(s config.Settings) any { return s.CORSMaxAge }, "0s"},
 		{[]string{"CORS_MAX_AGE=24h"}, func(s config.Settings) any { return s.CORSMaxAge }, "24h0m0s"},
 		{[]string{"HSTS_MAX_AGE=0"}, func(s config.Settings) any { return s.HSTSMaxAge }, "0s"},
-		{[]string{"RATE_LIMIT_DEFAULT=off"}, func(s config.Settings) any { return s.RateLimitDefault.Limit }, "0"},
-		{[]string{"RATE_LIMIT_DEFAULT=7-D"}, func(s config.Settings) any { return s.RateLimitDefault.Period }, "24h0m0s"},
+		{[]string{"RATE_LIMIT_DEFAULT=off"}, func(s config.Settings) any { return s.Limits.Default.String() }, "default off"},
+		{[]string{"RATE_LIMIT_DEFAULT=7-D"}, func(s config.Settings) any { return s.Limits.Default.String() }, "default 7-D"},
 		{[]string{"TRUSTED_PROXIES=10.0.0.5, 2001:db8::/32"}, func(s config.Settings) any { return s.TrustedProxies }, "10.0.0.5/32,2001:db8::/32"},
 		{[]string{"ALLOWED_HOSTS=API.example.com,*.example.org,127.0.0.1,[::1]", "HTTPS_REDIRECT=true"}, func(s config.Settings) any { return s.AllowedHosts }, "[api.example.com *.example.org 127.0.0.1 ::1]"},
 		{[]string{"ALLOWED_HOSTS=*.localhost,*.svc.cluster.local,api.github.io,a.com"}, func(s config.Settings) any { return s.AllowedHosts }, "[*.localhost *.svc.cluster.local api.github.io a.com]"},
@@ -98,7 +98,7 @@ func TestAccepts(t *testing.T) {
 		{[]string{"LOG_FORMAT=json", "LOG_LEVEL=debug"}, func(s config.Settings) any { return fmt.Sprint(s.LogJSON, s.LogLevel) }, "true DEBUG"},
 		{[]string{"LOG_FORMAT=Json", "LOG_LEVEL=DEBUG"}, func(s config.Settings) any { return fmt.Sprint(s.LogJSON, s.LogLevel) }, "true DEBUG"},
 		{[]string{"PORT= ", "ALLOWED_HOSTS=\t ", "CORS_ALLOWED_METHODS= "}, func(s config.Settings) any { return fmt.Sprint(s.Port, s.AllowedHosts, len(s.CORSMethods)) }, "8080 [] 6"},
-		{[]string{"PORT=", "CORS_MAX_AGE=", "RATE_LIMIT_SEARCH=", "APP_ENV=", "DATABASE_URL="}, func(s config.Settings) any { return fmt.Sprint(s.Port, s.CORSMaxAge, s.RateLimitSearch) }, "8080 10m0s 30-M"},
+		{[]string{"PORT=", "CORS_MAX_AGE=", "RATE_LIMIT_SEARCH=", "APP_ENV=", "DATABASE_URL="}, func(s config.Settings) any { return fmt.Sprint(s.Port, s.CORSMaxAge, s.Limits.Search) }, "8080 10m0s search 30-M"},
 	}
 	for _, tt := range tests {
 		s, err := load(t, tt.variables...)

@@ -14,8 +14,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/ulule/limiter/v3"
-
 	"example.com/api/internal/forwarded"
 	"example.com/api/internal/origin"
 )
@@ -27,8 +25,6 @@ const (
 	maxDuration = 10 * 365 * 24 * time.Hour
 	// minSecret is the least length of SESSION_SECRET in bytes.
 	minSecret = 32
-	// maxRate is the largest integer of a structured header field (RFC 9651, 3.3.1).
-	maxRate = 999_999_999_999_999
 )
 
 // mistakes collects what is wrong. Its methods parse one variable each; what
@@ -105,22 +101,6 @@ func (m *mistakes) duration(name, value string, most time.Duration) time.Duratio
 		m.add(name, value, fmt.Sprintf("is out of range; write a duration from 0s to %s", strings.TrimSuffix(most.String(), "0m0s")))
 	}
 	return d
-}
-
-var rateForm = regexp.MustCompile(`^([0-9]+)-([SMHDsmhd])$`)
-
-func (m *mistakes) rate(name, value string) Rate {
-	if value == "off" {
-		return Rate{}
-	}
-	if rateForm.MatchString(value) { // ulule also takes "+5-S" and "0-M"
-		rate, err := limiter.NewRateFromFormatted(strings.ToUpper(value))
-		if err == nil && rate.Limit >= 1 && rate.Limit <= maxRate {
-			return Rate{rate}
-		}
-	}
-	m.add(name, value, "is no rate; write N-S, N-M, N-H or N-D with N at least 1 (100-M: 100 a minute), or off")
-	return Rate{}
 }
 
 func (m *mistakes) host(name, value string, production bool) string {

@@ -14,13 +14,13 @@ import (
 // info, because strangers can make as many 4xx as they like, and health
 // checks at debug. Queries are left out: they hold what people search for. The
 // duration is a number, in milliseconds, for programs that add them up.
-func AccessLog(proxies forwarded.Proxies, log *slog.Logger) gin.HandlerFunc {
+func AccessLog(routes Routes, proxies forwarded.Proxies, log *slog.Logger) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		start := time.Now()
 		defer func() { // a panic that ends the connection is logged too
 			level := slog.LevelInfo
 			switch {
-			case isHealthCheck(c): // its 503 while draining is no failure
+			case routes.of(c).HealthCheck: // its 503 while draining is no failure
 				level = slog.LevelDebug
 			case c.Writer.Status() >= http.StatusInternalServerError:
 				level = slog.LevelError
@@ -48,10 +48,4 @@ func AccessLog(proxies forwarded.Proxies, log *slog.Logger) gin.HandlerFunc {
 		}()
 		c.Next()
 	}
-}
-
-// isHealthCheck names the routes that orchestrators ask every few seconds,
-// by the pod's own address and over plain http.
-func isHealthCheck(c *gin.Context) bool {
-	return c.FullPath() == "/healthz" || c.FullPath() == "/readyz"
 }

@@ -14,7 +14,7 @@ import (
 // It stops DNS rebinding, which makes a foreign page same-origin, and hosts
 // of an attacker's choice in redirects. No names: every host is good. Health
 // checks come by the machine's own address and are exempt.
-func AllowedHosts(names []string) gin.HandlerFunc {
+func AllowedHosts(names []string, routes Routes) gin.HandlerFunc {
 	exact := make(map[string]bool)
 	var suffixes []string
 	for _, name := range names {
@@ -25,7 +25,7 @@ func AllowedHosts(names []string) gin.HandlerFunc {
 		}
 	}
 	return func(c *gin.Context) {
-		if len(names) == 0 || isHealthCheck(c) {
+		if len(names) == 0 || routes.of(c).HealthCheck {
 			return
 		}
 		host := hostWithoutPort(c.Request.Host)

@@ -9,8 +9,8 @@ import (
 // What only ends like an allowed host is refused, and no redirect repeats it.
 func TestOddHosts(t *testing.T) {
 	t.Parallel()
-	hosts := engine(middleware.AllowedHosts([]string{"api.example.com", "*.wild.example.com", "::1"}))
-	redirect := engine(middleware.HTTPSRedirect(trusted()))
+	hosts := engine(middleware.AllowedHosts([]string{"api.example.com", "*.wild.example.com", "::1"}, health))
+	redirect := engine(middleware.HTTPSRedirect(health, trusted()))
 	for _, host := range []string{
 		"evil.test:1:2.wild.example.com", "[evil.test].wild.example.com", "a..wild.example.com", "[[api.example.com]]", "[api.example.com]",
 		"evil.test/.wild.example.com", "evil.test?.wild.example.com", "evil.test#.wild.example.com", "evil.test@a.wild.example.com",

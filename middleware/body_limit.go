@@ -18,21 +18,21 @@ const (
 )
 
 // BodyLimit lets a handler read at most so many bytes of a body; the read
-// after that fails with *http.MaxBytesError. byRoute has the limits of the
-// routes, by template, that take more or less than the fallback.
+// after that fails with *http.MaxBytesError. A route's MaxBody, where it has
+// one, replaces the fallback.
 //
 // When a request is refused, whatever of its body nobody has read is thrown
 // away before the answer goes out, up to twice the limit more: Firefox
 // shows a network error instead of an answer to a body that it cannot finish.
 // A client that falls silent meanwhile gets its answer after restStall.
-func BodyLimit(fallback int64, byRoute map[string]int64) gin.HandlerFunc {
+func BodyLimit(fallback int64, routes Routes) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		original := c.Request.Body
 		if original == http.NoBody {
 			return
 		}
-		limit, ok := byRoute[c.FullPath()]
-		if !ok {
+		limit := routes.of(c).MaxBody
+		if limit == 0 {
 			limit = fallback
 		}
 		limited := &limitedBody{

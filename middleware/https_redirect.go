@@ -17,9 +17,9 @@ import (
 //
 // No frontend may rely on it: a fetch that is redirected to another scheme
 // goes on with Origin: null and is refused.
-func HTTPSRedirect(proxies forwarded.Proxies) gin.HandlerFunc {
+func HTTPSRedirect(routes Routes, proxies forwarded.Proxies) gin.HandlerFunc {
 	return func(c *gin.Context) {
-		if proxies.IsHTTPS(c.Request) || isHealthCheck(c) {
+		if proxies.IsHTTPS(c.Request) || routes.of(c).HealthCheck {
 			return
 		}
 		if c.Request.Method != http.MethodGet && c.Request.Method != http.MethodHead {

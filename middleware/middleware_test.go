@@ -123,7 +123,7 @@ func BenchmarkSecurityHeaders(b *testing.B) {
 
 func BenchmarkAccessLog(b *testing.B) {
 	log := slog.New(slog.NewJSONHandler(io.Discard, nil))
-	benchmark(b, request("GET", "/"), middleware.AccessLog(forwarded.Proxies{}, log))
+	benchmark(b, request("GET", "/"), middleware.AccessLog(health, forwarded.Proxies{}, log))
 }
 
 func BenchmarkRecovery(b *testing.B) {
@@ -131,11 +131,11 @@ func BenchmarkRecovery(b *testing.B) {
 }
 
 func BenchmarkAllowedHosts(b *testing.B) {
-	benchmark(b, request("GET", "/"), middleware.AllowedHosts([]string{"example.com", "*.example.org"}))
+	benchmark(b, request("GET", "/"), middleware.AllowedHosts([]string{"example.com", "*.example.org"}, health))
 }
 
 func BenchmarkHTTPSRedirect(b *testing.B) {
-	benchmark(b, request("GET", "/", "X-Forwarded-Proto: https"), middleware.HTTPSRedirect(trusted()))
+	benchmark(b, request("GET", "/", "X-Forwarded-Proto: https"), middleware.HTTPSRedirect(health, trusted()))
 }
 
 func BenchmarkCrossOriginProtection(b *testing.B) {
@@ -152,3 +152,6 @@ func BenchmarkBodyLimit(b *testing.B) {
 	r.Body = http.NoBody
 	benchmark(b, r, middleware.BodyLimit(1<<20, nil))
 }
+
+// health is a table of routes with the two health checks.
+var health = middleware.Routes{"/healthz": {HealthCheck: true}, "/readyz": {HealthCheck: true}}

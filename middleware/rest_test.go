@@ -76,7 +76,7 @@ func TestRequestID(t *testing.T) {
 
 func TestAllowedHosts(t *testing.T) {
 	t.Parallel()
-	e := engine(middleware.AllowedHosts([]string{"api.example.com", "*.example.org", "127.0.0.1", "::1"}))
+	e := engine(middleware.AllowedHosts([]string{"api.example.com", "*.example.org", "127.0.0.1", "::1"}, health))
 	for host, want := range map[string]int{
 		"api.example.com": 200, "api.example.com:8080": 200, "API.example.com": 200, "api.example.com.": 200,
 		"a.example.org": 200, "a.b.example.org:1": 200, "127.0.0.1:8080": 200, "[::1]:8080": 200, "[::1]": 200,
@@ -96,14 +96,14 @@ func TestAllowedHosts(t *testing.T) {
 	}
 	r := request("GET", "/")
 	r.Host = "whoever.test"
-	if got := serve(engine(middleware.AllowedHosts(nil)), r).Code; got != 200 {
+	if got := serve(engine(middleware.AllowedHosts(nil, health)), r).Code; got != 200 {
 		t.Errorf("without names: %d, want 200", got)
 	}
 }
 
 func TestHTTPSRedirect(t *testing.T) {
 	t.Parallel()
-	e := engine(middleware.HTTPSRedirect(trusted()))
+	e := engine(middleware.HTTPSRedirect(health, trusted()))
 	tests := []struct {
 		request  *http.Request
 		status   int
@@ -239,7 +239,7 @@ func TestRecovery(t *testing.T) {
 func TestAccessLog(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
-	e := engine(middleware.RequestID, middleware.AccessLog(trusted(), slog.New(slog.NewTextHandler(&out, nil))), middleware.Recovery(discard()))
+	e := engine(middleware.RequestID, middleware.AccessLog(health, trusted(), slog.New(slog.NewTextHandler(&out, nil))), middleware.Recovery(discard()))
 	e.GET("/refused", func(c *gin.Context) { problem.Abort(c, problem.BadRequest("why it was refused")) })
 	e.GET("/failed", func(c *gin.Context) { problem.Abort(c, problem.Internal(errors.New("the cause"))) })
 	e.GET("/abort", func(*gin.Context) { panic(http.ErrAbortHandler) })
@@ -311,7 +311,7 @@ func TestMetrics(t *testing.T) {
 
 func TestBodyLimit(t *testing.T) {
 	t.Parallel()
-	e := engine(middleware.BodyLimit(100, map[string]int64{"/large": 1000}))
+	e := engine(middleware.BodyLimit(100, middleware.Routes{"/large": {MaxBody: 1000}}))
 	read := func(c *gin.Context) {
 		n, err := io.Copy(io.Discard, c.Request.Body)
 		var tooLarge *http.MaxBytesError

@@ -5,8 +5,25 @@ import (
 	"fmt"
 	"log/slog"
 
+	"example.com/api/config"
+	"example.com/api/handlers"
 	"example.com/api/internal/items"
 )
+
+// itemRoutes is the sample resource's part of the table of routes.
+func itemRoutes(s config.Settings, p parts) []route {
+	limits := s.Limits
+	item := handlers.Items{Store: p.items}
+	return []route{
+		{method: "GET", path: "/api/items", limit: limits.Default, handler: item.List},
+		{method: "POST", path: "/api/items", limit: limits.Default, handler: item.Create},
+		{method: "GET", path: "/api/items/:id", limit: limits.Default, handler: item.Get},
+		{method: "PUT", path: "/api/items/:id", limit: limits.Default, handler: item.Replace},
+		{method: "PATCH", path: "/api/items/:id", limit: limits.Default, handler: item.Update},
+		{method: "DELETE", path: "/api/items/:id", limit: limits.Default, handler: item.Delete},
+		{method: "GET", path: "/api/search", limit: limits.Search, handler: item.Search},
+	}
+}
 
 // seed puts a few example items into an empty database, so that the first
 // page shows something. It leaves a database that has items as it is.
