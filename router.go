@@ -78,7 +78,7 @@ func useMiddleware(engine *gin.Engine, s config.Settings, p parts, known middlew
 		p.metrics.Handle,     // outside of recovery, so that a panic counts as its 500
 		middleware.AccessLog(known, s.TrustedProxies, p.log), // the same
 		middleware.Recovery(p.log),                           // a panic of anything below is a readable 500
-		middleware.BodyLimit(s.MaxBodyBytes, known),          // before the refusals: it makes their answers readable to a client that still sends
+		middleware.BodyLimit(s.MaxBodyBytes, known),          // before anything that reads a body
 		middleware.UntrustedForwarding(s.TrustedProxies, p.log),
 		middleware.AllowedHosts(s.AllowedHosts, known), // before the redirect, which goes to the request's own host
 	)

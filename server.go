@@ -14,16 +14,17 @@ import (
 	"time"
 
 	"example.com/api/config"
+	"example.com/api/handlers"
+	"example.com/api/internal/requestbody"
 )
 
 const (
-	// readHeaderTimeout ends connections that dribble headers (slowloris).
+	// readHeaderTimeout closes connections whose headers arrive too slowly
+	// (slowloris).
 	readHeaderTimeout = 5 * time.Second
-	// readTimeout ends bodies that stall: the handler's read fails, 408. The
-	// upload route gives itself more.
-	readTimeout = 15 * time.Second
-	// writeTimeout is the time to read a body and to answer. It must be more
-	// than readTimeout, or a 408 would not get out.
+	// readTimeout and writeTimeout hold for requests without a body. Package
+	// requestbody extends both for as long as a body arrives.
+	readTimeout  = 15 * time.Second
 	writeTimeout = 30 * time.Second
 	// idleTimeout is longer than the keep-alive of common proxies (60 s): who
 	// closes first must not be the server, or the proxy answers 502.
@@ -49,7 +50,10 @@ func serve(ctx context.Context, s config.Settings, p parts, router http.Handler)
 	}
 	var inFlight atomic.Int64
 	var closing atomic.Bool
-	server := newServer(count(&inFlight, closeWhile(&closing, router)), p.log)
+	// Around the whole engine, because any middleware may answer without reading
+	// the body: up to twice the largest one is read then.
+	paced := requestbody.Handler(router, 2*max(s.MaxBodyBytes, s.MaxUploadBytes+handlers.UploadFraming))
+	server := newServer(count(&inFlight, closeWhile(&closing, paced)), p.log)
 	failed := make(chan error, 2) // each of the two servers can fail once
 	go func() { failed <- server.Serve(listener) }()
 
