@@ -23,8 +23,8 @@ const UploadFraming = 64 << 10
 // memory or on disk. The file may have up to maxBytes.
 func Upload(maxBytes int64) gin.HandlerFunc {
 	return func(c *gin.Context) {
-		if !hasMediaType(c.Request, "multipart/form-data") {
-			problem.Abort(c, problem.UnsupportedMediaType("multipart/form-data; boundary=…"))
+		if wrong := checkContent(c, "multipart/form-data"); wrong != nil {
+			problem.Abort(c, wrong)
 			return
 		}
 		body := &framedBody{ReadCloser: c.Request.Body, budget: UploadFraming}

@@ -120,6 +120,13 @@ func Unavailable(cause error) *Problem {
 	return p
 }
 
+// Overloaded is 503 with Retry-After: the server has no memory left for a body.
+func Overloaded(cause error) *Problem {
+	p := of(http.StatusServiceUnavailable, "The server is reading too many large bodies at the moment; retry in a moment.")
+	p.Cause = cause
+	return p
+}
+
 // retryAfterUnavailable is Retry-After of a 503 in seconds: a database is
 // used again as soon as it is back, so there is no reason to stay away longer.
 const retryAfterUnavailable = "1"
