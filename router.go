@@ -37,7 +37,8 @@ type route struct {
 	method, path string
 	handler      gin.HandlerFunc
 	limit        config.Policy // counts its requests; config.Unlimited() for none
-	maxBody      int64         // in bytes; 0 stands for MAX_BODY_BYTES
+	maxBody      int64         // in bytes, at most MAX_BODY_BYTES; 0 stands for that
+	streamed     bool          // its handler holds no body in memory: maxBody may be larger
 	healthCheck  bool          // see middleware.Route
 }
 
@@ -47,8 +48,8 @@ func routes(s config.Settings, p parts) []route {
 	return slices.Concat(
 		[]route{
 			{method: "GET", path: "/api/hello", limit: limits.Default, handler: handlers.Hello},
-			{method: "POST", path: "/api/upload", limit: limits.Upload, handler: handlers.Upload(s.MaxUploadBytes), maxBody: s.MaxUploadBytes + handlers.UploadFraming},
-			{method: "POST", path: "/api/session", limit: limits.Session, handler: p.sessions.Create},
+			{method: "POST", path: "/api/upload", limit: limits.Upload, handler: handlers.Upload(s.MaxUploadBytes), maxBody: s.MaxUploadBytes + handlers.UploadFraming, streamed: true},
+			{method: "POST", path: "/api/session", limit: limits.Session, handler: p.sessions.Create, maxBody: handlers.MaxJSON},
 			{method: "GET", path: "/api/session", limit: limits.Default, handler: p.sessions.Get},
 			{method: "DELETE", path: "/api/session", limit: limits.Default, handler: p.sessions.Delete},
 			{method: "GET", path: "/", limit: config.Unlimited(), handler: handlers.Root(p.version)},
@@ -61,6 +62,8 @@ func routes(s config.Settings, p parts) []route {
 		itemRoutes(s, p),
 	)
 }
+
+const maxBufferedBytes = 32 << 20 // until there is the setting
 
 // useMiddleware puts the middleware before every route, known or not. The order
 // is the contract: each line says why it stands where it does.
@@ -76,9 +79,9 @@ func useMiddleware(engine *gin.Engine, s config.Settings, p parts, known middlew
 		headers.Handle,       // on every answer, refusals included
 		middleware.RequestID, // before all that logs or answers with it
 		p.metrics.Handle,     // outside of recovery, so that a panic counts as its 500
-		middleware.AccessLog(known, s.TrustedProxies, p.log), // the same
-		middleware.Recovery(p.log),                           // a panic of anything below is a readable 500
-		middleware.BodyLimit(s.MaxBodyBytes, known),          // before anything that reads a body
+		middleware.AccessLog(known, s.TrustedProxies, p.log),          // the same
+		middleware.Recovery(p.log),                                    // a panic of anything below is a readable 500
+		middleware.BodyLimit(s.MaxBodyBytes, maxBufferedBytes, known), // before anything that reads a body
 		middleware.UntrustedForwarding(s.TrustedProxies, p.log),
 		middleware.AllowedHosts(s.AllowedHosts, known), // before the redirect, which goes to the request's own host
 	)
@@ -105,7 +108,12 @@ func newRouter(s config.Settings, p parts) (*gin.Engine, error) {
 	table := routes(s, p)
 	known := make(middleware.Routes)
 	for _, r := range table {
-		known[r.path] = middleware.Route{HealthCheck: r.healthCheck, MaxBody: r.maxBody}
+		shared := known[r.path] // with the other methods of the path
+		known[r.path] = middleware.Route{
+			HealthCheck: r.healthCheck,
+			MaxBody:     max(shared.MaxBody, r.maxBody),
+			Streamed:    shared.Streamed || r.streamed,
+		}
 	}
 	useMiddleware(engine, s, p, known) // before the routes: Gin gives a route only what is registered by then
 	limits := rateLimits(s, p)

@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"github.com/gin-gonic/gin"
 
@@ -14,12 +15,17 @@ import (
 	"example.com/api/middleware"
 )
 
-// readBody answers with the size of the body, or 413.
+// readBody answers with the size of the body, or with why it cannot be read.
 func readBody(c *gin.Context) {
 	n, err := io.Copy(io.Discard, c.Request.Body)
 	var tooLarge *http.MaxBytesError
-	if errors.As(err, &tooLarge) {
+	var refused *problem.Problem
+	switch {
+	case errors.As(err, &tooLarge):
 		problem.Abort(c, problem.TooLarge(tooLarge.Limit))
+		return
+	case errors.As(err, &refused):
+		problem.Abort(c, refused)
 		return
 	}
 	c.String(http.StatusOK, "%d", n)
@@ -27,9 +33,12 @@ func readBody(c *gin.Context) {
 
 func TestBodyLimit(t *testing.T) {
 	t.Parallel()
-	e := engine(middleware.BodyLimit(100, middleware.Routes{"/large": {MaxBody: 1000}}))
-	e.POST("/small", readBody)
-	e.POST("/large", readBody)
+	e := engine(middleware.BodyLimit(100, 1, middleware.Routes{
+		"/large": {MaxBody: 1000, Streamed: true}, "/less": {MaxBody: 50}, "/more": {MaxBody: 1000},
+	}))
+	for _, path := range []string{"/small", "/large", "/less", "/more"} {
+		e.POST(path, readBody)
+	}
 	tests := []struct {
 		path     string
 		size     int
@@ -44,6 +53,11 @@ func TestBodyLimit(t *testing.T) {
 		{"/large", 1000, true, 200, 1000},
 		{"/large", 1001, true, 413, 0},
 		{"/large", 1001, false, 413, 1001},
+		{"/less", 50, false, 200, 50},
+		{"/less", 51, false, 413, 51},
+		{"/less", 51, true, 413, 0},
+		{"/more", 100, false, 200, 100},
+		{"/more", 101, false, 413, 101},
 		{"/nowhere", 150, true, 404, 0},
 	}
 	for _, tt := range tests {
@@ -57,4 +71,78 @@ func TestBodyLimit(t *testing.T) {
 			t.Errorf("%s with %d bytes (declared: %v): %d, %d read; want %d, %d read", tt.path, tt.size, tt.declared, got, tt.size-body.Len(), tt.status, tt.read)
 		}
 	}
+}
+
+// stalledBody is a body of which some bytes have arrived, and no more come
+// until end is closed.
+type stalledBody struct {
+	io.Reader
+	end chan struct{}
+}
+
+func (b stalledBody) Read(p []byte) (int, error) {
+	n, err := b.Reader.Read(p)
+	if err == io.EOF {
+		<-b.end
+	}
+	return n, err
+}
+
+// Bodies that stall hold what has arrived of them, however large they are
+// announced to be, and no small body is refused for their sake.
+func TestBodiesShareMemory(t *testing.T) {
+	t.Parallel()
+	const kib = 1 << 10
+	synctest.Test(t, func(t *testing.T) {
+		e := engine(
+			func(c *gin.Context) {
+				defer func() { _ = recover() }()
+				c.Next()
+			},
+			middleware.BodyLimit(1000*kib, 100*kib, middleware.Routes{"/stream": {MaxBody: 1000 * kib, Streamed: true}}))
+		e.POST("/json", readBody)
+		e.POST("/stream", readBody)
+		e.POST("/panic", func(c *gin.Context) { readBody(c); panic("after it was read") })
+		post := func(path string, size int) *httptest.ResponseRecorder {
+			return serve(e, httptest.NewRequest("POST", path, strings.NewReader(strings.Repeat("x", size))))
+		}
+		stall := func(arrived int) (end chan struct{}) {
+			end = make(chan struct{})
+			r := httptest.NewRequest("POST", "/json", stalledBody{strings.NewReader(strings.Repeat("x", arrived)), end})
+			r.ContentLength = 900 * kib
+			go serve(e, r)
+			synctest.Wait()
+			return end
+		}
+		check := func(when, path string, size, want int) {
+			t.Helper()
+			w := post(path, size)
+			if w.Code != want {
+				t.Errorf("%s: %d bytes to %s: got %d, want %d", when, size, path, w.Code, want)
+			}
+			if w.Code == 503 && w.Header().Get("Retry-After") == "" {
+				t.Errorf("%s: 503 without Retry-After", when)
+			}
+		}
+		check("alone", "/json", 108*kib, 200)
+		check("alone", "/json", 108*kib+1, 503)
+		check("after one that was refused", "/json", 108*kib, 200)
+		check("after one that panics", "/panic", 108*kib, 200)
+
+		for range 100 {
+			defer close(stall(8 * kib)) // the free part of each
+		}
+		check("beside 100 that have just begun", "/json", 108*kib, 200)
+		first, second := stall(58*kib), stall(58*kib)
+		check("beside two that hold all", "/json", 8*kib, 200)
+		check("beside two that hold all", "/json", 8*kib+1, 503)
+		check("beside two that hold all", "/stream", 900*kib, 200)
+		close(first)
+		synctest.Wait()
+		check("after one of them has ended", "/json", 58*kib, 200)
+		check("after one of them has ended", "/json", 58*kib+1, 503)
+		close(second)
+		synctest.Wait()
+		check("after both have ended", "/json", 108*kib, 200)
+	})
 }

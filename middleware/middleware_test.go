@@ -150,7 +150,7 @@ func BenchmarkUntrustedForwarding(b *testing.B) {
 func BenchmarkBodyLimit(b *testing.B) {
 	r := request("POST", "/")
 	r.Body = http.NoBody
-	benchmark(b, r, middleware.BodyLimit(1<<20, nil))
+	benchmark(b, r, middleware.BodyLimit(1<<20, 1<<20, nil))
 }
 
 // health is a table of routes with the two health checks.

@@ -8,8 +8,10 @@ type Route struct {
 	// the pod's own address and over plain http. It is exempt from
 	// AllowedHosts and HTTPSRedirect, and logged at debug.
 	HealthCheck bool
-	// MaxBody is the largest body in bytes; 0 leaves it to BodyLimit's default.
+	// MaxBody is the largest body in bytes; 0 leaves it to BodyLimit.
 	MaxBody int64
+	// Streamed marks a route whose handler does not hold the body in memory.
+	Streamed bool
 }
 
 // Routes holds a Route for each path template (gin.Context.FullPath). All
