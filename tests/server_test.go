@@ -1,4 +1,7 @@
-package main
+// Package tests holds the tests that know the server only from outside: its
+// environment, its exit status, its log and its responses. Each test starts a
+// process of its own in a directory of its own.
+package tests
 
 import (
 	"bufio"
@@ -7,6 +10,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"io/fs"
 	"mime/multipart"
 	"net"
 	"net/http"
@@ -16,6 +20,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
@@ -24,17 +29,50 @@ import (
 	"time"
 )
 
-// These tests know the server only from outside: its environment, its exit
-// status, its log and its answers. Each starts its own process in its own
-// directory: the test binary runs itself again as the program.
-const runAsServer = "API_TEST_RUN_AS_SERVER"
+// program is the server, built once for all tests.
+var program string
 
+// TestMain builds the server, with the race detector if these tests have it.
 func TestMain(m *testing.M) {
-	if os.Getenv(runAsServer) != "" {
-		main()
-		os.Exit(0)
+	os.Exit(run(m))
+}
+
+func run(m *testing.M) int {
+	folder, err := os.MkdirTemp("", "api")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
 	}
-	os.Exit(m.Run())
+	defer os.RemoveAll(folder)
+	program = filepath.Join(folder, "api")
+	build := exec.Command("go", "build", "-o", program)
+	if hasRaceDetector() {
+		build.Args = append(build.Args, "-race")
+	}
+	build.Dir = ".."
+	if text, err := build.CombinedOutput(); err != nil {
+		fmt.Fprintf(os.Stderr, "%s: %v\n%s", build, err, text)
+		return 1
+	}
+	// The go command caches the result of a test by the files that the test
+	// opens. It would not run these again after a change of the server.
+	_ = filepath.WalkDir("..", func(path string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case entry.IsDir() && (entry.Name() == "node_modules" || entry.Name() == ".git"):
+			return filepath.SkipDir
+		case filepath.Ext(path) == ".go":
+			_, err = os.Stat(path)
+		}
+		return err
+	})
+	return m.Run()
+}
+
+func hasRaceDetector() bool {
+	info, _ := debug.ReadBuildInfo()
+	return info != nil && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"})
 }
 
 const (
@@ -70,14 +108,10 @@ func launch(t *testing.T, dir string, env ...string) *process {
 // launchWith is launch with arguments.
 func launchWith(t *testing.T, args []string, dir string, env ...string) *process {
 	t.Helper()
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := &process{dir: dir, cmd: exec.Command(self, args...), stdout: new(logBuffer), stderr: new(logBuffer), exited: make(chan struct{})}
+	p := &process{dir: dir, cmd: exec.Command(program, args...), stdout: new(logBuffer), stderr: new(logBuffer), exited: make(chan struct{})}
 	p.cmd.Dir = dir
 	// The race detector would wait a second at each exit.
-	p.cmd.Env = []string{runAsServer + "=1", "GORACE=atexit_sleep_ms=0"}
+	p.cmd.Env = []string{"GORACE=atexit_sleep_ms=0"}
 	for _, name := range []string{"PATH", "HOME", "TMPDIR"} {
 		if value, ok := os.LookupEnv(name); ok {
 			p.cmd.Env = append(p.cmd.Env, name+"="+value)
