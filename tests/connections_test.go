@@ -13,7 +13,7 @@ import (
 func TestRefusalDoesNotWaitForABodyThatIsNotSent(t *testing.T) {
 	t.Parallel()
 	s := start(t)
-	for path, want := range map[string]int{"/api/items": http.StatusRequestEntityTooLarge, "/nowhere": http.StatusNotFound} {
+	for path, want := range map[string]int{"/api/session": http.StatusRequestEntityTooLarge, "/nowhere": http.StatusNotFound} {
 		conn := s.dial(t)
 		if err := conn.SetDeadline(time.Now().Add(5 * time.Second)); err != nil {
 			t.Fatal(err)

@@ -286,7 +286,7 @@ func TestKubernetesRollsOverWithoutLoss(t *testing.T) {
 	if drained := delay + duration("SHUTDOWN_TIMEOUT"); grace <= drained+5*time.Second {
 		t.Errorf("killed after %s, want over 5s more than draining takes, %s", grace, drained)
 	}
-	const listens = 10 * time.Second // at the latest: items.Open waits so long for a PostgreSQL that migrates
+	const listens = 10 * time.Second // at the latest: opening the database waits so long for a PostgreSQL that migrates
 	if limit := probed("startupProbe"); limit < 2*listens {
 		t.Errorf("restarted after %s without an answer, want at least twice %s", limit, listens)
 	}

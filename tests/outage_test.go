@@ -16,91 +16,46 @@ import (
 	"time"
 )
 
-// Under load, whatever happens to Redis and PostgreSQL, each request gets its
-// usual answer, but for the 503 of those that need a database that is away.
-// Each change is logged once, limits hold, and nothing acknowledged is lost.
-func TestOutagesUnderLoad(t *testing.T) {
-	t.Parallel()
-	postgres := startPostgres(t)
-	port := freePort(t)
-	redis := &redisProcess{port: port}
-	redis.start(t)
-	s := start(t, "REDIS_URL=redis://127.0.0.1:"+port, "DATABASE_URL="+postgres.newDatabase(t, "outages"),
-		"RATE_LIMIT_DEFAULT=1000000-H", "RATE_LIMIT_SEARCH=20-H", "TRUSTED_PROXIES=127.0.0.1", "LOG_LEVEL=info")
-	await := func(state string) {
-		t.Helper()
-		s.waitFor(t, state, func() bool { return strings.Contains(s.get(t, "/readyz").body, state) })
-	}
-	await(`"redis":"up","database":"up"`)
+// outage is one fault under load.
+type outage struct {
+	name       string
+	begin, end func()
+	down       string // the part that /readyz calls down meanwhile; "" for none
+}
 
-	l := &load{server: s}
-	ctx, cancel := context.WithCancel(context.Background())
-	var clients sync.WaitGroup
-	stop := sync.OnceFunc(func() { cancel(); clients.Wait() })
-	t.Cleanup(stop)
-	for client := range 4 {
-		clients.Go(func() { l.run(ctx, client) })
-	}
-	for n, outage := range []struct {
-		name       string
-		begin, end func()
-		down       string // the part that is down meanwhile
-	}{
+// TestRedisOutagesUnderLoad hurts Redis while clients call: each request gets
+// its usual answer, limits hold, and each change is logged once.
+func TestRedisOutagesUnderLoad(t *testing.T) {
+	t.Parallel()
+	redis := &redisProcess{port: freePort(t)}
+	redis.start(t)
+	s := start(t, "REDIS_URL=redis://127.0.0.1:"+redis.port, "RATE_LIMIT_DEFAULT=1000000-H", "RATE_LIMIT_SESSION=20-H", "TRUSTED_PROXIES=127.0.0.1")
+	l := startLoad(t, s, request{method: "GET", path: "/api/hello", want: http.StatusOK},
+		request{method: "DELETE", path: "/api/session", want: http.StatusNoContent})
+	for n, o := range []outage{
 		{"Redis is killed", redis.kill, func() { redis.start(t) }, "redis"},
 		{"Redis hangs", func() { syscall.Kill(redis.pid, syscall.SIGSTOP) }, func() { syscall.Kill(redis.pid, syscall.SIGCONT) }, "redis"},
 		{"Redis is out of memory", func() { redis.cli("config", "set", "maxmemory", "1") }, func() { redis.cli("config", "set", "maxmemory", "0") }, "redis"},
 		{"Redis is read-only", func() { redis.cli("replicaof", "127.0.0.1", "1") }, func() { redis.cli("replicaof", "no", "one") }, "redis"},
 		{"Redis forgets the scripts", func() { redis.cli("script", "flush") }, func() {}, ""},
-		{"PostgreSQL is stopped", func() { postgres.stop(t) }, func() { postgres.start(t) }, "database"},
-		{"PostgreSQL is stopped again", func() { postgres.stop(t) }, func() { postgres.start(t) }, "database"},
 	} {
-		l.withoutDatabase.Store(outage.down == "database")
-		outage.begin()
-		if outage.down != "" {
-			await(`"` + outage.down + `":"down"`)
-		}
-		// Another client a phase: what was counted elsewhere does not count.
-		passed := 0
-		for range 30 {
-			if a := s.get(t, "/api/search?q=x", fmt.Sprintf("X-Forwarded-For: 203.0.113.%d", n+1)); a.status != http.StatusTooManyRequests {
-				passed++
+		l.survive(t, o, func() {
+			// Each phase has a client of its own: what one store has counted,
+			// the other has not.
+			passed := 0
+			for range 30 {
+				a := s.do(t, "POST", "/api/session", `{"name":"a"}`, jsonType, fmt.Sprintf("X-Forwarded-For: 203.0.113.%d", n+1))
+				if a.status != http.StatusTooManyRequests {
+					passed++
+				}
 			}
-		}
-		if passed != 20 {
-			t.Errorf("%s: %d searches passed the limit of 20", outage.name, passed)
-		}
-		l.answers(t, 200)
-		outage.end()
-		back := time.Now()
-		await(`"redis":"up","database":"up"`)
-		t.Logf("%s: in use %s after its end", outage.name, time.Since(back).Round(time.Millisecond))
-		l.withoutDatabase.Store(false)
-		l.answers(t, 200)
+			if passed != 20 {
+				t.Errorf("%s: %d requests passed the limit of 20", o.name, passed)
+			}
+		})
 	}
-	stop()
-	if len(l.wrong) > 0 {
-		t.Errorf("%d wrong answers, such as %q", len(l.wrong), l.wrong[:min(len(l.wrong), 5)])
-	}
-	t.Logf("%d answers, %d of them 503, the slowest after %s", l.answered.Load(), l.unavailable, l.slowest.Round(time.Millisecond))
-	for _, change := range []struct {
-		lost, found string
-		want        int
-	}{
-		{"Redis is not available", "Redis is available", 4},
-		{"PostgreSQL was lost", "PostgreSQL is available", 2},
-	} {
-		// A machine that stands still for a moment makes one more.
-		lost, found := len(s.linesWith(change.lost)), len(s.linesWith(change.found))
-		if lost < change.want || lost > change.want+2 || found != lost {
-			t.Errorf("%q %d times, %q %d times, want %d each; log:\n%s", change.lost, lost, change.found, found, change.want,
-				strings.Join(append(s.linesWith(change.lost), s.linesWith(change.found)...), "\n"))
-		}
-	}
-	for _, path := range l.created {
-		if a := s.get(t, path); a.status != http.StatusOK {
-			t.Errorf("%s was acknowledged: got %d, want 200", path, a.status)
-		}
-	}
+	l.finish(t)
+	s.checkChanges(t, "Redis is not available", "Redis is available", 4)
 }
 
 // redisProcess is a Redis that can be hurt in several ways.
@@ -129,11 +84,21 @@ func (r *redisProcess) cli(args ...string) string {
 	return string(text)
 }
 
-// load are clients that call without a pause and judge each answer.
+// request is what a load sends again and again.
+type request struct {
+	method, path, body string
+	want               int
+	needsDatabase      bool // 503 is right while the database is away
+}
+
+// load is a number of clients that send requests without a pause and judge
+// each answer.
 type load struct {
 	server          *server
-	withoutDatabase atomic.Bool // 503 is right where items are asked for
+	requests        []request
+	withoutDatabase atomic.Bool
 	answered        atomic.Int64
+	stop            func() // ends the clients and waits for them
 
 	mu          sync.Mutex
 	created     []string // Location of each
@@ -142,38 +107,93 @@ type load struct {
 	slowest     time.Duration
 }
 
+func startLoad(t *testing.T, s *server, requests ...request) *load {
+	t.Helper()
+	l := &load{server: s, requests: requests}
+	l.awaitReady(t, `"redis":"up"`)
+	l.awaitReady(t, `"database":"up"`)
+	ctx, cancel := context.WithCancel(context.Background())
+	var clients sync.WaitGroup
+	l.stop = sync.OnceFunc(func() { cancel(); clients.Wait() })
+	t.Cleanup(l.stop)
+	for client := range 4 {
+		clients.Go(func() { l.run(ctx, client) })
+	}
+	return l
+}
+
 func (l *load) run(ctx context.Context, client int) {
 	for n := 0; ctx.Err() == nil; n++ {
-		method, path, body, want := "GET", "/api/hello", "", http.StatusOK
-		switch n % 3 {
-		case 1:
-			path = "/api/items"
-		case 2:
-			method, path, body, want = "POST", "/api/items", `{"name":"x"}`, http.StatusCreated
-		}
+		r := l.requests[n%len(l.requests)]
 		mayFail := l.withoutDatabase.Load()
 		began := time.Now()
-		a, err := l.server.try(method, path, body, jsonType, fmt.Sprintf("X-Forwarded-For: 198.51.100.%d", client))
+		a, err := l.server.try(r.method, r.path, r.body, jsonType, fmt.Sprintf("X-Forwarded-For: 198.51.100.%d", client))
 		took := time.Since(began)
-		mayFail = mayFail || l.withoutDatabase.Load()
+		mayFail = r.needsDatabase && (mayFail || l.withoutDatabase.Load())
 		l.answered.Add(1)
 		l.mu.Lock()
 		l.slowest = max(l.slowest, took)
 		switch {
-		case err == nil && a.status == http.StatusServiceUnavailable && mayFail && path == "/api/items" && a.header.Get("Retry-After") != "":
+		case err == nil && a.status == http.StatusServiceUnavailable && mayFail && a.header.Get("Retry-After") != "":
 			l.unavailable++
-		case err != nil || a.status != want:
-			l.wrong = append(l.wrong, fmt.Sprintf("%s %s: %d %.100s %v", method, path, a.status, a.body, err))
-		case want == http.StatusCreated:
+		case err != nil || a.status != r.want:
+			l.wrong = append(l.wrong, fmt.Sprintf("%s %s: %d %.100s %v", r.method, r.path, a.status, a.body, err))
+		case r.want == http.StatusCreated:
 			l.created = append(l.created, a.header.Get("Location"))
 		}
 		l.mu.Unlock()
 	}
 }
 
-// answers waits for so many more.
-func (l *load) answers(t *testing.T, n int64) {
+// survive begins the outage, waits until /readyz shows it, calls during, ends
+// it, and waits until all is up again.
+func (l *load) survive(t *testing.T, o outage, during func()) {
+	t.Helper()
+	l.withoutDatabase.Store(o.down == "database")
+	o.begin()
+	if o.down != "" {
+		l.awaitReady(t, `"`+o.down+`":"down"`)
+	}
+	during()
+	l.awaitAnswers(t, 200)
+	o.end()
+	ended := time.Now()
+	l.awaitReady(t, `"redis":"up"`)
+	l.awaitReady(t, `"database":"up"`)
+	t.Logf("%s: in use %s after its end", o.name, time.Since(ended).Round(time.Millisecond))
+	l.withoutDatabase.Store(false)
+	l.awaitAnswers(t, 200)
+}
+
+func (l *load) awaitReady(t *testing.T, state string) {
+	t.Helper()
+	l.server.waitFor(t, state, func() bool { return strings.Contains(l.server.get(t, "/readyz").body, state) })
+}
+
+// awaitAnswers waits for n more answers.
+func (l *load) awaitAnswers(t *testing.T, n int64) {
 	t.Helper()
 	n += l.answered.Load()
 	l.server.waitFor(t, "answers", func() bool { return l.answered.Load() >= n })
+}
+
+// finish ends the clients and reports wrong answers.
+func (l *load) finish(t *testing.T) {
+	t.Helper()
+	l.stop()
+	if len(l.wrong) > 0 {
+		t.Errorf("%d wrong answers, such as %q", len(l.wrong), l.wrong[:min(len(l.wrong), 5)])
+	}
+	t.Logf("%d answers, %d of them 503, the slowest after %s", l.answered.Load(), l.unavailable, l.slowest.Round(time.Millisecond))
+}
+
+// checkChanges asserts that each loss and each return was logged once. A
+// machine that stands still for a moment makes one or two more.
+func (s *server) checkChanges(t *testing.T, lost, found string, want int) {
+	t.Helper()
+	losses, returns := s.linesWith(lost), s.linesWith(found)
+	if len(losses) < want || len(losses) > want+2 || len(returns) != len(losses) {
+		t.Errorf("%q %d times, %q %d times, want %d each; log:\n%s", lost, len(losses), found, len(returns), want,
+			strings.Join(append(losses, returns...), "\n"))
+	}
 }
