@@ -26,9 +26,6 @@ const (
 	// requestbody extends both for as long as a body arrives.
 	readTimeout  = 15 * time.Second
 	writeTimeout = 30 * time.Second
-	// idleTimeout is longer than the keep-alive of common proxies (60 s): who
-	// closes first must not be the server, or the proxy answers 502.
-	idleTimeout = 120 * time.Second
 	// maxHeaderBytes bounds the headers of a request; net/http answers 431.
 	maxHeaderBytes = 16 << 10
 	// linger is how long a server that refuses new connections still serves
@@ -54,6 +51,7 @@ func serve(ctx context.Context, s config.Settings, p parts, router http.Handler)
 	// the body: up to twice the largest one is read then.
 	paced := requestbody.Handler(router, 2*max(s.MaxBodyBytes, s.MaxUploadBytes+handlers.UploadFraming))
 	server := newServer(count(&inFlight, closeWhile(&closing, paced)), p.log)
+	server.IdleTimeout = s.IdleTimeout
 	failed := make(chan error, 2) // each of the two servers can fail once
 	go func() { failed <- server.Serve(listener) }()
 
@@ -65,6 +63,7 @@ func serve(ctx context.Context, s config.Settings, p parts, router http.Handler)
 		mux := http.NewServeMux()
 		mux.Handle("GET /metrics", p.metrics.Endpoint())
 		metricsServer := newServer(mux, p.log)
+		metricsServer.IdleTimeout = s.IdleTimeout
 		defer metricsServer.Close() // last: the drain can be watched
 		go func() { failed <- metricsServer.Serve(metricsListener) }()
 		p.log.Info("metrics", "url", "http://"+metricsListener.Addr().String()+"/metrics")
@@ -124,7 +123,6 @@ func newServer(handler http.Handler, log *slog.Logger) *http.Server {
 		ReadHeaderTimeout: readHeaderTimeout,
 		ReadTimeout:       readTimeout,
 		WriteTimeout:      writeTimeout,
-		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 		// net/http would answer OPTIONS * itself, past all middleware.
@@ -163,10 +161,6 @@ func announce(s config.Settings, log *slog.Logger, address net.Addr) {
 	if s.SessionSecret.IsSet() {
 		secret = "set"
 	}
-	hosts := "any"
-	if len(s.AllowedHosts) > 0 {
-		hosts = strings.Join(s.AllowedHosts, ",")
-	}
 	var limits []string
 	for _, policy := range s.Limits.All() {
 		limits = append(limits, policy.String())
@@ -188,6 +182,6 @@ func announce(s config.Settings, log *slog.Logger, address net.Addr) {
 		"counters", counters,
 		"database", database,
 		"trusted_proxies", s.TrustedProxies.String(),
-		"hosts", hosts,
+		"hosts", s.AllowedHosts.String(),
 		"session_secret", secret)
 }

@@ -9,33 +9,14 @@ import (
 	"example.com/api/internal/problem"
 )
 
-// AllowedHosts refuses requests whose Host, its port aside, is none of the
-// given names, where "*.example.com" stands for every name below example.com.
+// AllowedHosts rejects requests whose Host, its port aside, is not in the list.
 // It stops DNS rebinding, which makes a foreign page same-origin, and hosts
-// of an attacker's choice in redirects. No names: every host is good. Health
-// checks come by the machine's own address and are exempt.
-func AllowedHosts(names []string, routes Routes) gin.HandlerFunc {
-	exact := make(map[string]bool)
-	var suffixes []string
-	for _, name := range names {
-		if parent, ok := strings.CutPrefix(name, "*"); ok {
-			suffixes = append(suffixes, parent)
-		} else {
-			exact[name] = true
-		}
-	}
+// of an attacker's choice in redirects. Health checks come by the machine's
+// own address and are exempt.
+func AllowedHosts(hosts origin.HostList, routes Routes) gin.HandlerFunc {
 	return func(c *gin.Context) {
-		if len(names) == 0 || routes.of(c).HealthCheck {
+		if routes.of(c).HealthCheck || hosts.Allows(hostWithoutPort(c.Request.Host)) {
 			return
-		}
-		host := hostWithoutPort(c.Request.Host)
-		if exact[strings.Trim(host, "[]")] {
-			return
-		}
-		for _, suffix := range suffixes {
-			if strings.HasSuffix(host, suffix) {
-				return
-			}
 		}
 		problem.Abort(c, problem.BadRequest("The Host of this request is not one that this server answers for (ALLOWED_HOSTS)."))
 	}

@@ -3,13 +3,14 @@ package middleware_test
 import (
 	"testing"
 
+	"example.com/api/internal/origin"
 	"example.com/api/middleware"
 )
 
 // What only ends like an allowed host is refused, and no redirect repeats it.
 func TestOddHosts(t *testing.T) {
 	t.Parallel()
-	hosts := engine(middleware.AllowedHosts([]string{"api.example.com", "*.wild.example.com", "::1"}, health))
+	hosts := engine(middleware.AllowedHosts(origin.NewHostList("api.example.com", "*.wild.example.com", "[::1]"), health))
 	redirect := engine(middleware.HTTPSRedirect(health, trusted()))
 	for _, host := range []string{
 		"evil.test:1:2.wild.example.com", "[evil.test].wild.example.com", "a..wild.example.com", "[[api.example.com]]", "[api.example.com]",

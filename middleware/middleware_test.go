@@ -131,7 +131,7 @@ func BenchmarkRecovery(b *testing.B) {
 }
 
 func BenchmarkAllowedHosts(b *testing.B) {
-	benchmark(b, request("GET", "/"), middleware.AllowedHosts([]string{"example.com", "*.example.org"}, health))
+	benchmark(b, request("GET", "/"), middleware.AllowedHosts(origin.NewHostList("example.com", "*.example.org"), health))
 }
 
 func BenchmarkHTTPSRedirect(b *testing.B) {

@@ -1,0 +1,200 @@
+package database
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"io"
+	"log/slog"
+	"path/filepath"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/pressly/goose/v3/lock"
+)
+
+// That a commit is on the disk before it is acknowledged shows only when the
+// power fails, so this checks the settings.
+func TestSQLiteSettings(t *testing.T) {
+	t.Parallel()
+	url := "file:" + filepath.Join(t.TempDir(), "app.db")
+	db, err := Open(context.Background(), url, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	for pragma, want := range map[string]string{"synchronous": "2", "journal_mode": "wal"} {
+		var got string
+		if err := db.write.QueryRow("PRAGMA " + pragma).Scan(&got); err != nil || got != want {
+			t.Errorf("PRAGMA %s: got %q, %v, want %q", pragma, got, err, want)
+		}
+	}
+	if n := db.write.Stats().MaxOpenConnections; n != 1 {
+		t.Errorf("got %d writers, want 1", n)
+	}
+	if _, err := db.read.Exec("CREATE TABLE x (y TEXT)"); err == nil {
+		t.Error("a reader wrote")
+	}
+
+	// A transaction holds the write lock from its start: if it took the lock at
+	// its first write, it would fail if another process wrote since its first read.
+	tx, err := db.write.Begin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tx.Rollback()
+	other, err := sql.Open("sqlite", url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	if _, err := other.Exec("BEGIN IMMEDIATE"); !sqliteUnavailable(err) {
+		t.Errorf("BEGIN IMMEDIATE beside a transaction: got %v, want SQLITE_BUSY", err)
+	}
+}
+
+// hangingLocker stands for a server that hangs when asked to unlock.
+type hangingLocker struct{ lock.SessionLocker }
+
+func (hangingLocker) SessionUnlock(ctx context.Context, _ *sql.Conn) error {
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+// The context with which goose unlocks never ends.
+func TestBoundedUnlock(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		err := boundedUnlock{hangingLocker{}}.SessionUnlock(context.WithoutCancel(t.Context()), nil)
+		if !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("got %v, want context.DeadlineExceeded", err)
+		}
+	})
+}
+
+// Operations get a connection in the order in which they asked for it; if chance
+// decided, some of many would wait past their timeout.
+func TestFirstComeFirstServed(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const waiting, each = 100, 10 * time.Millisecond // together less than the timeout
+		db := &DB{rules: rules{timeout: sqliteTimeout, wait: sqliteTimeout}}
+		db.state.Store(&state{})
+		p := pool{semaphore: make(chan struct{}, 1)}
+		var order []int
+		var wg sync.WaitGroup
+		for i := range waiting {
+			wg.Go(func() {
+				err := db.do(t.Context(), p, func(context.Context, *sql.DB) error {
+					time.Sleep(each)
+					order = append(order, i)
+					return nil
+				})
+				if err != nil {
+					t.Errorf("%d: %v", i, err)
+				}
+			})
+			synctest.Wait() // it waits
+		}
+		wg.Wait()
+		if !slices.IsSorted(order) || len(order) != waiting {
+			t.Errorf("served in this order: %d", order)
+		}
+	})
+}
+
+// Under more load than can be served, every connection stays busy and the rest
+// fails early: no operation is admitted too late to finish, and nothing counts
+// as an outage.
+func TestOverload(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const conns, clients, each, lasts = 10, 80, 250 * time.Millisecond, 6 * time.Second
+		db := &DB{rules: rules{timeout: postgresTimeout, wait: postgresWait, unavailable: postgresUnavailable, unreachable: postgresUnreachable}}
+		db.state.Store(&state{})
+		p := pool{semaphore: make(chan struct{}, conns)}
+		var served, refused, cutOff atomic.Int64
+		var wg sync.WaitGroup
+		for range clients {
+			wg.Go(func() {
+				for end := time.Now().Add(lasts); time.Now().Before(end); {
+					err := db.do(t.Context(), p, func(ctx context.Context, _ *sql.DB) error {
+						select {
+						case <-time.After(each):
+							served.Add(1)
+						case <-ctx.Done():
+							cutOff.Add(1)
+						}
+						return nil
+					})
+					if errors.Is(err, ErrUnavailable) {
+						refused.Add(1)
+					} else if err != nil {
+						t.Error(err)
+					}
+				}
+			})
+		}
+		wg.Wait()
+		if possible := int64(conns * (lasts / each)); served.Load() < possible || cutOff.Load() > 0 || db.generation.Load() > 0 {
+			t.Errorf("served %d of %d, cut off %d, generation %d; want all served, 0 and 0", served.Load(), possible, cutOff.Load(), db.generation.Load())
+		}
+		if refused.Load() == 0 {
+			t.Error("no overload: the test shows nothing")
+		}
+	})
+}
+
+// An error of the program or of a resource is not an outage, which a client
+// would wait for.
+func TestOwnErrorsAreNotAnOutage(t *testing.T) {
+	t.Parallel()
+	db, err := sql.Open("sqlite", filepath.Join(t.TempDir(), "x.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	var n int
+	for _, err := range []error{
+		sql.ErrNoRows,
+		errors.New("the resource's own error"),
+		db.QueryRow("SELECT 'x'").Scan(&n),
+		db.QueryRow("SELECT 1").Scan(&n, &n),
+		db.QueryRow("SELECT $1", struct{}{}).Scan(&n),
+	} {
+		if err == nil || postgresUnavailable(err) {
+			t.Errorf("%v is taken for an outage", err)
+		}
+	}
+	for _, err := range []error{io.ErrUnexpectedEOF, sql.ErrConnDone, driver.ErrBadConn, context.DeadlineExceeded} {
+		if !postgresUnavailable(err) {
+			t.Errorf("%v is not taken for an outage", err)
+		}
+	}
+}
+
+// Reads that hold every connection do not make a file look dead.
+func TestSQLitePingsPastReads(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	db, err := Open(ctx, "file:"+filepath.Join(t.TempDir(), "app.db"), slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	for range db.read.Stats().MaxOpenConnections {
+		conn, err := db.read.Conn(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+	}
+	if !db.Up(ctx) {
+		t.Error("got down, want up")
+	}
+}

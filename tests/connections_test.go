@@ -1,0 +1,61 @@
+package tests
+
+import (
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+)
+
+// A client that waits for "100 Continue" hears a refusal at once: the server
+// must not wait for the body that is not sent (it would, for its ReadTimeout).
+func TestRefusalDoesNotWaitForABodyThatIsNotSent(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	for path, want := range map[string]int{"/api/session": http.StatusRequestEntityTooLarge, "/nowhere": http.StatusNotFound} {
+		conn := s.dial(t)
+		if err := conn.SetDeadline(time.Now().Add(5 * time.Second)); err != nil {
+			t.Fatal(err)
+		}
+		_, err := io.WriteString(conn, "POST "+path+" HTTP/1.1\r\nHost: "+s.host+"\r\nContent-Type: application/json\r\nContent-Length: 5000000\r\nExpect: 100-continue\r\n\r\n")
+		if err != nil {
+			t.Fatal(err)
+		}
+		checkStatus(t, readAnswer(t, conn, "POST"), want)
+	}
+}
+
+// Behind a chunked body the connection ends: what follows may be another's, if
+// a proxy believed the Content-Length (RFC 9112, 6.1). Of HTTP/1.0 net/http
+// hides that there were chunks.
+func TestChunksAreTheLastOfAConnection(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	for _, version := range []string{"1.0", "1.1"} {
+		conn := s.dial(t)
+		if err := conn.SetDeadline(time.Now().Add(5 * time.Second)); err != nil {
+			t.Fatal(err)
+		}
+		_, err := io.WriteString(conn, "POST /nowhere HTTP/"+version+"\r\nHost: "+s.host+"\r\nConnection: keep-alive\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n0\r\n\r\n"+
+			"GET /healthz HTTP/1.1\r\nHost: "+s.host+"\r\n\r\n")
+		if err != nil {
+			t.Fatal(err)
+		}
+		all, err := io.ReadAll(conn)
+		if err != nil || strings.Count(string(all), "HTTP/1.") != 1 {
+			t.Errorf("HTTP/%s: got %q, %v, want one answer and the end", version, all, err)
+		}
+	}
+}
+
+// Headers of a request are bounded.
+func TestLargeHeadersAreRefused(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	conn := s.dial(t)
+	if _, err := io.WriteString(conn, "GET /healthz HTTP/1.1\r\nHost: "+s.host+"\r\nCookie: "+strings.Repeat("x", 24<<10)+"\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	checkStatus(t, readAnswer(t, conn, "GET"), http.StatusRequestHeaderFieldsTooLarge)
+}

@@ -1,0 +1,93 @@
+package tests
+
+import (
+	"database/sql"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"testing"
+
+	_ "github.com/jackc/pgx/v5/stdlib" // the driver "pgx"
+)
+
+// postgres is a real PostgreSQL, under root as another user, since its
+// programs refuse to be root.
+type postgres struct {
+	port    string
+	dir     string
+	command func(program string, args ...string) *exec.Cmd
+	process *process
+	admin   *sql.DB
+}
+
+func startPostgres(t *testing.T) *postgres {
+	t.Helper()
+	found, _ := filepath.Glob("/usr/lib/postgresql/*/bin")
+	if len(found) == 0 {
+		without(t, "PostgreSQL's programs are missing; apt-get install postgresql")
+	}
+	dir, err := os.MkdirTemp("", "postgres") // t.TempDir lets no other user in
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	as := new(syscall.SysProcAttr)
+	if os.Getuid() == 0 {
+		account, err := user.Lookup("nobody")
+		if err != nil {
+			t.Fatal(err)
+		}
+		uid, _ := strconv.Atoi(account.Uid)
+		gid, _ := strconv.Atoi(account.Gid)
+		as.Credential = &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
+		if err := os.Chown(dir, uid, gid); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p := &postgres{port: fixedPort(t), dir: dir, command: func(program string, args ...string) *exec.Cmd {
+		cmd := exec.Command(filepath.Join(found[len(found)-1], program), append([]string{"-D", filepath.Join(dir, "data")}, args...)...)
+		cmd.Dir, cmd.SysProcAttr = dir, as
+		return cmd
+	}}
+	if text, err := p.command("initdb", "-U", "api", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync").CombinedOutput(); err != nil {
+		t.Fatalf("initdb: %v\n%s", err, text)
+	}
+	if p.admin, err = sql.Open("pgx", p.url("postgres")); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { p.admin.Close() })
+	p.start(t)
+	return p
+}
+
+func (p *postgres) start(t *testing.T) {
+	t.Helper()
+	// No test here cuts its power.
+	p.process = spawn(t, p.command("postgres", "-p", p.port, "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories="+p.dir, "-c", "fsync=off"))
+	p.process.waitFor(t, "answer of PostgreSQL", func() bool { return p.process.ended() || p.admin.Ping() == nil })
+}
+
+// stop is the fast one: it does not wait for clients to leave.
+func (p *postgres) stop(t *testing.T) {
+	t.Helper()
+	p.process.signal(t, syscall.SIGINT)
+	if status := p.process.wait(t); status != 0 {
+		t.Fatalf("PostgreSQL: exit status %d; log:\n%s", status, p.process.stderr)
+	}
+}
+
+func (p *postgres) url(database string) string {
+	return "postgres://api@127.0.0.1:" + p.port + "/" + database + "?sslmode=disable"
+}
+
+// newDatabase makes an empty database and returns its URL.
+func (p *postgres) newDatabase(t *testing.T, name string) string {
+	t.Helper()
+	if _, err := p.admin.Exec("CREATE DATABASE " + name); err != nil {
+		t.Fatal(err)
+	}
+	return p.url(name)
+}

@@ -1,0 +1,223 @@
+package tests
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+)
+
+const (
+	rollingRestarts = 40
+	rollingPosts    = 50_000 // at least, spread evenly over the restarts
+	rollingClients  = 8
+)
+
+// rolling runs two replicas behind a proxy and restarts them in turn while
+// clients post to a path.
+type rolling struct {
+	*edge
+	path     string
+	env      []string
+	ports    [2]string
+	replicas [2]*process
+
+	posts        atomic.Int64
+	mu           sync.Mutex
+	acknowledged []string // names
+	failures     []string
+	still        int // requests that ended in errStill
+}
+
+// launch starts replica i and returns when it is ready.
+func (r *rolling) launch(t *testing.T, i int, delay string) {
+	t.Helper()
+	p := launch(t, t.TempDir(), append(r.env, "PORT="+r.ports[i], "SHUTDOWN_DELAY="+delay)...)
+	p.announced(t, "listening")
+	r.replicas[i] = p
+	s := &server{process: p, URL: "http://127.0.0.1:" + r.ports[i], client: newClient("")}
+	defer s.client.CloseIdleConnections()
+	p.waitFor(t, "readiness", func() bool {
+		a, err := s.try("GET", "/readyz", "")
+		return err == nil && strings.Contains(a.body, `"redis":"up","database":"up"`)
+	})
+}
+
+// restart stops replica i, starts it again, and returns when each client has
+// been answered by it: each of nginx's processes finds out by itself that it
+// is back, and the next restart takes the other.
+func (r *rolling) restart(t *testing.T, i int, delay string) {
+	t.Helper()
+	old := r.replicas[i]
+	old.signal(t, syscall.SIGTERM)
+	if status := old.wait(t); status != 0 {
+		t.Fatalf("exit status: got %d, want 0; its last words: %s", status, old.stderr.lines()[len(old.stderr.lines())-1])
+	}
+	if strings.Contains(old.stderr.String(), "DATA RACE") {
+		t.Errorf("data race in the server:\n%s", old.stderr)
+	}
+	if strings.Contains(old.stderr.String(), "database is closed") {
+		t.Error("the store was closed before its last request was answered")
+	}
+	r.launch(t, i, delay)
+	r.replicas[i].waitFor(t, "answer to each client", func() bool {
+		log := r.replicas[i].stderr.String()
+		for client := range rollingClients {
+			if !strings.Contains(log, fmt.Sprintf(`"request_id":"%d-`, client)) {
+				return false
+			}
+		}
+		return true
+	})
+}
+
+// write posts names one after another over a connection of its own until ctx
+// ends. Nothing is sent again.
+func (r *rolling) write(ctx context.Context, client int) {
+	s := r.from(fmt.Sprintf("127.0.3.%d", client+1), client%2 == 0)
+	defer s.client.CloseIdleConnections()
+	// Paced, so that other tests get on too.
+	for pace := time.Tick(4 * time.Millisecond); ctx.Err() == nil; <-pace {
+		name := fmt.Sprintf("%d-%d", client, r.posts.Add(1))
+		err := post(s, r.path, name)
+		r.mu.Lock()
+		switch {
+		case err == nil:
+			r.acknowledged = append(r.acknowledged, name)
+		case errors.Is(err, errStill):
+			r.still++
+		default:
+			r.failures = append(r.failures, fmt.Sprintf("%s: %s: %v", time.Now().Format(time.TimeOnly), name, err))
+		}
+		r.mu.Unlock()
+	}
+}
+
+func (r *rolling) failed() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.failures
+}
+
+// errStill is the 503 of a PostgreSQL that does not answer in time, as on a
+// machine that stands still for a while. A stop has nothing to do with it,
+// unless it closes the store too early: restart looks for that.
+var errStill = errors.New("PostgreSQL was too slow")
+
+// post wants 201 at the first and only attempt.
+func post(s *server, path, name string) error {
+	body := fmt.Sprintf(`{"name":%q}`, name)
+	request, err := http.NewRequest("POST", s.URL+path, strings.NewReader(body))
+	if err != nil {
+		return err
+	}
+	request.GetBody = nil // with it the transport may try again by itself
+	request.Header.Set("Content-Type", "application/json")
+	request.Header.Set("X-Request-ID", name)
+	response, err := s.client.Do(request)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	if strings.Contains(string(text), "The database does not answer") {
+		return errStill
+	}
+	if err == nil && response.StatusCode != http.StatusCreated {
+		err = fmt.Errorf("status %d: %.80q", response.StatusCode, text)
+	}
+	return err
+}
+
+// waitForPosts waits as long as a slow machine needs.
+func (r *rolling) waitForPosts(t *testing.T, want int64) {
+	t.Helper()
+	for deadline := time.Now().Add(2 * time.Minute); r.posts.Load() < want; time.Sleep(tick) {
+		if time.Now().After(deadline) {
+			t.Fatalf("%d requests, want %d", r.posts.Load(), want)
+		}
+	}
+}
+
+// startRolling starts two replicas behind the edge and the clients. The caller
+// stops the clients; the end of the test does, too.
+func startRolling(t *testing.T, e *edge, startEdge func([2]string), path, database string) (r *rolling, stop func()) {
+	t.Helper()
+	redis := freePort(t)
+	startRedis(t, redis)
+	r = &rolling{edge: e, path: path, ports: [2]string{fixedPort(t), fixedPort(t)}, env: append(slices.Clone(unlimited),
+		"APP_ENV=production", "HOST=127.0.0.1", "SESSION_SECRET="+secret,
+		"ALLOWED_ORIGINS="+e.pageOrigin(), "ALLOWED_HOSTS=localhost", "TRUSTED_PROXIES=127.0.0.1",
+		"REDIS_URL=redis://127.0.0.1:"+redis, "DATABASE_URL="+database, "RATE_LIMIT_DEFAULT=1000000-H", "RATE_LIMIT_SESSION=1000000-H",
+	)}
+	for i := range r.replicas {
+		r.launch(t, i, "1s")
+	}
+	startEdge(r.ports)
+	ctx, cancel := context.WithCancel(context.Background())
+	var clients sync.WaitGroup
+	for client := range rollingClients {
+		clients.Go(func() { r.write(ctx, client) })
+	}
+	stop = sync.OnceFunc(func() { cancel(); clients.Wait() })
+	t.Cleanup(stop) // before the replicas
+	return r, stop
+}
+
+// restarts restarts the replicas in turn, n times, with posts requests spread
+// evenly between, and wants all of them answered.
+func (r *rolling) restarts(t *testing.T, n int, posts int64) {
+	t.Helper()
+	began := time.Now()
+	before := r.posts.Load()
+	for i := range n {
+		delay := "1s"
+		if i >= n-2 {
+			delay = "0s" // for the control: each is launched for its next stop
+		}
+		r.restart(t, i%2, delay)
+		r.waitForPosts(t, before+int64(i+1)*posts/int64(n))
+	}
+	if failed := r.failed(); len(failed) > 0 {
+		log := r.linesWith("error")
+		t.Errorf("%d requests failed, want none, such as:\n%s\nthe proxy says at last:\n%s", len(failed),
+			strings.Join(failed[:min(len(failed), 5)], "\n"), strings.Join(log[max(0, len(log)-5):], "\n"))
+	}
+	r.mu.Lock()
+	still := r.still
+	r.mu.Unlock()
+	if int64(still) > posts/1000 {
+		t.Errorf("PostgreSQL was too slow for %d requests: that is no machine to see this on, or a fault", still)
+	}
+	t.Logf("%d restarts, %d requests, %d failed, PostgreSQL too slow for %d, in %s",
+		n, r.posts.Load()-before, len(r.failed()), still, time.Since(began).Round(time.Second))
+}
+
+// Replicas that are restarted one after another under load lose no request.
+// Without SHUTDOWN_DELAY some requests fail: the load is one that shows it.
+func TestRollingRestarts(t *testing.T) {
+	t.Parallel()
+	eachEdge(t, func(t *testing.T, e *edge, startEdge func([2]string)) {
+		r, stop := startRolling(t, e, startEdge, "/api/session", "file:app.db")
+		r.restarts(t, rollingRestarts, rollingPosts)
+		failed := len(r.failed())
+		n := 0
+		for ; n < rollingRestarts && len(r.failed()) == failed; n++ {
+			r.restart(t, n%2, "0s")
+		}
+		stop()
+		lost := r.failed()[failed:]
+		if len(lost) == 0 {
+			t.Errorf("without SHUTDOWN_DELAY %d restarts failed no request: this load shows nothing", n)
+		}
+		t.Logf("without SHUTDOWN_DELAY %d restarts, %d failed: %.120q", n, len(lost), lost)
+	})
+}
