@@ -31,6 +31,9 @@ const (
 	// linger is how long a server that refuses new connections still serves
 	// the old ones, so that proxies use them up.
 	linger = 500 * time.Millisecond
+	// acceptPause is the time between attempts to accept a connection while
+	// the process has no descriptor left for it.
+	acceptPause = 50 * time.Millisecond
 )
 
 // serve listens, says so in one line, and serves until ctx ends. Then it
@@ -53,7 +56,11 @@ func serve(ctx context.Context, s config.Settings, p parts, router http.Handler)
 	server := newServer(count(&inFlight, closeWhile(&closing, paced)), p.log)
 	server.IdleTimeout = s.IdleTimeout
 	failed := make(chan error, 2) // each of the two servers can fail once
-	go func() { failed <- server.Serve(listener) }()
+	patient := &patientListener{Listener: listener, log: p.log, closeIdle: func() {
+		server.SetKeepAlivesEnabled(false) // which closes those that are idle now
+		server.SetKeepAlivesEnabled(true)
+	}}
+	go func() { failed <- server.Serve(patient) }()
 
 	if p.metrics != nil {
 		metricsListener, err := listen(s.MetricsAddr, "METRICS_ADDR")
@@ -103,6 +110,32 @@ func serve(ctx context.Context, s config.Settings, p parts, router http.Handler)
 	}
 	p.log.Info("stopped")
 	return nil
+}
+
+// patientListener waits while no descriptor is left for another connection. It
+// closes idle connections to free some, and logs the remedy once a minute at
+// most. net/http would only retry, and log each attempt.
+type patientListener struct {
+	net.Listener
+	closeIdle func()
+	log       *slog.Logger
+	told      time.Time // when the remedy was logged last
+}
+
+func (l *patientListener) Accept() (net.Conn, error) {
+	for {
+		conn, err := l.Listener.Accept()
+		if !errors.Is(err, syscall.EMFILE) && !errors.Is(err, syscall.ENFILE) {
+			return conn, err
+		}
+		if time.Since(l.told) > time.Minute {
+			l.told = time.Now()
+			l.log.Error("cannot accept connections", "error", err,
+				"remedy", "idle connections are closed; raise the limit on open files (ulimit -n, LimitNOFILE=) or lower IDLE_TIMEOUT")
+		}
+		l.closeIdle()
+		time.Sleep(acceptPause)
+	}
 }
 
 // listen names the variable and the remedy where the address cannot be had.
