@@ -122,8 +122,8 @@ func Unavailable(cause error) *Problem {
 
 // Overloaded is 503 with Retry-After: the server has no memory left for a body.
 func Overloaded(cause error) *Problem {
-	p := of(http.StatusServiceUnavailable, "The server is reading too many large bodies at the moment; retry in a moment.")
-	p.Cause = cause
+	p := Unavailable(cause)
+	p.Detail = "The server is reading too many large bodies at the moment; retry in a few seconds."
 	return p
 }
 
