@@ -1,9 +1,9 @@
-import { FormatError, type Answer, type Exchange } from './api/client'
+import { FormatError, type Exchange, type ReceivedResponse } from './api/client'
 import { FailureAdvice } from './FailureAdvice'
 import { pageOrigin } from './page'
 import { preflightReasons } from './preflight'
 
-/** A request and its response as the browser saw them. Its height never changes. */
+/** A request and its response, as the browser shows them to JavaScript. The panel's height never changes. */
 export function ExchangePanel({ exchange }: { exchange: Exchange | undefined }) {
   return (
     <div className="exchange" data-outcome={outcome(exchange)}>
@@ -26,7 +26,7 @@ function outcome(exchange: Exchange | undefined): 'none' | 'ok' | 'problem' | 'f
   return exchange.error ? 'problem' : 'ok'
 }
 
-/** Given up by the page itself: no failure. */
+/** The page itself aborted the request, which is not a failure. */
 function isAbort({ error }: Exchange): boolean {
   return error?.name === 'AbortError'
 }
@@ -57,7 +57,7 @@ function Request({ exchange }: { exchange: Exchange }) {
         {[...requestHeaders].map(([name, value]) => (
           <Header key={name} name={name} value={value} />
         ))}
-        <Header name="cookies" value={credentials === 'omit' ? 'left out' : 'sent if there are any'} />
+        <Header name="cookies" value={credentials === 'omit' ? 'not sent' : 'sent if there are any'} />
         <Header
           name="preflight"
           value={!crossOrigin ? 'none: same origin' : preflight.length > 0 ? `needed: ${preflight.join(', ')}` : 'none'}
@@ -70,7 +70,7 @@ function Request({ exchange }: { exchange: Exchange }) {
   )
 }
 
-function Response({ response: { headers, body } }: { response: Answer }) {
+function Response({ response: { headers, body } }: { response: ReceivedResponse }) {
   return (
     <div className="response">
       {body !== undefined && <pre>{typeof body === 'string' ? body : JSON.stringify(body, null, 2)}</pre>}

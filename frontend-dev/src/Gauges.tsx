@@ -1,13 +1,7 @@
 import { useSecondsUntil } from './countdown'
-import { useLimit, type Policy } from './limits'
+import { policies, useLimit, type Policy } from './limits'
 
-const policies: { policy: Policy; covers: string }[] = [
-  { policy: 'default', covers: 'everything else' },
-  { policy: 'search', covers: 'GET /api/search' },
-  { policy: 'upload', covers: 'POST /api/upload' },
-  { policy: 'session', covers: 'POST /api/session' },
-]
-
+/** How much of each rate limit is left. */
 export function Gauges() {
   return (
     <section className="gauges" aria-label="Rate limits">
@@ -22,8 +16,8 @@ function Gauge({ policy, covers }: { policy: Policy; covers: string }) {
   const state = useLimit(policy)
   const reset = useSecondsUntil(state?.resetAt ?? 0)
   const wait = useSecondsUntil(state?.blockedUntil ?? 0)
-  // Once the period is over the whole limit is granted again, whatever the
-  // last answer said.
+  // At the reset the whole limit is available again, whatever the last
+  // response said.
   const left = state && (reset === 0 ? state.limit : state.remaining)
   const when = wait > 0 ? `wait ${wait} s` : reset > 0 ? `resets in ${reset} s` : state ? 'full' : 'not called yet'
   return (

@@ -8,13 +8,13 @@ import {
   type Client,
   type Exchange,
 } from './api/client'
+import { recordStatus } from './apiStatus'
 import { recordLimit } from './limits'
 import { apiBase } from './page'
-import { recordReach } from './reach'
 
-const expected = [ProblemError, NetworkError, TimeoutError, FormatError]
+const expectedErrors = [ProblemError, NetworkError, TimeoutError, FormatError]
 
-/** A client whose latest exchange can be shown, and whose limits the gauges show. */
+/** A client with its latest exchange. What it learns also updates the gauges and the API's status. */
 export function useClient(baseUrl: string = apiBase) {
   const [exchange, setExchange] = useState<Exchange>()
   const [busy, setBusy] = useState(false)
@@ -26,19 +26,19 @@ export function useClient(baseUrl: string = apiBase) {
         observe(exchange) {
           setExchange(exchange)
           recordLimit(exchange)
-          if (baseUrl === apiBase) recordReach(exchange)
+          if (baseUrl === apiBase) recordStatus(exchange)
         },
       }),
     [baseUrl],
   )
 
-  /** Runs calls one batch at a time; resolves to the error of the API or the network, if any. */
+  /** Makes calls, and is busy meanwhile. Resolves to the API's or the network's error, if there is one. */
   async function run(calls: (api: Client) => Promise<unknown>): Promise<Error | undefined> {
     setBusy(true)
     try {
       await calls(client)
     } catch (error) {
-      if (expected.some((type) => error instanceof type)) return error as Error
+      if (expectedErrors.some((type) => error instanceof type)) return error as Error
       throw error
     } finally {
       setBusy(false)
