@@ -51,7 +51,7 @@ for (const engine of engines) {
       assert.match(shown, /preflightnone/)
       assert.match(shown, /x-request-id/)
       assert.equal(
-        await page.text('[data-policy=default] .gauge-when').then((text) => /resets in \d+ s/.test(text)),
+        await page.text('[data-policy=default] .gauge-when').then((text) => /^more in \d+ s$/.test(text)),
         true,
       )
     })

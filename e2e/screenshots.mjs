@@ -2,7 +2,7 @@
  * Takes screenshots of the page with responses on its cards, from the real
  * server: every view, narrow and wide, light and dark. `npm run screenshots`
  * writes them to e2e/screenshots/, or to the folder given as an argument. A
- * file `*.views.mjs` here adds views: see items.views.mjs.
+ * file `*.views.mjs` adds views: it exports seed, pressCards and shootViews.
  */
 import { mkdirSync, readdirSync } from 'node:fs'
 import path from 'node:path'

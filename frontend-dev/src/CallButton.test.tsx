@@ -56,9 +56,12 @@ test('a 429 disables the buttons of its policy until Retry-After has passed, and
   }
   act(() => void vi.advanceTimersByTime(1_001))
   expect(signIn.getAttribute('aria-disabled')).toBe('false')
-  expect(gauge.textContent).toContain('full')
+  expect(gauge.textContent).toContain('available')
   act(() => signIn.click())
   expect(onCall).toHaveBeenCalledTimes(3)
+
+  act(() => void vi.advanceTimersByTime(70_000))
+  expect(gauge.textContent).toContain('full')
 })
 
 function tooMany(policy: string, seconds: number) {

@@ -14,12 +14,19 @@ export function Gauges() {
 
 function Gauge({ policy, covers }: { policy: Policy; covers: string }) {
   const state = useLimit(policy)
-  const reset = useSecondsUntil(state?.resetAt ?? 0)
+  const more = useSecondsUntil(state?.moreAt ?? 0)
   const wait = useSecondsUntil(state?.blockedUntil ?? 0)
-  // At the reset the whole limit is available again, whatever the last
-  // response said.
-  const left = state && (reset === 0 ? state.limit : state.remaining)
-  const when = wait > 0 ? `wait ${wait} s` : reset > 0 ? `resets in ${reset} s` : state ? 'full' : 'not called yet'
+  const isFull = useSecondsUntil(state?.fullAt ?? 0) === 0
+  const left = state && (isFull ? state.limit : state.remaining)
+  const when = !state
+    ? 'not called yet'
+    : wait > 0
+      ? `wait ${wait} s`
+      : isFull
+        ? 'full'
+        : more > 0
+          ? `more in ${more} s`
+          : 'available'
   return (
     <div className="gauge" data-policy={policy} data-blocked={wait > 0}>
       <span className="gauge-name" title={covers}>

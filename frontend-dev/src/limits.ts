@@ -18,8 +18,10 @@ export interface Limit {
   remaining: number
   /** The period that the limit applies to, in seconds. */
   window: number
-  /** When the whole limit is available again, on the clock of performance.now(). */
-  resetAt: number
+  /** When more requests become available, on the clock of performance.now(). */
+  moreAt: number
+  /** When the whole limit is available again if no request is sent until then. */
+  fullAt: number
   /** After a 429, when to send the next request; otherwise 0. */
   blockedUntil: number
 }
@@ -39,7 +41,9 @@ export function readLimit(headers: Headers, now: number): { policy: Policy; limi
       limit: Number(policy.limit),
       window: Number(policy.window),
       remaining: Number(state.remaining),
-      resetAt: now + Number(state.reset) * 1000,
+      moreAt: now + Number(state.reset) * 1000,
+      // The API may count a request for up to a tenth of the period longer.
+      fullAt: now + Number(policy.window) * 1100,
       blockedUntil: 0,
     },
   }
