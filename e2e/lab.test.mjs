@@ -1,6 +1,7 @@
 /** The real page and the real server in real browsers: every card, both ports, both host names. */
 import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { after, before, describe, test } from 'node:test'
@@ -345,6 +346,35 @@ for (const engine of engines) {
         await page.close()
       } finally {
         await proxy.stop()
+      }
+    })
+
+    test('while a call is pending, the panel shows the time, hides the last response, and can cancel', async () => {
+      let calls = 0
+      const stub = createServer((request, response) => {
+        response.setHeader('Access-Control-Allow-Origin', request.headers.origin ?? '*')
+        response.setHeader('Access-Control-Allow-Credentials', 'true')
+        response.setHeader('Content-Type', 'application/json')
+        if (request.url !== '/api/hello' || calls++ === 0) response.end('{}')
+      })
+      await new Promise((resolve) => stub.listen(0, '127.0.0.1', resolve))
+      const [port, blockedPort] = await freePorts(2)
+      const vite = await startPage({ port, blockedPort, apiPort: stub.address().port })
+      try {
+        const page = await open(browser, `http://localhost:${port}`)
+        await press(page, 'simple', 'GET hello')
+        assert.match(await exchange(page, 'simple'), /^200/)
+        await page.click('#simple button', 'GET hello')
+        await until('the time', async () => /^Sending…[1-9] s Cancel$/.test(await exchange(page, 'simple')))
+        await page.click('#simple .exchange button', 'Cancel')
+        await until('the end', async () => /^Cancelled/.test(await exchange(page, 'simple')))
+        assert.equal(await page.evaluate(() => document.activeElement.ariaLabel), 'Request and response')
+        assert.equal(await page.evaluate(() => document.getElementById('simple').ariaBusy), 'false')
+        await page.close()
+      } finally {
+        await vite.stop()
+        stub.close()
+        stub.closeAllConnections()
       }
     })
 

@@ -38,6 +38,8 @@ describe('a 429', { concurrency: true }, () => {
       await press(page, 'errors', '429', 30)
       assert.match(await exchange(page, 'errors'), /^429.*"violated-policies"/s)
       assert.match(await gauge(), /^upload0 \/ 6wait \d+ s$/)
+      const button = () => page.evaluate(() => [...document.querySelectorAll('#errors button')].at(-1).innerText)
+      assert.match(await button(), /^429 · \d+ s$/, 'the button keeps its name')
       assert.equal(await disabled('errors'), 1)
       assert.equal(await disabled('upload'), 3, 'the policy’s other buttons wait as well')
 

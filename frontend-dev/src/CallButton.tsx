@@ -30,9 +30,12 @@ export function CallButton({ policy, busy = false, disabledReason = false, submi
         else onCall?.()
       }}
     >
-      {/* Both texts share one grid cell, so that the button keeps its width. */}
-      <span className={wait > 0 ? 'invisible' : undefined}>{children}</span>
-      <span className={wait > 0 ? undefined : 'invisible'}>wait {wait || 60} s</span>
+      <span>
+        {children}
+        {wait > 0 && ` · ${wait} s`}
+      </span>
+      {/* In the same grid cell, so that the button keeps its width. */}
+      <span className="invisible">{children} · 60 s</span>
     </button>
   )
 }

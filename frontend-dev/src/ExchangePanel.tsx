@@ -1,16 +1,31 @@
+import { useRef } from 'react'
 import { FormatError, type Exchange, type ReceivedResponse } from './api/client'
+import { useSecondsSince } from './countdown'
 import { FailureAdvice } from './FailureAdvice'
 import { pageOrigin } from './page'
 import { preflightReasons } from './preflight'
+import type { Pending } from './useClient'
 
 /** A request and its response, as the browser shows them to JavaScript. The panel's height never changes. */
-export function ExchangePanel({ exchange }: { exchange: Exchange | undefined }) {
+export function ExchangePanel({ exchange, pending }: { exchange: Exchange | undefined; pending: Pending | undefined }) {
+  const detail = useRef<HTMLDivElement>(null)
   return (
     <div className="exchange" data-outcome={outcome(exchange)}>
-      <p className="exchange-status" role="status">
-        {exchange ? <Summary exchange={exchange} /> : 'Nothing sent yet'}
-      </p>
-      <div className="exchange-detail" role="group" aria-label="Request and response" tabIndex={0}>
+      <div className="exchange-status">
+        <p role="status">{pending ? 'Sending…' : exchange ? summary(exchange) : 'Nothing sent yet'}</p>
+        {pending ? (
+          <PendingTime
+            pending={pending}
+            onCancel={() => {
+              pending.cancel()
+              detail.current!.focus() // The button that has the focus disappears.
+            }}
+          />
+        ) : (
+          exchange && <span>{Math.round(exchange.milliseconds)} ms</span>
+        )}
+      </div>
+      <div ref={detail} className="exchange-detail" role="group" aria-label="Request and response" tabIndex={0}>
         {exchange && <Request exchange={exchange} />}
         {exchange?.error instanceof FormatError && <p className="response">{exchange.error.message}.</p>}
         {exchange?.response && <Response response={exchange.response} />}
@@ -31,15 +46,22 @@ function isAbort({ error }: Exchange): boolean {
   return error?.name === 'AbortError'
 }
 
-function Summary({ exchange: { response, error, milliseconds } }: { exchange: Exchange }) {
-  const cause = error?.cause
+function summary(exchange: Exchange) {
+  const { response, error } = exchange
+  if (isAbort(exchange)) return 'Cancelled'
+  if (response) return <strong>{`${response.status} ${response.statusText}`}</strong>
+  return <strong>{error?.cause instanceof Error ? String(error.cause) : error?.name}</strong>
+}
+
+function PendingTime({ pending, onCancel }: { pending: Pending; onCancel: () => void }) {
+  const seconds = useSecondsSince(pending.started)
   return (
-    <>
-      <strong>
-        {response ? `${response.status} ${response.statusText}` : cause instanceof Error ? String(cause) : error?.name}
-      </strong>
-      <span>{Math.round(milliseconds)} ms</span>
-    </>
+    <span>
+      {seconds} s{' '}
+      <button type="button" className="link" onClick={onCancel}>
+        Cancel
+      </button>
+    </span>
   )
 }
 

@@ -19,3 +19,13 @@ export function useSecondsUntil(moment: number): number {
   })
   return seconds
 }
+
+/** The whole seconds since a moment on the clock of performance.now(), rendering once a second. */
+export function useSecondsSince(moment: number): number {
+  const [, tick] = useState(0)
+  useEffect(() => {
+    const timer = setInterval(() => tick((n) => n + 1), 1000)
+    return () => clearInterval(timer)
+  }, [moment])
+  return Math.max(0, Math.round((performance.now() - moment) / 1000))
+}

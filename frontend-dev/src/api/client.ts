@@ -139,6 +139,8 @@ export interface ClientOptions {
   baseUrl: string
   /** Milliseconds; 10,000 by default. */
   timeout?: number
+  /** Aborts every call of this client. */
+  signal?: AbortSignal
   /** Called once for each request, after its response or failure. */
   observe?: (exchange: Exchange) => void
 }
@@ -155,7 +157,8 @@ export function apiUrl(port = '8080', hostname = window.location.hostname): stri
 export type Client = ReturnType<typeof createClient>
 
 /** Throws when `baseUrl` cannot be the API's address. */
-export function createClient({ baseUrl, timeout: defaultTimeout = 10_000, observe = () => {} }: ClientOptions) {
+export function createClient(options: ClientOptions) {
+  const { baseUrl, timeout: defaultTimeout = 10_000, signal: clientSignal, observe = () => {} } = options
   // A path would be lost silently, because the paths of the calls start at the root.
   if (baseUrl !== '' && !isOrigin(baseUrl)) {
     throw new Error(`baseUrl is ${JSON.stringify(baseUrl)}; write scheme, host and port: http://localhost:8080`)
@@ -191,7 +194,8 @@ export function createClient({ baseUrl, timeout: defaultTimeout = 10_000, observ
     const body = json === undefined ? options.body : JSON.stringify(json)
 
     const deadline = timeout > 0 ? AbortSignal.timeout(timeout) : undefined
-    const signals = [signal, deadline].filter((s) => s !== undefined)
+    const aborts = [signal, clientSignal].filter((s) => s !== undefined)
+    const signals = [...aborts, deadline].filter((s) => s !== undefined)
     const started = performance.now()
     const exchange = (): Exchange => ({
       method,
@@ -225,7 +229,8 @@ export function createClient({ baseUrl, timeout: defaultTimeout = 10_000, observ
     return finish(exchange(), received)
 
     function failure(cause: unknown): Error {
-      if (signal?.aborted) return signal.reason
+      const aborted = aborts.find((signal) => signal.aborted)
+      if (aborted) return aborted.reason
       if (deadline?.aborted) return new TimeoutError(method, url, timeout)
       return new NetworkError(method, url, cause)
     }
@@ -238,7 +243,7 @@ export function createClient({ baseUrl, timeout: defaultTimeout = 10_000, observ
    */
   async function upload(
     file: File,
-    { onProgress, signal }: { onProgress?: (sent: number, total: number) => void; signal?: AbortSignal } = {},
+    { onProgress, signal = clientSignal }: { onProgress?: (sent: number, total: number) => void; signal?: AbortSignal } = {},
   ): Promise<UploadedFile> {
     signal?.throwIfAborted()
     const method = 'POST'

@@ -6,7 +6,7 @@ import { useClient } from '../useClient'
 import type { Item } from './types'
 
 export function WriteItem(card: CardProps) {
-  const { exchange, busy, run } = useClient()
+  const { exchange, pending, busy, run } = useClient()
   const [item, setItem] = useState<Item>()
   const disabledReason = !item && 'POST first: it creates the item'
   const path = { id: item?.id ?? '' }
@@ -14,7 +14,7 @@ export function WriteItem(card: CardProps) {
     <Card
       {...card}
       exchange={exchange}
-      busy={busy}
+      pending={pending}
       sample={`await fetch('${apiOrigin}/api/items', {
   method: 'POST',
   headers: { 'Content-Type': 'application/json' },

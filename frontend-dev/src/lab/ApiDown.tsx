@@ -4,12 +4,12 @@ import { useClient } from '../useClient'
 import { Card, type CardProps } from './Card'
 
 export function ApiDown(card: CardProps) {
-  const { exchange, busy, run } = useClient(deadAddress)
+  const { exchange, pending, busy, run } = useClient(deadAddress)
   return (
     <Card
       {...card}
       exchange={exchange}
-      busy={busy}
+      pending={pending}
       sample="make dev"
       why="To JavaScript, a server that does not respond looks the same as one that does not allow this origin, so no page can find out what runs on your machine or in your network."
     >

@@ -3,12 +3,12 @@ import { useClient } from '../useClient'
 import { Card, type CardProps } from './Card'
 
 export function BlockedHeader(card: CardProps) {
-  const { exchange, busy, run } = useClient()
+  const { exchange, pending, busy, run } = useClient()
   return (
     <Card
       {...card}
       exchange={exchange}
-      busy={busy}
+      pending={pending}
       sample={`# .env of the API, which reads it at startup
 CORS_ALLOWED_HEADERS=Authorization,Content-Type,If-Match,X-Request-ID,X-Not-Listed`}
       why={

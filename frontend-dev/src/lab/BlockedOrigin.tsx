@@ -5,14 +5,14 @@ import { useClient } from '../useClient'
 import { Card, type CardProps } from './Card'
 
 export function BlockedOrigin(card: CardProps) {
-  const { exchange, busy, run } = useClient()
+  const { exchange, pending, busy, run } = useClient()
   const status = useApiStatus()
   const other = isBlockedPort ? pages.allowed : pages.blocked
   return (
     <Card
       {...card}
       exchange={exchange}
-      busy={busy}
+      pending={pending}
       sample={`# .env of the API, which reads it at startup
 ALLOWED_ORIGINS=${Object.values(pages).join()}`}
       why={

@@ -1,6 +1,7 @@
 import type { ReactNode } from 'react'
 import type { Exchange } from '../api/client'
 import { ExchangePanel } from '../ExchangePanel'
+import type { Pending } from '../useClient'
 
 /** What a card gets from its row in cards.ts. */
 export interface CardProps {
@@ -13,23 +14,23 @@ interface Props extends CardProps {
   /** Why the browser does what the card shows. */
   why: ReactNode
   exchange: Exchange | undefined
-  busy?: boolean
+  pending?: Pending | undefined
   /** The same call in plain code, or the setting that changes the outcome. */
   sample?: string
   /** The buttons. */
   children: ReactNode
 }
 
-export function Card({ id, title, why, exchange, busy = false, sample, children }: Props) {
+export function Card({ id, title, why, exchange, pending, sample, children }: Props) {
   return (
-    <section className="card" id={id} aria-labelledby={`${id}-title`} aria-busy={busy}>
+    <section className="card" id={id} aria-labelledby={`${id}-title`} aria-busy={pending !== undefined}>
       <div className="card-text">
         <h3 id={`${id}-title`}>{title}</h3>
         <p className="why">{why}</p>
         {children}
         {sample && <pre className="sample">{sample}</pre>}
       </div>
-      <ExchangePanel exchange={exchange} />
+      <ExchangePanel exchange={exchange} pending={pending} />
     </section>
   )
 }

@@ -5,13 +5,13 @@ import { useClient } from '../useClient'
 import { Card, type CardProps } from './Card'
 
 export function Credentials(card: CardProps) {
-  const { exchange, busy, run } = useClient()
+  const { exchange, pending, busy, run } = useClient()
   const [name, setName] = useState('Ada')
   return (
     <Card
       {...card}
       exchange={exchange}
-      busy={busy}
+      pending={pending}
       sample={`await fetch('${apiOrigin}/api/session', { credentials: 'include' })`}
       why={
         <>

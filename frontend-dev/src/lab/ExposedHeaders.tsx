@@ -14,13 +14,13 @@ const headers = [
 ]
 
 export function ExposedHeaders(card: CardProps) {
-  const { exchange, busy, run } = useClient()
+  const { exchange, pending, busy, run } = useClient()
   const received = exchange?.response?.headers
   return (
     <Card
       {...card}
       exchange={exchange}
-      busy={busy}
+      pending={pending}
       why={
         <>
           The browser shows seven safelisted headers to every page that may read the response, and any other header only

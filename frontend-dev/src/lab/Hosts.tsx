@@ -7,12 +7,12 @@ import { Card, type CardProps } from './Card'
 const otherApi = apiUrl(import.meta.env.VITE_API_PORT, otherHost)
 
 export function Hosts(card: CardProps) {
-  const { exchange, busy, run } = useClient(otherApi)
+  const { exchange, pending, busy, run } = useClient(otherApi)
   return (
     <Card
       {...card}
       exchange={exchange}
-      busy={busy}
+      pending={pending}
       sample="const api = createClient({ baseUrl: apiUrl() })"
       why={
         <>

@@ -11,12 +11,12 @@ async function exceedUploadLimit(api: Client) {
 }
 
 export function ReadableErrors(card: CardProps) {
-  const { exchange, busy, run } = useClient()
+  const { exchange, pending, busy, run } = useClient()
   return (
     <Card
       {...card}
       exchange={exchange}
-      busy={busy}
+      pending={pending}
       sample={`if (!response.ok) {
   const { status, detail, errors } = await response.json()
 }`}

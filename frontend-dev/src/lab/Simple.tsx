@@ -4,12 +4,12 @@ import { useClient } from '../useClient'
 import { Card, type CardProps } from './Card'
 
 export function Simple(card: CardProps) {
-  const { exchange, busy, run } = useClient()
+  const { exchange, pending, busy, run } = useClient()
   return (
     <Card
       {...card}
       exchange={exchange}
-      busy={busy}
+      pending={pending}
       sample={`await fetch('${apiOrigin}/api/hello')`}
       why={
         <>

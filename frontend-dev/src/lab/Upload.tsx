@@ -10,7 +10,7 @@ function zeros(mebibytes: number): File {
 }
 
 export function Upload(card: CardProps) {
-  const { exchange, busy, run } = useClient()
+  const { exchange, pending, busy, run } = useClient()
   const [file, setFile] = useState<File>()
   const [progress, setProgress] = useState(0)
 
@@ -23,7 +23,7 @@ export function Upload(card: CardProps) {
     <Card
       {...card}
       exchange={exchange}
-      busy={busy}
+      pending={pending}
       why={
         <>
           A form could send this file, so the upload alone needs no preflight, but listening to its progress does. The
