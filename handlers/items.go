@@ -1,7 +1,6 @@
 package handlers
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -14,7 +13,6 @@ import (
 	"github.com/gin-gonic/gin"
 	"github.com/google/uuid"
 
-	"example.com/api/internal/database"
 	"example.com/api/internal/items"
 	"example.com/api/internal/problem"
 )
@@ -23,10 +21,6 @@ const (
 	defaultPageSize = 20
 	maxPageSize     = 100
 )
-
-// statusClientGone is nginx's code, for the log, for a client that disconnected
-// before the response: nobody reads it, and nothing failed.
-const statusClientGone = 499
 
 // Items handles the routes of the sample resource.
 type Items struct {
@@ -232,11 +226,7 @@ func failItems(c *gin.Context, err error) {
 		problem.Abort(c, problem.NotFound("There is no item with this id."))
 	case errors.Is(err, items.ErrBadCursor):
 		problem.Abort(c, problem.BadRequest("The query value cursor must be the next_cursor of an earlier page."))
-	case errors.Is(err, context.Canceled):
-		c.AbortWithStatus(statusClientGone)
-	case errors.Is(err, database.ErrUnavailable):
-		problem.Abort(c, problem.Unavailable(err))
 	default:
-		problem.Abort(c, problem.Internal(err))
+		failDatabase(c, err)
 	}
 }
