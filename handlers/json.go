@@ -1,4 +1,4 @@
-// Package handlers answers the routes, one file a resource: parse, call,
+// Package handlers implements the routes, one file per resource: parse, call,
 // write. Bad input becomes a problem that names what is wrong.
 package handlers
 

@@ -123,7 +123,7 @@ func Unavailable(cause error) *Problem {
 // Overloaded is 503 with Retry-After: the server has no memory left for a body.
 func Overloaded(cause error) *Problem {
 	p := Unavailable(cause)
-	p.Detail = "The server is reading too many large bodies at the moment; retry in a few seconds."
+	p.Detail = "The server is reading too many large bodies; retry in a moment."
 	return p
 }
 

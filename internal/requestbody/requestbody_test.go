@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"strings"
 	"sync"
@@ -257,4 +258,17 @@ func exchange(address, request string) error {
 		return fmt.Errorf("got %d, want 403", response.StatusCode)
 	}
 	return nil
+}
+
+// A request without a body costs nothing: the handler receives it as it is.
+func TestNoBody(t *testing.T) {
+	t.Parallel()
+	r := httptest.NewRequest("GET", "/", http.NoBody)
+	served := false
+	requestbody.Handler(http.HandlerFunc(func(_ http.ResponseWriter, got *http.Request) {
+		served = got == r
+	}), 1).ServeHTTP(nil, r)
+	if !served {
+		t.Error("the handler did not receive the request")
+	}
 }

@@ -735,7 +735,7 @@ export interface components {
                  *       "type": "about:blank",
                  *       "title": "Service Unavailable",
                  *       "status": 503,
-                 *       "detail": "The server is reading too many large bodies at the moment; retry in a few seconds.",
+                 *       "detail": "The server is reading too many large bodies; retry in a moment.",
                  *       "request_id": "4f1c2ab09d3e5b67812f0c9ade345b61"
                  *     }
                  */
