@@ -143,6 +143,25 @@ func TestWritesTakeManyLines(t *testing.T) {
 	})
 }
 
+// The writer does not rest while the buffer fills.
+func TestBurst(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var out destination
+		w := logwriter.New(&out, text)
+		log := slog.New(w.Handler())
+		padding := strings.Repeat("x", 100_000)
+		for range 20 { // twice as much as the buffer holds, in no time
+			log.Info("line", "padding", padding)
+			synctest.Wait()
+		}
+		w.Close()
+		if got := len(out.lines()); got != 20 || w.Dropped() != 0 || out.writes > 6 {
+			t.Errorf("got %d lines in %d writes, %d dropped; want 20, in a write for each half of the buffer", got, out.writes, w.Dropped())
+		}
+	})
+}
+
 // A destination that blocks makes nobody wait. Lines are dropped, warnings and
 // errors last, and the log says how many once it flows again.
 func TestBlockedDestination(t *testing.T) {

@@ -86,11 +86,6 @@ func (b *pacedBody) readUntil(deadline time.Time, p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
 	b.size += int64(n)
 	b.err = err
-	if err == io.EOF {
-		// net/http now waits for the client to disconnect, and would take the
-		// deadline for that and cancel the request's context.
-		_ = b.connection.SetReadDeadline(time.Time{})
-	}
 	return n, err
 }
 
