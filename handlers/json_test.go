@@ -190,6 +190,8 @@ func TestUnreadableBody(t *testing.T) {
 		c.Request.Header.Set("Content-Type", "application/json")
 		if _, got := readJSON(c, new(sample)); got == nil || got.Status != tt.status {
 			t.Errorf("%v: got %+v, want %d", tt.err, got, tt.status)
+		} else if got.Status == 400 && !errors.Is(got, tt.err) {
+			t.Errorf("%v: the log does not learn of it", tt.err)
 		}
 	}
 }

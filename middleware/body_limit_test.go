@@ -129,6 +129,14 @@ func TestBodiesShareMemory(t *testing.T) {
 		check("after one that was refused", "/json", 108*kib, 200)
 		check("after one that panics", "/panic", 108*kib, 200)
 
+		refused := make(chan struct{})
+		e.POST("/refused", func(c *gin.Context) { readBody(c); <-refused })
+		go post("/refused", 108*kib+1)
+		synctest.Wait()
+		check("while one is refused", "/json", 8*kib, 200)
+		close(refused)
+		synctest.Wait()
+
 		for range 100 {
 			defer close(stall(8 * kib)) // the free part of each
 		}
