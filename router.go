@@ -32,11 +32,11 @@ type parts struct {
 	draining *atomic.Bool        // set once the process is to stop
 }
 
-// route is a row of the table. HEAD goes wherever GET does.
+// route is a row of the table. HEAD works wherever GET does.
 type route struct {
 	method, path string
 	handler      gin.HandlerFunc
-	limit        config.Policy // counts its requests; config.Unlimited() for none
+	limit        config.Policy // config.Unlimited() for a route without one
 	maxBody      int64         // in bytes; 0 stands for MAX_BODY_BYTES
 	healthCheck  bool          // see middleware.Route
 }
@@ -62,41 +62,41 @@ func routes(s config.Settings, p parts) []route {
 	)
 }
 
-// useMiddleware puts the middleware before every route, known or not. The order
-// is the contract: each line says why it stands where it does.
+// useMiddleware registers the middleware for every request, whether or not a
+// route matches. The order matters; each line gives the reason for its place.
 func useMiddleware(engine *gin.Engine, s config.Settings, p parts, known middleware.Routes) {
 	headers := middleware.NewSecurityHeaders(s.HSTSMaxAge, s.Production, s.TrustedProxies)
-	cors := middleware.NewCORS(middleware.CORSOptions{
+	cors := middleware.CORS(middleware.CORSOptions{
 		Origins: s.Origins, Credentials: s.CORSCredentials, Methods: s.CORSMethods,
 		Headers: s.CORSHeaders, Exposed: s.CORSExposed, MaxAge: s.CORSMaxAge,
 	}, s.TrustedProxies, headers, p.metrics, p.log)
 
 	engine.Use(
-		cors.Handle,          // first: an allowed origin can read every refusal below, and preflights end here
-		headers.Handle,       // on every answer, refusals included
-		middleware.RequestID, // before all that logs or answers with it
-		p.metrics.Handle,     // outside of recovery, so that a panic counts as its 500
-		middleware.AccessLog(known, s.TrustedProxies, p.log), // the same
-		middleware.Recovery(p.log),                           // a panic of anything below is a readable 500
-		middleware.BodyLimit(s.MaxBodyBytes, known),          // before the refusals: it makes their answers readable to a client that still sends
+		cors,                   // first: an allowed origin can read every error response below, and preflights end here
+		headers.Handle,         // on every response, errors included
+		middleware.RequestID(), // before everything that logs the ID or responds with it
+		p.metrics.Handle,       // outside recovery, so that a panic counts as a 500
+		middleware.AccessLog(known, s.TrustedProxies, p.log), // outside recovery, for the same reason
+		middleware.Recovery(p.log),                           // a panic in anything below becomes a readable 500
+		middleware.BodyLimit(s.MaxBodyBytes, known),          // before the refusals: a client that is still sending can read them
 		middleware.UntrustedForwarding(s.TrustedProxies, p.log),
-		middleware.AllowedHosts(s.AllowedHosts, known), // before the redirect, which goes to the request's own host
+		middleware.AllowedHosts(s.AllowedHosts, known), // before the redirect, which goes to the request's Host
 	)
 	if s.HTTPSRedirect {
-		engine.Use(middleware.HTTPSRedirect(known, s.TrustedProxies)) // before anything that would work on what came in clear
+		engine.Use(middleware.HTTPSRedirect(known, s.TrustedProxies)) // before anything that would use a request sent unencrypted
 	}
-	engine.Use(middleware.CrossOriginProtection(s.Origins)) // last, before limits and handlers: forged requests cost their victim no quota
+	engine.Use(middleware.CrossOriginProtection(s.Origins)) // last, but before limits and handlers: a forged request costs its victim no quota
 }
 
-// newRouter builds the engine. Rate limits hang on the routes.
+// newRouter builds the engine. Rate limits are part of the routes.
 func newRouter(s config.Settings, p parts) (*gin.Engine, error) {
 	engine := gin.New()
 	engine.HandleMethodNotAllowed = true
-	// Gin answers redirects before any middleware, so without CORS headers,
-	// and a preflight must not be redirected at all.
+	// Gin redirects before any middleware runs, so the redirect would have no
+	// CORS headers; and a redirected preflight fails.
 	engine.RedirectTrailingSlash = false
 	engine.RedirectFixedPath = false
-	// For handlers that ask c.ClientIP; the default trusts everybody.
+	// For handlers that call c.ClientIP; by default it trusts every peer.
 	engine.RemoteIPHeaders = []string{"X-Forwarded-For"}
 	if err := engine.SetTrustedProxies(s.TrustedProxies.Strings()); err != nil {
 		return nil, fmt.Errorf("set the trusted proxies: %w", err)
@@ -107,7 +107,7 @@ func newRouter(s config.Settings, p parts) (*gin.Engine, error) {
 	for _, r := range table {
 		known[r.path] = middleware.Route{HealthCheck: r.healthCheck, MaxBody: r.maxBody}
 	}
-	useMiddleware(engine, s, p, known) // before the routes: Gin gives a route only what is registered by then
+	useMiddleware(engine, s, p, known) // before the routes: Gin gives a route only the middleware registered so far
 	limits := rateLimits(s, p)
 	for _, r := range table {
 		if r.limit.Name() == "" {
@@ -123,14 +123,14 @@ func newRouter(s config.Settings, p parts) (*gin.Engine, error) {
 		}
 	}
 	engine.NoRoute(func(c *gin.Context) {
-		problem.Abort(c, problem.NotFound("There is no such route; paths have no slash at their end."))
+		problem.Abort(c, problem.NotFound("There is no such route; paths do not end in a slash."))
 	})
 	engine.NoMethod(func(c *gin.Context) { // Gin has set Allow
 		if c.Request.Method == http.MethodOptions {
 			c.Status(http.StatusNoContent)
 			return
 		}
-		problem.Abort(c, problem.MethodNotAllowed("This route does not take the method; Allow names those that it takes."))
+		problem.Abort(c, problem.MethodNotAllowed("This route does not support the method; Allow lists those that it does."))
 	})
 	return engine, nil
 }

@@ -20,18 +20,19 @@ const (
 	maxSessionName = 100 // characters
 )
 
-// Sessions keeps a guest's name in a cookie that is signed and encrypted, and
-// nowhere else. It shows credentials across origins; it is no identity system:
-// whoever asks gets a session, and none can be revoked before its age.
+// Sessions keeps a guest's name in a signed and encrypted cookie, and nowhere
+// else. It shows how credentials work across origins. It is not an identity
+// system: anybody can get a session, and a session cannot be revoked before it
+// expires.
 type Sessions struct {
 	codec  *securecookie.SecureCookie
-	cookie http.Cookie // what each Set-Cookie has in common
+	cookie http.Cookie // what every Set-Cookie has in common
 }
 
-// NewSessions derives the keys from secret, which is at least 32 bytes. In
+// NewSessions derives the keys from secret, which has at least 32 bytes. In
 // production the cookie is Secure and has the __Host- prefix, so that neither
 // plain http nor a sibling host can plant one. SameSite=None makes it Secure
-// and Partitioned: browsers drop it else.
+// and Partitioned, because browsers would otherwise reject it.
 func NewSessions(secret string, sameSite http.SameSite, production bool) (*Sessions, error) {
 	keys, err := hkdf.Key(sha256.New, []byte(secret), nil, "session cookie", 32+32)
 	if err != nil {
@@ -39,7 +40,7 @@ func NewSessions(secret string, sameSite http.SameSite, production bool) (*Sessi
 	}
 	codec := securecookie.New(keys[:32], keys[32:]) // HMAC-SHA256, AES-256
 	codec.SetSerializer(securecookie.JSONEncoder{})
-	codec.MaxAge(int(sessionAge / time.Second)) // a cookie kept past its age is refused here
+	codec.MaxAge(int(sessionAge / time.Second)) // the server refuses a cookie that a client kept too long
 	s := &Sessions{codec: codec, cookie: http.Cookie{
 		Name:        "session",
 		Path:        "/",
@@ -71,12 +72,12 @@ func (s *Sessions) Create(c *gin.Context) {
 	detail := ""
 	switch {
 	case len(mistyped) > 0:
-		detail = mistyped[0].Detail // of the one field that there is
+		detail = mistyped[0].Detail // of the only field
 	case body.Name == nil:
 		detail = "is missing"
 	case *body.Name == "" || utf8.RuneCountInString(*body.Name) > maxSessionName:
 		detail = fmt.Sprintf("must have 1 to %d characters", maxSessionName)
-	case strings.ContainsRune(*body.Name, 0): // which many databases cannot keep
+	case strings.ContainsRune(*body.Name, 0): // many databases cannot store it
 		detail = "must not contain the character U+0000"
 	}
 	if detail != "" {
@@ -96,18 +97,18 @@ func (s *Sessions) Create(c *gin.Context) {
 	c.JSON(http.StatusCreated, guest)
 }
 
-// Get says who is signed in.
+// Get responds with the name of the guest who is signed in.
 func (s *Sessions) Get(c *gin.Context) {
 	guest, ok := s.read(c.Request)
 	if !ok {
-		problem.Abort(c, problem.Unauthorized("Nobody is signed in: the session cookie is missing, expired or not of this server. POST /api/session first, with credentials included and under the host name of the page (localhost is not 127.0.0.1)."))
+		problem.Abort(c, problem.Unauthorized("Nobody is signed in: the session cookie is missing, expired, or not from this server. Send POST /api/session first, with credentials included and with the host name of the page (localhost is not 127.0.0.1)."))
 		return
 	}
 	c.JSON(http.StatusOK, guest)
 }
 
-// Delete signs out. Browsers keep a cookie that is cleared with attributes
-// other than those it was set with.
+// Delete signs out. It clears the cookie with the attributes that it was set
+// with, because browsers would otherwise keep it.
 func (s *Sessions) Delete(c *gin.Context) {
 	cookie := s.cookie
 	cookie.MaxAge = -1
@@ -115,8 +116,8 @@ func (s *Sessions) Delete(c *gin.Context) {
 	c.Status(http.StatusNoContent)
 }
 
-// read takes the first good one of the cookies of that name: other apps on
-// the same host, whatever their port, may have set one too.
+// read returns the first valid session among the cookies of that name, because
+// other applications on the same host may have set one too.
 func (s *Sessions) read(r *http.Request) (session, bool) {
 	for _, cookie := range r.CookiesNamed(s.cookie.Name) {
 		var guest session

@@ -41,7 +41,7 @@ func TestSessionCookie(t *testing.T) {
 		name       string
 		sameSite   http.SameSite
 		production bool
-		want       string // what follows the value
+		want       string // Set-Cookie, with V for the value
 	}{
 		{"development", http.SameSiteLaxMode, false, "session=V; Path=/; Max-Age=604800; HttpOnly; SameSite=Lax"},
 		{"strict", http.SameSiteStrictMode, false, "session=V; Path=/; Max-Age=604800; HttpOnly; SameSite=Strict"},
@@ -58,7 +58,7 @@ func TestSessionCookie(t *testing.T) {
 			t.Errorf("%s: %d %s, want %s", tt.name, created.StatusCode, got, tt.want)
 		}
 		if strings.Contains(cookie.Value, "Ada") {
-			t.Errorf("%s: the name can be read in %s", tt.name, cookie.Value)
+			t.Errorf("%s: the name can be read in the value %s", tt.name, cookie.Value)
 		}
 		if got := call(s.Get, "GET", "", cookie).StatusCode; got != 200 {
 			t.Errorf("%s: with the cookie %d, want 200", tt.name, got)
@@ -76,7 +76,7 @@ func TestSessionNames(t *testing.T) {
 	s := newSessions(t, strings.Repeat("s", 32), http.SameSiteLaxMode, false)
 	for body, want := range map[string]int{
 		`{"name":"A"}`:          201,
-		`{"name":"A\n\u0001é"}`: 201, // what an item's name may hold
+		`{"name":"A\n\u0001é"}`: 201, // as an item's name may
 		`{"name":"` + strings.Repeat("é", maxSessionName) + `"}`:   201,
 		`{"name":"` + strings.Repeat("é", maxSessionName+1) + `"}`: 422,
 		`{"name":""}`:        422,
@@ -118,7 +118,7 @@ func TestBadSessionCookies(t *testing.T) {
 	}
 }
 
-// A cookie that a client keeps past its age is refused by the server.
+// The server refuses a cookie that a client kept past its age.
 func TestSessionAgeIsEnforced(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -1,9 +1,12 @@
 package middleware_test
 
 import (
+	"errors"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -72,4 +75,65 @@ func TestBodyLimitWaits(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestBodyLimit(t *testing.T) {
+	t.Parallel()
+	e := engine(middleware.BodyLimit(100, middleware.Routes{"/large": {MaxBody: 1000}}))
+	read := func(c *gin.Context) {
+		n, err := io.Copy(io.Discard, c.Request.Body)
+		var tooLarge *http.MaxBytesError
+		if errors.As(err, &tooLarge) {
+			problem.Abort(c, problem.TooLarge(tooLarge.Limit))
+			return
+		}
+		c.String(http.StatusOK, "%d", n)
+	}
+	e.POST("/small", read)
+	e.POST("/large", read)
+	e.POST("/refuse", func(c *gin.Context) { problem.Abort(c, problem.Forbidden("unread")) })
+	tests := []struct {
+		path     string
+		size     int
+		declared bool
+		status   int
+		left     int // of the body, unread after the answer
+	}{
+		{"/small", 100, true, 200, 0},
+		{"/small", 101, true, 413, 0},
+		{"/small", 101, false, 413, 0},
+		{"/small", 200, true, 413, 0},
+		{"/small", 5000, true, 413, 4800},
+		{"/large", 1000, true, 200, 0},
+		{"/large", 1001, true, 413, 0},
+		{"/refuse", 150, true, 403, 0},
+		{"/refuse", 5000, true, 403, 4800},
+		{"/nowhere", 150, true, 404, 0},
+	}
+	for _, tt := range tests {
+		body := strings.NewReader(strings.Repeat("x", tt.size))
+		r := httptest.NewRequest("POST", tt.path, struct{ io.Reader }{body})
+		r.ContentLength = -1
+		if tt.declared {
+			r.ContentLength = int64(tt.size)
+		}
+		if got := serve(e, r).Code; got != tt.status || body.Len() != tt.left {
+			t.Errorf("%s with %d bytes (declared: %v): %d, %d left, want %d, %d left", tt.path, tt.size, tt.declared, got, body.Len(), tt.status, tt.left)
+		}
+	}
+	body := strings.NewReader(strings.Repeat("x", 150))
+	waiting := httptest.NewRequest("POST", "/small", body)
+	waiting.Header.Set("Expect", "100-continue")
+	if got := serve(e, waiting).Code; got != 413 {
+		t.Errorf("a client that waits for 100 Continue gets %d", got)
+	}
+	if body.Len() != 150 {
+		t.Errorf("%d bytes were read of a body that was not sent yet", 150-body.Len())
+	}
+}
+
+func BenchmarkBodyLimit(b *testing.B) {
+	r := request("POST", "/")
+	r.Body = http.NoBody
+	benchmark(b, r, middleware.BodyLimit(1<<20, nil))
 }

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/gin-contrib/cors"
+	ginCORS "github.com/gin-contrib/cors"
 	"github.com/gin-gonic/gin"
 	"golang.org/x/net/http/httpguts"
 
@@ -17,43 +17,36 @@ import (
 	"example.com/api/internal/problem"
 )
 
-// CORSOptions is what browsers of other origins may do.
+// CORSOptions says what browsers may do across origins.
 type CORSOptions struct {
 	Origins     *origin.Policy
-	Credentials bool          // must be false where Origins allows any
-	Methods     []string      // upper case; {"*"}: what a preflight asks for
-	Headers     []string      // {"*"}: what a preflight asks for
+	Credentials bool          // must be false if Origins allows any
+	Methods     []string      // upper case; {"*"}: whatever a preflight asks for
+	Headers     []string      // {"*"}: whatever a preflight asks for
 	Exposed     []string      // response headers that JavaScript may read
 	MaxAge      time.Duration // how long a preflight may be cached, in whole seconds
 }
 
-// CORS decides who may call and says why somebody may not; gin-contrib/cors
-// writes the headers of those who may. It has to be the first middleware of
-// the engine: what any later one refuses, an allowed origin can then read,
-// and a preflight ends here, before it could be redirected or cost quota.
-type CORS struct {
-	options CORSOptions
-	library gin.HandlerFunc
-	proxies forwarded.Proxies
-	headers *SecurityHeaders
-	metrics *Metrics
-	denials *denialLog
-	vary    []string // shared by all requests: nobody may assign into it
-}
-
-// NewCORS takes the proxies that may say a request came by https, and the
-// security headers, which a denial bears although it ends before their own
+// CORS decides which origins may call and logs why another may not.
+// gin-contrib/cors writes the headers for those that may.
+//
+// It must be the first middleware of the engine. Then an allowed origin can
+// read whatever a later one refuses, and a preflight ends here, before it
+// could be redirected or counted against a limit.
+//
+// It takes the proxies that may say that a request came by https, and the
+// security headers, because a denial has them but ends before their own
 // middleware. A nil metrics counts nothing.
-func NewCORS(options CORSOptions, proxies forwarded.Proxies, headers *SecurityHeaders, metrics *Metrics, log *slog.Logger) *CORS {
-	config := cors.Config{
+func CORS(options CORSOptions, proxies forwarded.Proxies, headers *SecurityHeaders, metrics *Metrics, log *slog.Logger) gin.HandlerFunc {
+	config := ginCORS.Config{
 		AllowCredentials: options.Credentials,
 		ExposeHeaders:    options.Exposed,
-		// The library leaves the header out for 0, which means 5 seconds to a
-		// browser; any duration under a second is sent as 0.
+		// The library leaves the header out for 0, which a browser takes for 5
+		// seconds. It sends any positive duration under a second as 0.
 		MaxAge: max(options.MaxAge, time.Nanosecond),
 	}
 	// A literal * does not work with credentials and never covers
-	// Authorization (Fetch, 4.9): what was asked for is answered by name.
+	// Authorization (Fetch, 4.9), so reflectRequested names what was asked for.
 	if !slices.Contains(options.Methods, "*") {
 		config.AllowMethods = options.Methods
 	}
@@ -63,30 +56,40 @@ func NewCORS(options CORSOptions, proxies forwarded.Proxies, headers *SecurityHe
 	if options.Origins.AllowsAny() {
 		config.AllowAllOrigins = true
 	} else {
-		// Handle asks origin.Policy before it calls the library, which so has
-		// no list, wildcard or regex of its own.
+		// handle has asked the policy before it calls the library, which
+		// therefore needs no list, wildcard, or pattern of its own.
 		config.AllowOriginFunc = func(string) bool { return true }
 	}
-	return &CORS{
+	m := &cors{
 		options: options,
-		library: cors.New(config),
+		library: ginCORS.New(config),
 		proxies: proxies,
 		headers: headers,
 		metrics: metrics,
-		denials: newDenialLog(log),
+		denials: newThrottledLog(log, "cors_denied"),
 		vary:    []string{"Origin"},
 	}
+	return m.handle
 }
 
-// Handle is the middleware.
-func (m *CORS) Handle(c *gin.Context) {
+type cors struct {
+	options CORSOptions
+	library gin.HandlerFunc
+	proxies forwarded.Proxies
+	headers *SecurityHeaders
+	metrics *Metrics
+	denials *throttledLog
+	vary    []string // shared by all requests: its element must not be assigned
+}
+
+func (m *cors) handle(c *gin.Context) {
 	header := c.Writer.Header()
 	lines := c.Request.Header["Origin"]
 	requested := c.Request.Header.Get("Access-Control-Request-Method")
 	preflight := len(lines) > 0 && requested != "" && c.Request.Method == http.MethodOptions
 	if !m.options.Origins.AllowsAny() {
-		// Also on answers to requests without Origin: a cache must not hand
-		// them to a browser of an allowed one.
+		// Also on responses to requests without Origin: otherwise a cache could
+		// serve them to a page of an allowed origin, without CORS headers.
 		header["Vary"] = m.vary
 	}
 	if preflight {
@@ -94,23 +97,23 @@ func (m *CORS) Handle(c *gin.Context) {
 	}
 	switch {
 	case len(lines) == 0 || len(lines) == 1 && lines[0] == "":
-		// curl, servers, navigation: not CORS's business.
+		// Not a CORS request: curl, another server, or a navigation.
 	case len(lines) == 1 && m.options.Origins.Allows(lines[0]):
 		if preflight {
 			m.metrics.countPreflight()
-			m.answerByName(header, requested, c.Request.Header["Access-Control-Request-Headers"])
+			m.reflectRequested(header, requested, c.Request.Header["Access-Control-Request-Headers"])
 		}
 		m.allow(c, header, preflight)
 	case len(lines) == 1 && m.isSameOrigin(c.Request, lines[0]):
-		// The browser's same-origin policy does not apply to itself.
+		// A page of this server itself needs no CORS headers.
 	default:
 		m.deny(c, lines)
 	}
 }
 
-// answerByName allows the method and the headers that a preflight asks for,
+// reflectRequested allows the method and the headers that a preflight asks for
 // where the settings say *.
-func (m *CORS) answerByName(header http.Header, method string, headerLines []string) {
+func (m *cors) reflectRequested(header http.Header, method string, headerLines []string) {
 	if slices.Contains(m.options.Methods, "*") && httpguts.ValidHeaderFieldName(method) {
 		header["Access-Control-Allow-Methods"] = []string{method}
 	}
@@ -119,39 +122,46 @@ func (m *CORS) answerByName(header http.Header, method string, headerLines []str
 	}
 }
 
-// allow writes the CORS headers, and the whole answer to a preflight.
-func (m *CORS) allow(c *gin.Context, header http.Header, preflight bool) {
+// allow sets the CORS headers. For a preflight, that is the whole response.
+func (m *cors) allow(c *gin.Context, header http.Header, preflight bool) {
 	// Two things are hidden from the library. It takes an Origin that equals
-	// the Host for same-origin whatever the scheme, and would leave out the
-	// headers of a listed one; and it takes every OPTIONS for a preflight.
+	// the Host for same-origin, whatever the scheme, and would leave out the
+	// headers of a listed origin; and it takes every OPTIONS for a preflight.
 	host, method := c.Request.Host, c.Request.Method
-	c.Request.Host = "\x00" // no Origin ends so
+	c.Request.Host = "\x00" // no Origin ends like this
 	if !preflight {
 		c.Request.Method = http.MethodGet
 	}
 	m.library(c)
 	c.Request.Host, c.Request.Method = host, method
-	// The library's slices are shared by all requests, and one has room to
-	// spare: without the clip an Add would write into everybody's Vary.
+	// All requests share the library's slices, and one has spare capacity:
+	// without Clip, a later Header.Add would write into that shared array.
 	if vary, ok := header["Vary"]; ok {
 		header["Vary"] = slices.Clip(vary)
 	}
 }
 
-// deny answers without any Access-Control header, so that the browser keeps
-// the answer from the page; only the log says what was wrong.
-func (m *CORS) deny(c *gin.Context, lines []string) {
+// deny responds without any Access-Control header, so that the browser hides
+// the response from the page. Only the log says what was wrong.
+func (m *cors) deny(c *gin.Context, lines []string) {
 	m.metrics.countDenial()
-	m.denials.write(c.Request, lines, m.options.Origins)
+	m.denials.warn(c.Request.Context(), func() []slog.Attr {
+		return []slog.Attr{
+			slog.String("origin", logText(strings.Join(lines, ", "), 200)),
+			slog.String("method", logText(c.Request.Method, 20)),
+			slog.String("path", logText(c.Request.URL.Path, 200)),
+			slog.String("reason", logText(m.options.Origins.Why(lines), 500)),
+		}
+	})
 	m.headers.write(c)
 	problem.Abort(c, problem.Forbidden(fmt.Sprintf(
 		"The origin %.200q may not call this API; the server's log says why (cors_denied).", strings.Join(lines, ", "))))
 }
 
-// isSameOrigin compares with the request's own scheme and Host. Browsers also
-// say it themselves, in a header that scripts cannot set; that is what is
-// left behind a proxy which rewrites Host.
-func (m *CORS) isSameOrigin(r *http.Request, value string) bool {
+// isSameOrigin compares the value with the request's own scheme and Host. It
+// also believes Sec-Fetch-Site, which scripts cannot set: behind a proxy that
+// rewrites Host, nothing else tells.
+func (m *cors) isSameOrigin(r *http.Request, value string) bool {
 	if site := r.Header["Sec-Fetch-Site"]; len(site) == 1 && site[0] == "same-origin" {
 		return true
 	}
@@ -162,8 +172,8 @@ func (m *CORS) isSameOrigin(r *http.Request, value string) bool {
 	return value == scheme+"://"+strings.TrimSuffix(strings.ToLower(r.Host), defaultPort)
 }
 
-// isTokenList keeps what is answered by name to names (tokens: RFC 9110, 5.6.2):
-// nothing else a client sends is ever repeated.
+// isTokenList reports whether s is a comma-separated list of header names
+// (tokens: RFC 9110, 5.6.2). Nothing else that a client sends is reflected.
 func isTokenList(s string) bool {
 	for name := range strings.SplitSeq(s, ",") {
 		if !httpguts.ValidHeaderFieldName(strings.Trim(name, " \t")) {

@@ -9,17 +9,22 @@ import (
 	"example.com/api/internal/problem"
 )
 
-// CrossOriginProtection stops cross-site request forgery where CORS had
-// nothing to refuse: a request that changes state and bears no allowed
-// Origin, although the browser says that another site or a sibling host sent
-// it (Fetch Metadata). curl and servers send neither header and pass.
+// CrossOriginProtection stops cross-site request forgery that CORS does not
+// see: it refuses a state-changing request without an allowed Origin if the
+// browser says, in Sec-Fetch-Site (Fetch Metadata), that a page of another site
+// or of a sibling host sent it. Clients that are not browsers send neither
+// header, and their requests pass.
+//
+// http.CrossOriginProtection has the same purpose, but it trusts only a list
+// of exact origins, not a wildcard or a pattern, and reads only the first
+// Sec-Fetch-Site line.
 func CrossOriginProtection(origins *origin.Policy) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		switch c.Request.Method {
 		case http.MethodGet, http.MethodHead, http.MethodOptions:
 			return
 		}
-		// Several lines are no browser's; each of them has to be harmless.
+		// A browser sends one line. If there are several, all must be harmless.
 		for _, site := range c.Request.Header["Sec-Fetch-Site"] {
 			if site == "same-origin" || site == "none" || site == "" {
 				continue

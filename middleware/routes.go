@@ -2,19 +2,19 @@ package middleware
 
 import "github.com/gin-gonic/gin"
 
-// Route is what middleware in front of the router must know about a route.
+// Route is what the middleware must know about a route.
 type Route struct {
-	// HealthCheck marks a route that orchestrators call every few seconds, by
-	// the pod's own address and over plain http. It is exempt from
-	// AllowedHosts and HTTPSRedirect, and logged at debug.
+	// HealthCheck marks a route that orchestrators call every few seconds, over
+	// plain http and by the machine's own address. AllowedHosts and
+	// HTTPSRedirect let it pass, and AccessLog logs it at debug.
 	HealthCheck bool
-	// MaxBody is the largest body in bytes; 0 leaves it to BodyLimit's default.
+	// MaxBody is the largest body in bytes; 0 stands for BodyLimit's fallback.
 	MaxBody int64
 }
 
-// Routes holds a Route for each path template (gin.Context.FullPath). All
-// methods of a path share one.
+// Routes maps a path template (gin.Context.FullPath) to its Route. All methods
+// of a path share it.
 type Routes map[string]Route
 
-// of returns the zero Route where no route matches the path.
+// of returns the zero Route if no route matches the request.
 func (r Routes) of(c *gin.Context) Route { return r[c.FullPath()] }

@@ -9,9 +9,9 @@ import (
 	"example.com/api/internal/forwarded"
 )
 
-// UntrustedForwarding warns once when X-Forwarded-For comes from a peer that
-// is no trusted proxy. It is ignored then, and if a proxy of the operator's
-// wrote it, all users share that proxy's rate limits.
+// UntrustedForwarding warns once if X-Forwarded-For comes from a peer that is
+// not a trusted proxy. The header is ignored then. If the peer is a proxy of
+// the operator's, all its users share one rate limit.
 func UntrustedForwarding(proxies forwarded.Proxies, log *slog.Logger) gin.HandlerFunc {
 	var warned atomic.Bool
 	return func(c *gin.Context) {
@@ -21,6 +21,6 @@ func UntrustedForwarding(proxies forwarded.Proxies, log *slog.Logger) gin.Handle
 		log.LogAttrs(c.Request.Context(), slog.LevelWarn, "X-Forwarded-For from an untrusted peer is ignored",
 			slog.String("peer", c.Request.RemoteAddr),
 			slog.String("request_id", c.Writer.Header().Get(requestIDKey)),
-			slog.String("remedy", "if the peer is your proxy, add its address to TRUSTED_PROXIES; else clients share its rate limits"))
+			slog.String("remedy", "if the peer is your proxy, add its address to TRUSTED_PROXIES; otherwise its clients share one rate limit"))
 	}
 }

@@ -1,14 +1,14 @@
-// Package openapi holds the one description of the API and the page that
-// shows it. The description is written by hand; contract tests hold the router
-// and its answers to it, and clients are generated from it.
+// Package openapi holds the description of the API and the page that shows it.
+// The description is written by hand. Contract tests compare the router and its
+// responses with it, and clients are generated from it.
 //
-// Production serves both. The description says nothing that the frontend's own
-// scripts do not show to whoever reads them, it opens nothing, and who works
-// with the API looks for it at the API. Not to serve them, delete their rows
-// in the table of routes: a setting would be one more thing to get wrong.
+// Production serves both. The description reveals nothing that the frontend's
+// scripts do not, it gives no access, and people who work with the API expect
+// to find it there. To stop serving them, delete their rows from the table of
+// routes; a setting would be one more thing to get wrong.
 //
-// The page is Swagger UI, vendored from npm by `npm run swagger-ui` here: a
-// scripted page of one file, kept up by many, that runs under a strict policy.
+// The page is Swagger UI, which is well maintained, loads one script, and runs
+// under a strict policy. `npm run swagger-ui` in this directory vendors it.
 package openapi
 
 import (
@@ -36,29 +36,30 @@ var docs embed.FS
 //go:embed docs/index.html
 var page []byte
 
-// docsPolicy lets the page load what stands beside it and call this server;
-// data: is for the icons in Swagger UI's style sheet.
+// docsPolicy lets the page load its own files and call this server. Swagger
+// UI's style sheet has icons in data: URLs.
 const docsPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 
-// YAML returns the description, a copy of it.
+// YAML returns a copy of the description.
 func YAML() []byte { return []byte(string(description)) }
 
-// Description answers the description. application/openapi+yaml is still a
-// draft; this is the registered type (RFC 9512), and tools take it.
+// Description serves the description. Its media type is the registered one (RFC
+// 9512), which tools accept; application/openapi+yaml is still a draft.
 func Description(c *gin.Context) {
 	c.Data(http.StatusOK, "application/yaml", description)
 }
 
-// Docs answers the page, with a Content-Security-Policy of its own.
+// Docs serves the page, with a Content-Security-Policy of its own.
 func Docs(c *gin.Context) {
 	c.Header("Content-Security-Policy", docsPolicy)
 	c.Data(http.StatusOK, "text/html; charset=utf-8", page)
 }
 
-// DocsFile answers a script, a style sheet or a licence of the page, by the
-// path parameter file. Large files go out compressed to whoever takes that.
+// DocsFile serves a script, a style sheet, or a licence of the page, named by
+// the path parameter file. Large files are sent compressed to clients that
+// accept gzip.
 func DocsFile() gin.HandlerFunc {
-	read := sync.OnceValues(readFiles) // at first use: few servers are ever asked
+	read := sync.OnceValues(readFiles) // at first use, because few servers are ever asked
 	return func(c *gin.Context) {
 		files, err := read()
 		if err != nil {
@@ -73,7 +74,7 @@ func DocsFile() gin.HandlerFunc {
 		content := file.plain
 		if file.zipped != nil {
 			c.Writer.Header().Add("Vary", "Accept-Encoding")
-			if takesGzip(c.Request.Header.Values("Accept-Encoding")) {
+			if acceptsGzip(c.Request.Header.Values("Accept-Encoding")) {
 				c.Header("Content-Encoding", "gzip")
 				content = file.zipped
 			}
@@ -82,14 +83,14 @@ func DocsFile() gin.HandlerFunc {
 	}
 }
 
-// docsFile is a file of docs in the forms in which it goes out.
+// docsFile is a file of docs in the forms in which it is sent.
 type docsFile struct {
 	mediaType     string
-	plain, zipped []byte // zipped is nil where it is not worth it
+	plain, zipped []byte // zipped is nil for small files
 }
 
-// readFiles returns what the page loads, by name. What is large is embedded
-// compressed.
+// readFiles returns the files that the page loads, by name. Large files are
+// embedded compressed.
 func readFiles() (map[string]docsFile, error) {
 	mediaTypes := map[string]string{
 		".js":  "text/javascript; charset=utf-8",
@@ -131,8 +132,9 @@ func unzip(content []byte) ([]byte, error) {
 	return io.ReadAll(reader)
 }
 
-// takesGzip is whether an Accept-Encoding names gzip, and not with q=0.
-func takesGzip(accept []string) bool {
+// acceptsGzip reports whether Accept-Encoding lists gzip with a weight other
+// than 0.
+func acceptsGzip(accept []string) bool {
 	for coding := range strings.SplitSeq(strings.ToLower(strings.Join(accept, ",")), ",") {
 		name, weight, _ := strings.Cut(coding, ";")
 		if strings.TrimSpace(name) == "gzip" {

@@ -48,7 +48,7 @@ func TestFiles(t *testing.T) {
 		{"/docs/swagger-ui-bundle.js", "gzip; q=0.000", 200, script, "", "SwaggerUIBundle="},
 		{"/docs/swagger-ui-bundle.js", "gzip;Q=0", 200, script, "", "SwaggerUIBundle="},
 		{"/docs/swagger-ui-bundle.js", "GZIP;Q=0.0, br", 200, script, "", "SwaggerUIBundle="},
-		{"/docs/swagger-ui-bundle.js", "gzip;q=0.5, identity", 200, script, "gzip", "SwaggerUIBundle="}, // both are good
+		{"/docs/swagger-ui-bundle.js", "gzip;q=0.5, identity", 200, script, "gzip", "SwaggerUIBundle="}, // the client accepts both
 		{"/docs/swagger-ui.css", "gzip", 200, style, "gzip", ".swagger-ui"},
 		{"/docs/swagger-ui.LICENSE.txt", "", 200, text, "", "Apache License"},
 		{"/docs/index.html", "", 404, refusal, "", "no such file"},
@@ -85,8 +85,8 @@ func TestFiles(t *testing.T) {
 	}
 }
 
-// The page's policy lets no inline script run, so the page may hold none; and
-// all that it names is served here.
+// The page's policy forbids inline scripts, so the page must not have one, and
+// every file that it names must be served.
 func TestDocsPage(t *testing.T) {
 	w := serve(t, "/docs", "")
 	policy := w.Header().Get("Content-Security-Policy")
@@ -106,7 +106,7 @@ func TestDocsPage(t *testing.T) {
 	}
 	for _, match := range regexp.MustCompile(`(?:src|href)="([^"]*)"`).FindAllStringSubmatch(page, -1) {
 		if match[1] == "data:," {
-			continue // the icon: none, or browsers ask for one
+			continue // no icon; otherwise browsers would ask for one
 		}
 		if got := serve(t, match[1], "").Code; got != 200 {
 			t.Errorf("the page names %q: got status %d, want 200", match[1], got)

@@ -446,7 +446,7 @@ export interface components {
                  *       "type": "about:blank",
                  *       "title": "Unauthorized",
                  *       "status": 401,
-                 *       "detail": "Nobody is signed in: the session cookie is missing, expired or not of this server. POST /api/session first, with credentials included and under the host name of the page (localhost is not 127.0.0.1).",
+                 *       "detail": "Nobody is signed in: the session cookie is missing, expired, or not from this server. Send POST /api/session first, with credentials included and with the host name of the page (localhost is not 127.0.0.1).",
                  *       "request_id": "4f1c2ab09d3e5b67812f0c9ade345b61"
                  *     }
                  */
@@ -504,7 +504,7 @@ export interface components {
                  *       "type": "about:blank",
                  *       "title": "Not Found",
                  *       "status": 404,
-                 *       "detail": "There is no such route; paths have no slash at their end.",
+                 *       "detail": "There is no such route; paths do not end in a slash.",
                  *       "request_id": "4f1c2ab09d3e5b67812f0c9ade345b61"
                  *     }
                  */
@@ -524,7 +524,7 @@ export interface components {
                  *       "type": "about:blank",
                  *       "title": "Method Not Allowed",
                  *       "status": 405,
-                 *       "detail": "This route does not take the method; Allow names those that it takes.",
+                 *       "detail": "This route does not support the method; Allow lists those that it does.",
                  *       "request_id": "4f1c2ab09d3e5b67812f0c9ade345b61"
                  *     }
                  */

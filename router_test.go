@@ -1,0 +1,64 @@
+package main
+
+import (
+	"log/slog"
+	"os"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"example.com/api/config"
+	"example.com/api/handlers"
+	"example.com/api/internal/ratelimit"
+)
+
+// defaults returns the settings of an empty environment.
+func defaults(t *testing.T) config.Settings {
+	t.Helper()
+	t.Chdir(t.TempDir()) // no .env file
+	for _, name := range config.Names() {
+		t.Setenv(name, "") // restored when the test ends
+		os.Unsetenv(name)
+	}
+	settings, err := config.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return settings
+}
+
+// A policy that no route has is a setting that does nothing.
+func TestEveryPolicyLimitsARoute(t *testing.T) {
+	settings := defaults(t)
+	used := make(map[config.Policy]bool)
+	for _, r := range routes(settings, parts{sessions: new(handlers.Sessions), draining: new(atomic.Bool)}) {
+		used[r.limit] = true
+	}
+	for _, policy := range settings.Limits.All() {
+		if !used[policy] {
+			t.Errorf("no route has the policy %s: give it to a row of the table of routes, or delete its field from config.Limits, "+
+				"its line from .env.example and README.md, and its name from openapi.yaml (violated-policies)", policy.Name())
+		}
+	}
+}
+
+// A route whose limit was forgotten must not be served without one.
+func TestRouteWithoutLimitDoesNotStart(t *testing.T) {
+	settings := defaults(t)
+	p := parts{
+		log:      slog.New(slog.DiscardHandler),
+		counters: ratelimit.NewMemory(10),
+		sessions: new(handlers.Sessions),
+		draining: new(atomic.Bool),
+	}
+	if _, err := newRouter(settings, p); err != nil {
+		t.Fatalf("the table of routes as it is: %v", err)
+	}
+	settings.Limits.Upload = config.Policy{} // as in a row that names no limit
+	_, err := newRouter(settings, p)
+	for _, want := range []string{"POST /api/upload", "config.Limits", "config.Unlimited()"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("without a limit on POST /api/upload: got the error %v, want %q in it", err, want)
+		}
+	}
+}
