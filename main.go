@@ -72,6 +72,9 @@ func run(ctx context.Context, args []string, stderr io.Writer) error {
 		return err
 	}
 	log := newLogger(settings, stderr)
+	for _, warning := range settings.Warnings {
+		log.Warn("settings", "warning", warning)
+	}
 
 	store, err := items.Open(ctx, settings.DatabaseURL.Reveal(), log) // items
 	if err != nil && ctx.Err() != nil {                               // items

@@ -2,13 +2,18 @@ package main
 
 import (
 	"log/slog"
+	"maps"
+	"net/http"
 	"os"
+	"regexp"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
 
 	"example.com/api/config"
 	"example.com/api/handlers"
+	"example.com/api/internal/openapi/openapitest"
 	"example.com/api/internal/ratelimit"
 )
 
@@ -27,11 +32,21 @@ func defaults(t *testing.T) config.Settings {
 	return settings
 }
 
+// noParts returns what is enough to build the router.
+func noParts() parts {
+	return parts{
+		log:      slog.New(slog.DiscardHandler),
+		counters: ratelimit.NewMemory(10),
+		sessions: new(handlers.Sessions),
+		draining: new(atomic.Bool),
+	}
+}
+
 // A policy that no route has is a setting that does nothing.
 func TestEveryPolicyLimitsARoute(t *testing.T) {
 	settings := defaults(t)
 	used := make(map[config.Policy]bool)
-	for _, r := range routes(settings, parts{sessions: new(handlers.Sessions), draining: new(atomic.Bool)}) {
+	for _, r := range routes(settings, noParts()) {
 		used[r.limit] = true
 	}
 	for _, policy := range settings.Limits.All() {
@@ -45,12 +60,7 @@ func TestEveryPolicyLimitsARoute(t *testing.T) {
 // A route whose limit was forgotten must not be served without one.
 func TestRouteWithoutLimitDoesNotStart(t *testing.T) {
 	settings := defaults(t)
-	p := parts{
-		log:      slog.New(slog.DiscardHandler),
-		counters: ratelimit.NewMemory(10),
-		sessions: new(handlers.Sessions),
-		draining: new(atomic.Bool),
-	}
+	p := noParts()
 	if _, err := newRouter(settings, p); err != nil {
 		t.Fatalf("the table of routes as it is: %v", err)
 	}
@@ -59,6 +69,41 @@ func TestRouteWithoutLimitDoesNotStart(t *testing.T) {
 	for _, want := range []string{"POST /api/upload", "config.Limits", "config.Unlimited()"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("without a limit on POST /api/upload: got the error %v, want %q in it", err, want)
+		}
+	}
+}
+
+// The router and the description have the same routes.
+func TestDescriptionHasEveryRoute(t *testing.T) {
+	settings := defaults(t)
+	router, err := newRouter(settings, noParts())
+	if err != nil {
+		t.Fatal(err)
+	}
+	description, err := openapitest.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	routed := make(map[string]bool)
+	for _, route := range router.Routes() {
+		if route.Method != http.MethodHead { // the description says once that HEAD works wherever GET does
+			routed[route.Method+" "+regexp.MustCompile(`:(\w+)`).ReplaceAllString(route.Path, "{$1}")] = true
+		}
+	}
+	described := make(map[string]bool)
+	for path, item := range description.Paths.Map() {
+		for method := range item.Operations() {
+			described[method+" "+path] = true
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(routed)) {
+		if !described[name] {
+			t.Errorf("%s is a route, but openapi.yaml does not describe it", name)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(described)) {
+		if !routed[name] {
+			t.Errorf("openapi.yaml describes %s, which is not a route", name)
 		}
 	}
 }

@@ -25,9 +25,6 @@ const (
 	// writeTimeout is the time to read a body and to answer. It must be more
 	// than readTimeout, or a 408 would not get out.
 	writeTimeout = 30 * time.Second
-	// idleTimeout is longer than the keep-alive of common proxies (60 s): who
-	// closes first must not be the server, or the proxy answers 502.
-	idleTimeout = 120 * time.Second
 	// maxHeaderBytes bounds the headers of a request; net/http answers 431.
 	maxHeaderBytes = 16 << 10
 	// linger is how long a server that refuses new connections still serves
@@ -50,6 +47,7 @@ func serve(ctx context.Context, s config.Settings, p parts, router http.Handler)
 	var inFlight atomic.Int64
 	var closing atomic.Bool
 	server := newServer(count(&inFlight, closeWhile(&closing, router)), p.log)
+	server.IdleTimeout = s.IdleTimeout
 	failed := make(chan error, 2) // each of the two servers can fail once
 	go func() { failed <- server.Serve(listener) }()
 
@@ -61,6 +59,7 @@ func serve(ctx context.Context, s config.Settings, p parts, router http.Handler)
 		mux := http.NewServeMux()
 		mux.Handle("GET /metrics", p.metrics.Endpoint())
 		metricsServer := newServer(mux, p.log)
+		metricsServer.IdleTimeout = s.IdleTimeout
 		defer metricsServer.Close() // last: the drain can be watched
 		go func() { failed <- metricsServer.Serve(metricsListener) }()
 		p.log.Info("metrics", "url", "http://"+metricsListener.Addr().String()+"/metrics")
@@ -120,7 +119,6 @@ func newServer(handler http.Handler, log *slog.Logger) *http.Server {
 		ReadHeaderTimeout: readHeaderTimeout,
 		ReadTimeout:       readTimeout,
 		WriteTimeout:      writeTimeout,
-		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 		// net/http would answer OPTIONS * itself, past all middleware.
@@ -159,10 +157,6 @@ func announce(s config.Settings, log *slog.Logger, address net.Addr) {
 	if s.SessionSecret.IsSet() {
 		secret = "set"
 	}
-	hosts := "any"
-	if len(s.AllowedHosts) > 0 {
-		hosts = strings.Join(s.AllowedHosts, ",")
-	}
 	var limits []string
 	for _, policy := range s.Limits.All() {
 		limits = append(limits, policy.String())
@@ -184,6 +178,6 @@ func announce(s config.Settings, log *slog.Logger, address net.Addr) {
 		"counters", counters,
 		"database", database,
 		"trusted_proxies", s.TrustedProxies.String(),
-		"hosts", hosts,
+		"hosts", s.AllowedHosts.String(),
 		"session_secret", secret)
 }

@@ -36,8 +36,8 @@ type variables struct {
 	AllowedOriginRegex string  `envconfig:"ALLOWED_ORIGIN_REGEX"`
 	CORSCredentials    string  `envconfig:"CORS_ALLOW_CREDENTIALS" default:"true"`
 	CORSMethods        string  `envconfig:"CORS_ALLOWED_METHODS" default:"GET,HEAD,POST,PUT,PATCH,DELETE"`
-	CORSHeaders        string  `envconfig:"CORS_ALLOWED_HEADERS" default:"Authorization,Content-Type,X-Request-ID"`
-	CORSExposed        string  `envconfig:"CORS_EXPOSED_HEADERS" default:"X-Request-ID,X-RateLimit-Limit,X-RateLimit-Remaining,X-RateLimit-Reset,RateLimit,RateLimit-Policy,Retry-After,Location"`
+	CORSHeaders        string  `envconfig:"CORS_ALLOWED_HEADERS" default:"Authorization,Content-Type,If-Match,X-Request-ID"`
+	CORSExposed        string  `envconfig:"CORS_EXPOSED_HEADERS" default:"X-Request-ID,X-RateLimit-Limit,X-RateLimit-Remaining,X-RateLimit-Reset,RateLimit,RateLimit-Policy,Retry-After,Location,ETag"`
 	CORSMaxAge         string  `envconfig:"CORS_MAX_AGE" default:"10m"`
 
 	TrustedProxies string `envconfig:"TRUSTED_PROXIES"`
@@ -48,16 +48,23 @@ type variables struct {
 	Limits
 	RateLimitMaxClients string `envconfig:"RATE_LIMIT_MAX_CLIENTS" default:"100000"`
 
-	RedisURL          string `envconfig:"REDIS_URL"`
-	RedisURLFile      string `envconfig:"REDIS_URL_FILE"`
-	DatabaseURL       string `envconfig:"DATABASE_URL" default:"file:app.db"`
-	DatabaseURLFile   string `envconfig:"DATABASE_URL_FILE"`
-	SessionSecret     string `envconfig:"SESSION_SECRET"`
-	SessionSecretFile string `envconfig:"SESSION_SECRET_FILE"`
-	SessionSameSite   string `envconfig:"SESSION_SAMESITE" default:"lax"`
+	RedisURL        string `envconfig:"REDIS_URL"`
+	RedisURLFile    string `envconfig:"REDIS_URL_FILE"`
+	RedisPrefix     string `envconfig:"REDIS_PREFIX" default:"ratelimit:"`
+	DatabaseURL     string `envconfig:"DATABASE_URL" default:"file:app.db"`
+	DatabaseURLFile string `envconfig:"DATABASE_URL_FILE"`
 
-	MaxBodyBytes    string `envconfig:"MAX_BODY_BYTES" default:"1048576"`
-	MaxUploadBytes  string `envconfig:"MAX_UPLOAD_BYTES" default:"10485760"`
+	SessionSecret             string `envconfig:"SESSION_SECRET"`
+	SessionSecretFile         string `envconfig:"SESSION_SECRET_FILE"`
+	SessionSecretPrevious     string `envconfig:"SESSION_SECRET_PREVIOUS"`
+	SessionSecretPreviousFile string `envconfig:"SESSION_SECRET_PREVIOUS_FILE"`
+	SessionSameSite           string `envconfig:"SESSION_SAMESITE" default:"lax"`
+
+	MaxBodyBytes     string `envconfig:"MAX_BODY_BYTES" default:"1048576"`
+	MaxUploadBytes   string `envconfig:"MAX_UPLOAD_BYTES" default:"10485760"`
+	MaxBufferedBytes string `envconfig:"MAX_BUFFERED_BYTES" default:"33554432"`
+	IdleTimeout      string `envconfig:"IDLE_TIMEOUT" default:"120s"`
+
 	LogLevel        string `envconfig:"LOG_LEVEL" default:"info"`
 	LogFormat       string `envconfig:"LOG_FORMAT"`
 	ShutdownDelay   string `envconfig:"SHUTDOWN_DELAY" default:"0s"`
@@ -67,6 +74,8 @@ type variables struct {
 
 // Settings is what the server runs by. Every value has passed the checks.
 type Settings struct {
+	Warnings []string // what is likely a mistake, but does not stop the server
+
 	Production bool
 	Host       string // "" listens on all interfaces
 	Port       int    // 0 picks a free one
@@ -79,20 +88,26 @@ type Settings struct {
 	CORSMaxAge      time.Duration
 
 	TrustedProxies forwarded.Proxies
-	AllowedHosts   []string // lower case, "*.example.com" for subdomains; empty: any
+	AllowedHosts   origin.HostList
 	HTTPSRedirect  bool
 	HSTSMaxAge     time.Duration // 0: no header
 
 	Limits              Limits
 	RateLimitMaxClients int
 
-	RedisURL        Secret // "": counters in this process
-	DatabaseURL     Secret // file:… or postgres://…
-	SessionSecret   Secret // "": make one; in production never empty
-	SessionSameSite http.SameSite
+	RedisURL    Secret // "": counters in this process
+	RedisPrefix string // begins every key in Redis
+	DatabaseURL Secret // file:… or postgres://…
 
-	MaxBodyBytes    int64
-	MaxUploadBytes  int64
+	SessionSecret         Secret // "": generate one; in production never empty
+	SessionSecretPrevious Secret // reads cookies, writes none; "": none
+	SessionSameSite       http.SameSite
+
+	MaxBodyBytes     int64
+	MaxUploadBytes   int64
+	MaxBufferedBytes int64 // of all JSON bodies that are being read
+	IdleTimeout      time.Duration
+
 	LogLevel        slog.Level
 	LogJSON         bool
 	ShutdownDelay   time.Duration
@@ -241,27 +256,32 @@ func (m *mistakes) parse(v variables, checks []Check) Settings {
 		CORSMaxAge:      m.duration("CORS_MAX_AGE", v.CORSMaxAge, 24*time.Hour),
 
 		TrustedProxies: m.trustedProxies("TRUSTED_PROXIES", v.TrustedProxies),
-		AllowedHosts:   m.allowedHosts("ALLOWED_HOSTS", v.AllowedHosts),
+		AllowedHosts:   m.allowedHosts("ALLOWED_HOSTS", v.AllowedHosts, production),
 		HTTPSRedirect:  m.boolean("HTTPS_REDIRECT", v.HTTPSRedirect),
 		HSTSMaxAge:     m.duration("HSTS_MAX_AGE", v.HSTSMaxAge, maxDuration),
 
 		Limits:              m.limits(v.Limits),
 		RateLimitMaxClients: int(m.integer("RATE_LIMIT_MAX_CLIENTS", v.RateLimitMaxClients, 1, 1<<30)),
 
-		RedisURL:        m.url("REDIS_URL", v.RedisURL, v.RedisURLFile, checks, "redis://", "rediss://", "unix://"),
-		DatabaseURL:     m.url("DATABASE_URL", v.DatabaseURL, v.DatabaseURLFile, checks, "file:", "postgres://", "postgresql://"),
-		SessionSecret:   m.sessionSecret("SESSION_SECRET", v.SessionSecret, v.SessionSecretFile, production),
-		SessionSameSite: m.sameSite("SESSION_SAMESITE", v.SessionSameSite),
+		RedisURL:              m.url("REDIS_URL", v.RedisURL, v.RedisURLFile, checks, "redis://", "rediss://", "unix://", "redis-sentinel://", "rediss-sentinel://"),
+		RedisPrefix:           m.redisPrefix("REDIS_PREFIX", v.RedisPrefix),
+		DatabaseURL:           m.url("DATABASE_URL", v.DatabaseURL, v.DatabaseURLFile, checks, "file:", "postgres://", "postgresql://"),
+		SessionSecret:         m.sessionSecret("SESSION_SECRET", v.SessionSecret, v.SessionSecretFile, production),
+		SessionSecretPrevious: m.sessionSecret("SESSION_SECRET_PREVIOUS", v.SessionSecretPrevious, v.SessionSecretPreviousFile, false),
+		SessionSameSite:       m.sameSite("SESSION_SAMESITE", v.SessionSameSite),
 
-		MaxBodyBytes:    m.integer("MAX_BODY_BYTES", v.MaxBodyBytes, 1, maxBytes),
-		MaxUploadBytes:  m.integer("MAX_UPLOAD_BYTES", v.MaxUploadBytes, 1, maxBytes),
+		MaxBodyBytes:     m.integer("MAX_BODY_BYTES", v.MaxBodyBytes, 1, maxBytes),
+		MaxUploadBytes:   m.integer("MAX_UPLOAD_BYTES", v.MaxUploadBytes, 1, maxBytes),
+		MaxBufferedBytes: m.integer("MAX_BUFFERED_BYTES", v.MaxBufferedBytes, 1, maxBytes),
+		IdleTimeout:      m.idleTimeout("IDLE_TIMEOUT", v.IdleTimeout),
+
 		LogLevel:        m.logLevel("LOG_LEVEL", v.LogLevel),
 		LogJSON:         m.logJSON("LOG_FORMAT", v.LogFormat, production),
 		ShutdownDelay:   m.duration("SHUTDOWN_DELAY", v.ShutdownDelay, maxDuration),
 		ShutdownTimeout: m.duration("SHUTDOWN_TIMEOUT", v.ShutdownTimeout, maxDuration),
 		MetricsAddr:     m.listenAddress("METRICS_ADDR", v.MetricsAddr),
 	}
-	if s.HTTPSRedirect && len(s.AllowedHosts) == 0 && v.AllowedHosts == "" {
+	if s.HTTPSRedirect && v.AllowedHosts == "" {
 		m.add("HTTPS_REDIRECT", v.HTTPSRedirect, "needs ALLOWED_HOSTS, else any Host that a client sends becomes a redirect target; set it to this API's names")
 	}
 	if s.MetricsAddr != "" && s.Port != 0 && strings.HasSuffix(s.MetricsAddr, fmt.Sprintf(":%d", s.Port)) {

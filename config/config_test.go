@@ -42,11 +42,11 @@ func TestDefaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := join(s.Production, s.Host, s.Port, s.Origins, s.CORSCredentials, s.CORSMethods, s.CORSHeaders, s.CORSMaxAge,
-		s.TrustedProxies, len(s.AllowedHosts), s.HTTPSRedirect, s.HSTSMaxAge, s.Limits.Default, s.Limits.Search, s.Limits.Upload,
-		s.Limits.Session, s.RateLimitMaxClients, s.RedisURL.IsSet(), s.DatabaseURL.Reveal(), s.SessionSecret.IsSet(), s.SessionSameSite == http.SameSiteLaxMode,
-		s.MaxBodyBytes, s.MaxUploadBytes, s.LogLevel, s.LogJSON, s.ShutdownDelay, s.ShutdownTimeout, s.MetricsAddr == "")
-	want := "false 127.0.0.1 8080 http://localhost:5173,http://127.0.0.1:5173,http://localhost:3000 true [GET HEAD POST PUT PATCH DELETE] [Authorization Content-Type X-Request-ID] 10m0s " +
-		"none 0 false 8760h0m0s default 100-M search 30-M upload 5-M session 10-M 100000 false file:app.db false true 1048576 10485760 INFO false 0s 15s true"
+		s.TrustedProxies, s.AllowedHosts, s.HTTPSRedirect, s.HSTSMaxAge, s.Limits.Default, s.Limits.Search, s.Limits.Upload,
+		s.Limits.Session, s.Limits.Docs, s.RateLimitMaxClients, s.RedisURL.IsSet(), s.RedisPrefix, s.DatabaseURL.Reveal(), s.SessionSecret.IsSet(), s.SessionSecretPrevious.IsSet(), s.SessionSameSite == http.SameSiteLaxMode,
+		s.MaxBodyBytes, s.MaxUploadBytes, s.MaxBufferedBytes, s.IdleTimeout, s.LogLevel, s.LogJSON, s.ShutdownDelay, s.ShutdownTimeout, s.MetricsAddr == "")
+	want := "false 127.0.0.1 8080 http://localhost:5173,http://127.0.0.1:5173,http://localhost:3000 true [GET HEAD POST PUT PATCH DELETE] [Authorization Content-Type If-Match X-Request-ID] 10m0s " +
+		"none localhost,*.localhost,IP addresses false 8760h0m0s default 100-M search 30-M upload 5-M session 10-M docs 60-M 100000 false ratelimit: file:app.db false false true 1048576 10485760 33554432 2m0s INFO false 0s 15s true"
 	if got != want {
 		t.Errorf("development:\n got %s\nwant %s", got, want)
 	}
@@ -54,7 +54,7 @@ func TestDefaults(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, want := fmt.Sprintf("%v %q %v %v", s.Production, s.Host, s.Origins, s.LogJSON), `true "" https://app.example.com true`; got != want {
+	if got, want := fmt.Sprintf("%v %q %v %v %v", s.Production, s.Host, s.Origins, s.LogJSON, s.AllowedHosts), `true "" https://app.example.com true any`; got != want {
 		t.Errorf("production: got %s, want %s", got, want)
 	}
 }
@@ -89,15 +89,18 @@ func TestAccepts(t *testing.T) {
 		{[]string{"RATE_LIMIT_DEFAULT=off"}, func(s config.Settings) any { return s.Limits.Default.String() }, "default off"},
 		{[]string{"RATE_LIMIT_DEFAULT=7-D"}, func(s config.Settings) any { return s.Limits.Default.String() }, "default 7-D"},
 		{[]string{"TRUSTED_PROXIES=10.0.0.5, 2001:db8::/32"}, func(s config.Settings) any { return s.TrustedProxies }, "10.0.0.5/32,2001:db8::/32"},
-		{[]string{"ALLOWED_HOSTS=API.example.com,*.example.org,127.0.0.1,[::1]", "HTTPS_REDIRECT=true"}, func(s config.Settings) any { return s.AllowedHosts }, "[api.example.com *.example.org 127.0.0.1 ::1]"},
-		{[]string{"ALLOWED_HOSTS=*.localhost,*.svc.cluster.local,api.github.io,a.com"}, func(s config.Settings) any { return s.AllowedHosts }, "[*.localhost *.svc.cluster.local api.github.io a.com]"},
+		{[]string{"ALLOWED_HOSTS=API.example.com,*.example.org,127.0.0.1,[::1]", "HTTPS_REDIRECT=true"}, func(s config.Settings) any { return s.AllowedHosts }, "api.example.com,*.example.org,127.0.0.1,[::1]"},
+		{[]string{"ALLOWED_HOSTS=*.localhost,*.svc.cluster.local,api.github.io,a.com"}, func(s config.Settings) any { return s.AllowedHosts }, "*.localhost,*.svc.cluster.local,api.github.io,a.com"},
 		{[]string{"DATABASE_URL=postgresql://u:p@db/app"}, func(s config.Settings) any { return s.DatabaseURL.Reveal() }, "postgresql://u:p@db/app"},
+		{[]string{"REDIS_URL=rediss-sentinel://u:p@h:26379/0?master=m", "REDIS_PREFIX=a:b:"}, func(s config.Settings) any { return s.RedisURL.Reveal() + s.RedisPrefix }, "rediss-sentinel://u:p@h:26379/0?master=ma:b:"},
+		{[]string{"SESSION_SECRET_PREVIOUS=" + secret}, func(s config.Settings) any { return s.SessionSecretPrevious.Reveal() }, secret},
+		{[]string{"IDLE_TIMEOUT=11m", "MAX_BUFFERED_BYTES=1"}, func(s config.Settings) any { return fmt.Sprint(s.IdleTimeout, s.MaxBufferedBytes) }, "11m0s 1"},
 		{[]string{"PORT=0"}, func(s config.Settings) any { return s.Port }, "0"},
 		{[]string{"HOST=::1"}, func(s config.Settings) any { return s.Host }, "::1"},
 		{[]string{"SESSION_SAMESITE=none"}, func(s config.Settings) any { return s.SessionSameSite == http.SameSiteNoneMode }, "true"},
 		{[]string{"LOG_FORMAT=json", "LOG_LEVEL=debug"}, func(s config.Settings) any { return fmt.Sprint(s.LogJSON, s.LogLevel) }, "true DEBUG"},
 		{[]string{"LOG_FORMAT=Json", "LOG_LEVEL=DEBUG"}, func(s config.Settings) any { return fmt.Sprint(s.LogJSON, s.LogLevel) }, "true DEBUG"},
-		{[]string{"PORT= ", "ALLOWED_HOSTS=\t ", "CORS_ALLOWED_METHODS= "}, func(s config.Settings) any { return fmt.Sprint(s.Port, s.AllowedHosts, len(s.CORSMethods)) }, "8080 [] 6"},
+		{[]string{"PORT= ", "ALLOWED_HOSTS=\t ", "CORS_ALLOWED_METHODS= "}, func(s config.Settings) any { return fmt.Sprint(s.Port, s.AllowedHosts, len(s.CORSMethods)) }, "8080 localhost,*.localhost,IP addresses 6"},
 		{[]string{"PORT=", "CORS_MAX_AGE=", "RATE_LIMIT_SEARCH=", "APP_ENV=", "DATABASE_URL="}, func(s config.Settings) any { return fmt.Sprint(s.Port, s.CORSMaxAge, s.Limits.Search) }, "8080 10m0s search 30-M"},
 	}
 	for _, tt := range tests {
@@ -196,6 +199,17 @@ func TestRefuses(t *testing.T) {
 		{production("ALLOWED_ORIGINS=", "SESSION_SECRET="), []string{"SESSION_SECRET is missing", "openssl rand -hex 32"}},
 		{[]string{"SESSION_SECRET=hunter2"}, []string{"SESSION_SECRET has 7 bytes", "at least 32"}},
 		{[]string{"SESSION_SECRET_FILE=/nowhere"}, []string{`SESSION_SECRET_FILE="/nowhere"`, "cannot be read (no such file or directory)"}},
+		{[]string{"SESSION_SECRET_PREVIOUS=hunter2"}, []string{"SESSION_SECRET_PREVIOUS has 7 bytes", "at least 32"}},
+		{[]string{"SESSION_SECRET_PREVIOUS_FILE=/nowhere"}, []string{`SESSION_SECRET_PREVIOUS_FILE="/nowhere"`, "cannot be read"}},
+		{[]string{"REDIS_PREFIX=a b"}, []string{`REDIS_PREFIX="a b" is not a prefix`, "myapp:ratelimit:"}},
+		{[]string{"REDIS_PREFIX={a}"}, []string{`REDIS_PREFIX="{a}" is not a prefix`}},
+		{[]string{"REDIS_PREFIX=" + strings.Repeat("a", 101)}, []string{"REDIS_PREFIX", "up to 100"}},
+		{[]string{"IDLE_TIMEOUT=0s"}, []string{`IDLE_TIMEOUT="0s" would keep no connection`, "120s"}},
+		{[]string{"IDLE_TIMEOUT=600"}, []string{`IDLE_TIMEOUT="600"`, "600s or 10m"}},
+		{[]string{"IDLE_TIMEOUT=-1s"}, []string{`IDLE_TIMEOUT="-1s"`}},
+		{[]string{"MAX_BUFFERED_BYTES=0"}, []string{`MAX_BUFFERED_BYTES="0"`}},
+		{[]string{"RATE_LIMIT_DOCS=60"}, []string{`RATE_LIMIT_DOCS="60"`}},
+		{[]string{"REDIS_URL=redis+sentinel://h"}, []string{`"redis+sentinel"`, "redis-sentinel://"}},
 		{[]string{"SESSION_SAMESITE=Relaxed"}, []string{`SESSION_SAMESITE="Relaxed"`, "lax or strict or none"}},
 		{[]string{"LOG_LEVEL=LOUD"}, []string{`LOG_LEVEL="LOUD"`, "debug or info or warn or error"}},
 		{[]string{"LOG_FORMAT=xml"}, []string{"text or json"}},

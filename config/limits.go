@@ -17,6 +17,7 @@ type Limits struct {
 	Search  Policy `envconfig:"RATE_LIMIT_SEARCH" default:"30-M"`
 	Upload  Policy `envconfig:"RATE_LIMIT_UPLOAD" default:"5-M"`
 	Session Policy `envconfig:"RATE_LIMIT_SESSION" default:"10-M"`
+	Docs    Policy `envconfig:"RATE_LIMIT_DOCS" default:"60-M"`
 }
 
 // All returns the policies in the order of the fields.

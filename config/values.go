@@ -150,12 +150,23 @@ func (m *mistakes) trustedProxies(name, value string) forwarded.Proxies {
 	return forwarded.NewProxies(networks...)
 }
 
-func (m *mistakes) allowedHosts(name, value string) []string {
+// allowedHosts returns the default of the environment for "".
+func (m *mistakes) allowedHosts(name, value string, production bool) origin.HostList {
+	if value == "" && production {
+		return origin.AnyHost()
+	}
+	if value == "" {
+		return origin.LocalHosts()
+	}
 	var hosts []string
 	for _, entry := range m.entries(name, value) {
 		host := strings.ToLower(entry)
 		if addr, err := netip.ParseAddr(strings.Trim(host, "[]")); err == nil {
-			hosts = append(hosts, addr.String())
+			host = addr.String()
+			if addr.Is6() {
+				host = origin.FormatIPv6(addr)
+			}
+			hosts = append(hosts, host)
 			continue
 		}
 		parent, wildcard := strings.CutPrefix(host, "*.")
@@ -173,7 +184,26 @@ func (m *mistakes) allowedHosts(name, value string) []string {
 		}
 		hosts = append(hosts, host)
 	}
-	return distinct(hosts)
+	return origin.NewHostList(distinct(hosts)...)
+}
+
+// redisPrefix excludes blanks, which no log shows, and braces, which would put
+// the keys of all clients into one slot of a Redis Cluster.
+func (m *mistakes) redisPrefix(name, value string) string {
+	const most = 100
+	if len(value) > most || strings.ContainsFunc(value, func(r rune) bool { return r <= ' ' || r > '~' || r == '{' || r == '}' }) {
+		m.add(name, value, fmt.Sprintf("is not a prefix for keys; write up to %d printable ASCII characters without blanks and braces, such as myapp:ratelimit:", most))
+	}
+	return value
+}
+
+// idleTimeout excludes 0, for which net/http would take another timeout.
+func (m *mistakes) idleTimeout(name, value string) time.Duration {
+	d := m.duration(name, value, maxDuration)
+	if d == 0 && strings.Trim(value, "0hmsuµn") == "" {
+		m.add(name, value, "would keep no connection; write a duration such as 120s, longer than the proxy in front keeps one")
+	}
+	return d
 }
 
 // fromFile returns the value or, where NAME_FILE is set, the file's content
@@ -253,7 +283,7 @@ func (m *mistakes) url(name, value, file string, checks []Check, schemes ...stri
 func schemeOf(text string) string {
 	scheme, _, found := strings.Cut(text, "://")
 	if !found || len(scheme) > 20 || strings.ContainsFunc(scheme, func(r rune) bool {
-		return !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || r == '+')
+		return !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || r == '+' || r == '-')
 	}) {
 		return ""
 	}

@@ -218,15 +218,15 @@ func checkIPv6(host string) error {
 	if !closed || err != nil || !addr.Is6() || addr.Zone() != "" {
 		return fmt.Errorf("has the host %q, which is no IPv6 address in brackets", host)
 	}
-	if canonical := formatIPv6(addr); canonical != host {
+	if canonical := FormatIPv6(addr); canonical != host {
 		return fmt.Errorf("has an IPv6 address that browsers write as %s", canonical)
 	}
 	return nil
 }
 
-// formatIPv6 is addr as the URL standard serialises it, which has no dotted
-// form for IPv4-mapped addresses.
-func formatIPv6(addr netip.Addr) string {
+// FormatIPv6 returns the address as the URL standard serialises it: in
+// brackets, and without a dotted form for IPv4-mapped addresses.
+func FormatIPv6(addr netip.Addr) string {
 	if addr.Is4In6() {
 		b := addr.As16()
 		return fmt.Sprintf("[::ffff:%x:%x]", uint16(b[12])<<8|uint16(b[13]), uint16(b[14])<<8|uint16(b[15]))
@@ -264,7 +264,7 @@ func normalise(s string) (string, bool) {
 			if tail == ":"+defaultPort(scheme) {
 				tail = ""
 			}
-			rest = formatIPv6(addr.WithZone("")) + tail
+			rest = FormatIPv6(addr.WithZone("")) + tail
 		}
 	}
 	guess := scheme + "://" + rest

@@ -1,4 +1,4 @@
-package main
+package tests
 
 import (
 	"fmt"
@@ -46,8 +46,7 @@ func TestServesWhileNotReady(t *testing.T) {
 				want               int
 			}{
 				{"GET", "/api/hello", "", 200},
-				{"POST", "/api/items", `{"name":"late"}`, 201},
-				{"GET", "/api/items", "", 200},
+				{"POST", "/api/session", `{"name":"late"}`, 201},
 				{"GET", "/healthz", "", 200},
 				{"HEAD", "/readyz", "", 503},
 			} {
@@ -78,7 +77,7 @@ func (s *server) slowRequest(t *testing.T) (conn net.Conn, rest string) {
 	body := `{"name":"in flight"}`
 	conn = s.dial(t)
 	t.Cleanup(func() { conn.Close() })
-	request := fmt.Sprintf("POST /api/items HTTP/1.1\r\nHost: %s\r\n%s\r\nContent-Length: %d\r\nExpect: 100-continue\r\n\r\n", s.host, jsonType, len(body))
+	request := fmt.Sprintf("POST /api/session HTTP/1.1\r\nHost: %s\r\n%s\r\nContent-Length: %d\r\nExpect: 100-continue\r\n\r\n", s.host, jsonType, len(body))
 	if _, err := io.WriteString(conn, request); err != nil {
 		t.Fatal(err)
 	}
@@ -101,12 +100,12 @@ func TestRequestInFlightFinishes(t *testing.T) {
 		t.Fatalf("ended with a request in flight; log:\n%s", s.stderr)
 	}
 	io.WriteString(conn, rest)
-	checkStatus(t, readAnswer(t, conn, "POST"), http.StatusCreated)
+	a := readAnswer(t, conn, "POST")
+	checkStatus(t, a, http.StatusCreated)
+	checkContains(t, a.body, "in flight")
 	if status := s.wait(t); status != 0 {
 		t.Errorf("exit status: got %d, want 0; log:\n%s", status, s.stderr)
 	}
-	again := startIn(t, s.dir, "PORT=0")
-	checkContains(t, again.get(t, "/api/items").body, "in flight")
 }
 
 // A client that was refused and falls silent in the middle of its body gets its
@@ -120,7 +119,7 @@ func TestRefusedAndSilent(t *testing.T) {
 	}{
 		{"an upload over the limit", "/api/upload", formType, form[:90_000], len(form), 413},
 		{"an upload of another type", "/api/upload", jsonType, `{"na`, 1000, 415},
-		{"a body over the limit", "/api/items", jsonType, `{"na`, 2 << 20, 413},
+		{"a body over the limit", "/api/session", jsonType, `{"na`, 2 << 20, 413},
 		{"no such route", "/api/nowhere", jsonType, `{"na`, 1000, 404},
 	}
 	for _, tt := range tests {

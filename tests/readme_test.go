@@ -1,7 +1,6 @@
-package main
+package tests
 
 import (
-	"os"
 	"os/exec"
 	"strings"
 	"testing"
@@ -13,11 +12,7 @@ func TestReadmeCommands(t *testing.T) {
 	if _, err := exec.LookPath("curl"); err != nil {
 		without(t, "curl is missing; install it to check the README's commands")
 	}
-	readme, err := os.ReadFile("README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	blocks := strings.Split(string(readme), "```console\n$ ")[1:]
+	blocks := strings.Split(readFile(t, "README.md"), "```console\n$ ")[1:]
 	if len(blocks) < 4 {
 		t.Fatalf("the README shows %d commands, want at least 4", len(blocks))
 	}

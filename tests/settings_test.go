@@ -1,4 +1,4 @@
-package main
+package tests
 
 import (
 	"net"
@@ -26,24 +26,6 @@ func refused(t *testing.T, dir string, env ...string) string {
 		t.Errorf("exit status: got %d, want 2; log:\n%s", status, p.stderr)
 	}
 	return p.stderr.String()
-}
-
-func checkContains(t *testing.T, text string, parts ...string) {
-	t.Helper()
-	for _, part := range parts {
-		if !strings.Contains(text, part) {
-			t.Errorf("got:\n%s\nwant %q in it", text, part)
-		}
-	}
-}
-
-func checkLacks(t *testing.T, text string, parts ...string) {
-	t.Helper()
-	for _, part := range parts {
-		if strings.Contains(text, part) {
-			t.Errorf("got:\n%s\nwant no %q in it", text, part)
-		}
-	}
 }
 
 // Each row is one wrong setting: NAME=value, what else must be set for it,
@@ -206,8 +188,8 @@ func TestWrongSettingIsRefused(t *testing.T) {
 
 		{setting: "RATE_LIMIT_DEFAULT=100", says: []string{"100-M"}},
 		{setting: "RATE_LIMIT_DEFAULT=0-M"},
-		{setting: "RATE_LIMIT_SEARCH=-1-M"},
-		{setting: "RATE_LIMIT_SEARCH=5-Y"},
+		{setting: "RATE_LIMIT_SESSION=-1-M"},
+		{setting: "RATE_LIMIT_SESSION=5-Y"},
 		{setting: "RATE_LIMIT_UPLOAD=five-M"},
 		{setting: "RATE_LIMIT_UPLOAD=99999999999999999999-M"},
 		{setting: "RATE_LIMIT_SESSION=5 per minute"},
@@ -281,7 +263,7 @@ func TestAllMistakesComeTogether(t *testing.T) {
 	wrong := []string{
 		"APP_ENV=test", "PORT=70000", "ALLOWED_ORIGINS=https://a.com/,b.com", "ALLOWED_ORIGIN_REGEX=.*",
 		"CORS_ALLOW_CREDENTIALS=perhaps", "CORS_ALLOWED_METHODS=TRACE", "CORS_ALLOWED_HEADERS=Cookie", "CORS_EXPOSED_HEADERS=Set-Cookie",
-		"CORS_MAX_AGE=10", "TRUSTED_PROXIES=*", "HTTPS_REDIRECT=true", "HSTS_MAX_AGE=1y", "RATE_LIMIT_DEFAULT=1", "RATE_LIMIT_SEARCH=x",
+		"CORS_MAX_AGE=10", "TRUSTED_PROXIES=*", "HTTPS_REDIRECT=true", "HSTS_MAX_AGE=1y", "RATE_LIMIT_DEFAULT=1",
 		"RATE_LIMIT_UPLOAD=0-S", "RATE_LIMIT_SESSION=-", "RATE_LIMIT_MAX_CLIENTS=no", "REDIS_URL=http://a", "DATABASE_URL=mysql://a",
 		"SESSION_SECRET=short", "SESSION_SAMESITE=maybe", "MAX_BODY_BYTES=big", "LOG_FORMAT=csv", "SHUTDOWN_DELAY=later",
 		"SHUTDOWN_TIMEOUT=never", "SESSION_SECRET_FILE=missing-file",
@@ -455,18 +437,18 @@ func TestSettingsComeFromEnvironmentThenFile(t *testing.T) {
 func TestEmptyCountsAsNotSet(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	writeFile(t, dir, ".env", "RATE_LIMIT_SEARCH=7-M\nRATE_LIMIT_DEFAULT=8-M\nRATE_LIMIT_UPLOAD=\n")
-	env := []string{"PORT=0", "RATE_LIMIT_SEARCH=", "RATE_LIMIT_DEFAULT=9-M"}
+	writeFile(t, dir, ".env", "RATE_LIMIT_SESSION=7-M\nRATE_LIMIT_DEFAULT=8-M\nRATE_LIMIT_UPLOAD=\n")
+	env := []string{"PORT=0", "RATE_LIMIT_SESSION=", "RATE_LIMIT_DEFAULT=9-M"}
 	for _, name := range []string{
 		"APP_ENV", "HOST", "ALLOWED_ORIGIN_REGEX", "CORS_ALLOW_CREDENTIALS", "CORS_ALLOWED_METHODS", "CORS_ALLOWED_HEADERS", "CORS_EXPOSED_HEADERS",
-		"CORS_MAX_AGE", "TRUSTED_PROXIES", "ALLOWED_HOSTS", "HTTPS_REDIRECT", "HSTS_MAX_AGE", "RATE_LIMIT_SESSION", "RATE_LIMIT_MAX_CLIENTS",
+		"CORS_MAX_AGE", "TRUSTED_PROXIES", "ALLOWED_HOSTS", "HTTPS_REDIRECT", "HSTS_MAX_AGE", "RATE_LIMIT_MAX_CLIENTS",
 		"REDIS_URL", "DATABASE_URL", "SESSION_SECRET", "SESSION_SAMESITE", "MAX_BODY_BYTES", "MAX_UPLOAD_BYTES", "LOG_LEVEL", "LOG_FORMAT",
 		"SHUTDOWN_DELAY", "SHUTDOWN_TIMEOUT", "METRICS_ADDR", "SESSION_SECRET_FILE", "DATABASE_URL_FILE", "REDIS_URL_FILE",
 	} {
 		env = append(env, name+"=")
 	}
 	s := startIn(t, dir, env...)
-	checkHeaders(t, s.get(t, "/api/search?q=a"), map[string]string{"X-RateLimit-Limit": "7"})
+	checkHeaders(t, s.do(t, "POST", "/api/session", ""), map[string]string{"X-RateLimit-Limit": "7"})
 	checkHeaders(t, s.get(t, "/api/hello"), map[string]string{"X-RateLimit-Limit": "9"})
 	checkHeaders(t, s.do(t, "POST", "/api/upload", ""), map[string]string{"X-RateLimit-Limit": "5"})
 	checkReadable(t, s.get(t, "/api/hello", "Origin: "+vite), vite)
@@ -584,7 +566,7 @@ func TestDevelopmentAccepts(t *testing.T) {
 		{"CORS_MAX_AGE=24h", "HSTS_MAX_AGE=0", "SHUTDOWN_DELAY=0s"},
 		{"TRUSTED_PROXIES=10.0.0.1, 10.1.0.0/16,::1,fd00::/8"},
 		{"HTTPS_REDIRECT=true", "ALLOWED_HOSTS=api.example.com,*.example.org"},
-		{"RATE_LIMIT_DEFAULT=1-S", "RATE_LIMIT_SEARCH=5-H", "RATE_LIMIT_UPLOAD=7-D", "RATE_LIMIT_SESSION=off", "RATE_LIMIT_MAX_CLIENTS=1"},
+		{"RATE_LIMIT_DEFAULT=1-S", "RATE_LIMIT_UPLOAD=7-D", "RATE_LIMIT_SESSION=off", "RATE_LIMIT_MAX_CLIENTS=1"},
 		{"SESSION_SECRET=" + secret, "SESSION_SAMESITE=none", "LOG_LEVEL=debug", "LOG_FORMAT=json"},
 		{"SHUTDOWN_TIMEOUT=0s"},
 	} {

@@ -1,40 +1,72 @@
-package main
+// Package tests holds the tests that know the server only from outside: its
+// environment, its exit status, its log and its responses. Each test starts a
+// process of its own in a directory of its own.
+package tests
 
 import (
 	"bufio"
-	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
-	"mime/multipart"
+	"io/fs"
 	"net"
 	"net/http"
-	"net/textproto"
 	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
+	"runtime/debug"
 	"slices"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
 )
 
-// These tests know the server only from outside: its environment, its exit
-// status, its log and its answers. Each starts its own process in its own
-// directory: the test binary runs itself again as the program.
-const runAsServer = "API_TEST_RUN_AS_SERVER"
+// program is the server, built once for all tests.
+var program string
 
+// TestMain builds the server, with the race detector if these tests have it.
 func TestMain(m *testing.M) {
-	if os.Getenv(runAsServer) != "" {
-		main()
-		os.Exit(0)
+	os.Exit(run(m))
+}
+
+func run(m *testing.M) int {
+	folder, err := os.MkdirTemp("", "api")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
 	}
-	os.Exit(m.Run())
+	defer os.RemoveAll(folder)
+	program = filepath.Join(folder, "api")
+	build := exec.Command("go", "build", "-o", program)
+	if hasRaceDetector() {
+		build.Args = append(build.Args, "-race")
+	}
+	build.Dir = ".."
+	if text, err := build.CombinedOutput(); err != nil {
+		fmt.Fprintf(os.Stderr, "%s: %v\n%s", build, err, text)
+		return 1
+	}
+	// The go command caches the result of a test by the files that the test
+	// opens. It would not run these again after a change of the server.
+	_ = filepath.WalkDir("..", func(path string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case entry.IsDir() && (entry.Name() == "node_modules" || entry.Name() == ".git"):
+			return filepath.SkipDir
+		case filepath.Ext(path) == ".go":
+			_, err = os.Stat(path)
+		}
+		return err
+	})
+	return m.Run()
+}
+
+func hasRaceDetector() bool {
+	info, _ := debug.ReadBuildInfo()
+	return info != nil && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"})
 }
 
 const (
@@ -70,14 +102,10 @@ func launch(t *testing.T, dir string, env ...string) *process {
 // launchWith is launch with arguments.
 func launchWith(t *testing.T, args []string, dir string, env ...string) *process {
 	t.Helper()
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := &process{dir: dir, cmd: exec.Command(self, args...), stdout: new(logBuffer), stderr: new(logBuffer), exited: make(chan struct{})}
+	p := &process{dir: dir, cmd: exec.Command(program, args...), stdout: new(logBuffer), stderr: new(logBuffer), exited: make(chan struct{})}
 	p.cmd.Dir = dir
 	// The race detector would wait a second at each exit.
-	p.cmd.Env = []string{runAsServer + "=1", "GORACE=atexit_sleep_ms=0"}
+	p.cmd.Env = []string{"GORACE=atexit_sleep_ms=0"}
 	for _, name := range []string{"PATH", "HOME", "TMPDIR"} {
 		if value, ok := os.LookupEnv(name); ok {
 			p.cmd.Env = append(p.cmd.Env, name+"="+value)
@@ -308,75 +336,6 @@ func readAnswer(t *testing.T, conn net.Conn, method string) answer {
 	return answer{response.StatusCode, response.Header, string(read)}
 }
 
-// logBuffer keeps what a process writes.
-type logBuffer struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (b *logBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.Write(p)
-}
-
-func (b *logBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.String()
-}
-
-// lines returns the whole lines written so far.
-func (b *logBuffer) lines() []string {
-	text := b.String()
-	end := strings.LastIndexByte(text, '\n')
-	if end < 0 {
-		return nil
-	}
-	return strings.Split(text[:end], "\n")
-}
-
-// linesWith returns the log lines that contain text.
-func (p *process) linesWith(text string) []string {
-	return slices.DeleteFunc(p.stderr.lines(), func(line string) bool { return !strings.Contains(line, text) })
-}
-
-var logPair = regexp.MustCompile(`([\w.]+)=("(?:[^"\\]|\\.)*"|\S*)`)
-
-// messages returns the fields of the log lines whose msg is msg, whichever of
-// the two formats they are in.
-func (b *logBuffer) messages(msg string) []map[string]string {
-	var found []map[string]string
-	for _, line := range b.lines() {
-		if fields := logFields(line); fields["msg"] == msg {
-			found = append(found, fields)
-		}
-	}
-	return found
-}
-
-func logFields(line string) map[string]string {
-	fields := make(map[string]string)
-	var object map[string]any
-	if json.Unmarshal([]byte(line), &object) == nil {
-		for key, value := range object {
-			fields[key] = fmt.Sprint(value)
-		}
-		return fields
-	}
-	for _, pair := range logPair.FindAllStringSubmatch(line, -1) {
-		value := pair[2]
-		if strings.HasPrefix(value, `"`) {
-			var text string
-			if _, err := fmt.Sscanf(value, "%q", &text); err == nil {
-				value = text
-			}
-		}
-		fields[pair[1]] = value
-	}
-	return fields
-}
-
 // writeFile puts a file where a process will find it.
 func writeFile(t *testing.T, dir, name, text string) string {
 	t.Helper()
@@ -418,144 +377,6 @@ func must[T any](t *testing.T, value T, err error) T {
 	return value
 }
 
-// decode reads a JSON answer.
-func decode[T any](t *testing.T, a answer) T {
-	t.Helper()
-	var value T
-	if err := json.Unmarshal([]byte(a.body), &value); err != nil {
-		t.Fatalf("body %q: %v", a.body, err)
-	}
-	return value
-}
-
-// absent is the value of a header that must not be there.
-const absent = "(absent)"
-
-// checkHeaders compares headers; each must be there once.
-func checkHeaders(t *testing.T, a answer, want map[string]string) {
-	t.Helper()
-	for name, value := range want {
-		got := a.header.Values(name)
-		switch {
-		case value == absent:
-			if len(got) > 0 {
-				t.Errorf("%s: got %q, want none", name, got)
-			}
-		case len(got) != 1 || got[0] != value:
-			t.Errorf("%s: got %q, want %q once", name, got, value)
-		}
-	}
-}
-
-func checkStatus(t *testing.T, a answer, want int) {
-	t.Helper()
-	if a.status != want {
-		t.Errorf("status: got %d, want %d; body %s", a.status, want, a.body)
-	}
-}
-
-// checkReadable asserts that a page of origin may read the answer.
-func checkReadable(t *testing.T, a answer, origin string) {
-	t.Helper()
-	checkHeaders(t, a, map[string]string{
-		"Access-Control-Allow-Origin":      origin,
-		"Access-Control-Allow-Credentials": "true",
-	})
-	if !hasToken(a.header, "Access-Control-Expose-Headers", "X-Request-ID") {
-		t.Errorf("Access-Control-Expose-Headers: got %q, want X-Request-ID among them", a.header["Access-Control-Expose-Headers"])
-	}
-	checkVary(t, a, "Origin")
-}
-
-// checkNoCORS asserts that the answer says nothing about origins.
-func checkNoCORS(t *testing.T, a answer) {
-	t.Helper()
-	for name, values := range a.header {
-		if strings.HasPrefix(name, "Access-Control-") {
-			t.Errorf("%s: got %q, want no Access-Control header", name, values)
-		}
-	}
-}
-
-func checkVary(t *testing.T, a answer, names ...string) {
-	t.Helper()
-	for _, name := range names {
-		if !hasToken(a.header, "Vary", name) {
-			t.Errorf("Vary: got %q, want %s in it", a.header["Vary"], name)
-		}
-	}
-}
-
-// tokens are the members of a comma-separated header, in lower case.
-func tokens(header http.Header, name string) []string {
-	var found []string
-	for _, line := range header.Values(name) {
-		for token := range strings.SplitSeq(line, ",") {
-			found = append(found, strings.ToLower(strings.TrimSpace(token)))
-		}
-	}
-	return found
-}
-
-func hasToken(header http.Header, name, token string) bool {
-	return slices.Contains(tokens(header, name), strings.ToLower(token))
-}
-
-// securityHeaders are those of every answer but a preflight's.
-var securityHeaders = map[string]string{
-	"X-Content-Type-Options":       "nosniff",
-	"X-Frame-Options":              "DENY",
-	"Content-Security-Policy":      "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
-	"Referrer-Policy":              "strict-origin-when-cross-origin",
-	"Cache-Control":                "no-store",
-	"Cross-Origin-Resource-Policy": "same-origin",
-	"Cross-Origin-Opener-Policy":   "same-origin",
-	"Server":                       absent,
-	"X-Powered-By":                 absent,
-}
-
-// problemBody is an RFC 9457 body.
-type problemBody struct {
-	Type      string       `json:"type"`
-	Title     string       `json:"title"`
-	Status    int          `json:"status"`
-	Detail    string       `json:"detail"`
-	RequestID string       `json:"request_id"`
-	Violated  []string     `json:"violated-policies"`
-	Errors    []fieldError `json:"errors"`
-}
-
-type fieldError struct {
-	Field  string `json:"field"`
-	Detail string `json:"detail"`
-}
-
-// checkProblem asserts a complete problem of that status and returns it.
-func checkProblem(t *testing.T, a answer, status int) problemBody {
-	t.Helper()
-	checkStatus(t, a, status)
-	checkHeaders(t, a, map[string]string{"Content-Type": "application/problem+json"})
-	checkHeaders(t, a, securityHeaders)
-	checkVary(t, a, "Origin")
-	p := decode[problemBody](t, a)
-	if p.Type == "" || p.Title == "" || p.Detail == "" || p.Status != status {
-		t.Errorf("problem: got %s, want type, title, detail and status %d", a.body, status)
-	}
-	if id := a.header.Get("X-Request-ID"); p.RequestID != id {
-		t.Errorf("request_id: got %q, want %q as in X-Request-ID", p.RequestID, id)
-	}
-	return p
-}
-
-// checkDenied asserts the refusal of an origin.
-func checkDenied(t *testing.T, a answer) problemBody {
-	t.Helper()
-	p := checkProblem(t, a, http.StatusForbidden)
-	checkNoCORS(t, a)
-	checkHeaders(t, a, map[string]string{"X-Request-ID": absent})
-	return p
-}
-
 // eventually polls until check has nothing to complain about.
 func eventually(t *testing.T, check func() error) {
 	t.Helper()
@@ -573,51 +394,3 @@ func eventually(t *testing.T, check func() error) {
 }
 
 func quoted(text string) string { return fmt.Sprintf("%q", text) }
-
-// signIn starts a session and returns its cookie as a request's header.
-func signIn(t *testing.T, s *server, name string) string {
-	t.Helper()
-	a := s.do(t, "POST", "/api/session", fmt.Sprintf(`{"name":%q}`, name), jsonType)
-	checkStatus(t, a, http.StatusCreated)
-	cookie, err := http.ParseSetCookie(a.header.Get("Set-Cookie"))
-	if err != nil {
-		t.Fatalf("Set-Cookie %q: %v", a.header.Get("Set-Cookie"), err)
-	}
-	return "Cookie: " + cookie.Name + "=" + cookie.Value
-}
-
-// item is what the routes about items answer.
-type item struct {
-	ID        string    `json:"id"`
-	Name      string    `json:"name"`
-	Note      string    `json:"note"`
-	CreatedAt time.Time `json:"created_at"`
-	UpdatedAt time.Time `json:"updated_at"`
-}
-
-// part is one part of an upload.
-type part struct{ field, file, contentType, content string }
-
-// upload returns a multipart body and the header that announces it.
-func upload(t *testing.T, parts ...part) (body, header string) {
-	t.Helper()
-	var text bytes.Buffer
-	form := multipart.NewWriter(&text)
-	for _, p := range parts {
-		h := make(textproto.MIMEHeader)
-		h.Set("Content-Disposition", fmt.Sprintf(`form-data; name=%q`, p.field))
-		if p.file != "" {
-			h.Set("Content-Disposition", fmt.Sprintf(`form-data; name=%q; filename=%q`, p.field, p.file))
-		}
-		if p.contentType != "" {
-			h.Set("Content-Type", p.contentType)
-		}
-		w, err := form.CreatePart(h)
-		if err != nil {
-			t.Fatal(err)
-		}
-		io.WriteString(w, p.content)
-	}
-	form.Close()
-	return text.String(), "Content-Type: " + form.FormDataContentType()
-}

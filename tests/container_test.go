@@ -1,4 +1,4 @@
-package main
+package tests
 
 import (
 	"fmt"
@@ -52,8 +52,13 @@ type composeFile struct {
 	}
 }
 
+// readFile reads a file by its absolute path, or by its path below the top of
+// the repository.
 func readFile(t *testing.T, name string) string {
 	t.Helper()
+	if !filepath.IsAbs(name) {
+		name = filepath.Join("..", name)
+	}
 	text, err := os.ReadFile(name)
 	if err != nil {
 		t.Fatal(err)
@@ -349,6 +354,7 @@ func TestImageIsBuiltLikeMakeBuild(t *testing.T) {
 	}
 	binary := filepath.Join(t.TempDir(), "api")
 	build := exec.Command("sh", "-c", strings.Replace(inMakefile, "bin/api", binary, 1))
+	build.Dir = ".."
 	if text, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, text)
 	}

@@ -1,13 +1,12 @@
-package main
+package tests
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
-	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -22,10 +21,11 @@ const (
 	rollingClients  = 8
 )
 
-// rolling are two replicas behind a proxy that are restarted in turn while
-// clients write.
+// rolling runs two replicas behind a proxy and restarts them in turn while
+// clients post to a path.
 type rolling struct {
 	*edge
+	path     string
 	env      []string
 	ports    [2]string
 	replicas [2]*process
@@ -79,7 +79,7 @@ func (r *rolling) restart(t *testing.T, i int, delay string) {
 	})
 }
 
-// write posts items one after another over a connection of its own until ctx
+// write posts names one after another over a connection of its own until ctx
 // ends. Nothing is sent again.
 func (r *rolling) write(ctx context.Context, client int) {
 	s := r.from(fmt.Sprintf("127.0.3.%d", client+1), client%2 == 0)
@@ -87,7 +87,7 @@ func (r *rolling) write(ctx context.Context, client int) {
 	// Paced, so that other tests get on too.
 	for pace := time.Tick(4 * time.Millisecond); ctx.Err() == nil; <-pace {
 		name := fmt.Sprintf("%d-%d", client, r.posts.Add(1))
-		err := post(s, name)
+		err := post(s, r.path, name)
 		r.mu.Lock()
 		switch {
 		case err == nil:
@@ -113,9 +113,9 @@ func (r *rolling) failed() []string {
 var errStill = errors.New("PostgreSQL was too slow")
 
 // post wants 201 at the first and only attempt.
-func post(s *server, name string) error {
+func post(s *server, path, name string) error {
 	body := fmt.Sprintf(`{"name":%q}`, name)
-	request, err := http.NewRequest("POST", s.URL+"/api/items", strings.NewReader(body))
+	request, err := http.NewRequest("POST", s.URL+path, strings.NewReader(body))
 	if err != nil {
 		return err
 	}
@@ -147,102 +147,77 @@ func (r *rolling) waitForPosts(t *testing.T, want int64) {
 	}
 }
 
-// Replicas that are restarted one after another under load lose no request
-// and nothing that they acknowledged. Without SHUTDOWN_DELAY some requests
-// fail: the load is one that shows it.
+// startRolling starts two replicas behind the edge and the clients. The caller
+// stops the clients; the end of the test does, too.
+func startRolling(t *testing.T, e *edge, startEdge func([2]string), path, database string) (r *rolling, stop func()) {
+	t.Helper()
+	redis := freePort(t)
+	startRedis(t, redis)
+	r = &rolling{edge: e, path: path, ports: [2]string{fixedPort(t), fixedPort(t)}, env: append(slices.Clone(unlimited),
+		"APP_ENV=production", "HOST=127.0.0.1", "SESSION_SECRET="+secret,
+		"ALLOWED_ORIGINS="+e.pageOrigin(), "ALLOWED_HOSTS=localhost", "TRUSTED_PROXIES=127.0.0.1",
+		"REDIS_URL=redis://127.0.0.1:"+redis, "DATABASE_URL="+database, "RATE_LIMIT_DEFAULT=1000000-H", "RATE_LIMIT_SESSION=1000000-H",
+	)}
+	for i := range r.replicas {
+		r.launch(t, i, "1s")
+	}
+	startEdge(r.ports)
+	ctx, cancel := context.WithCancel(context.Background())
+	var clients sync.WaitGroup
+	for client := range rollingClients {
+		clients.Go(func() { r.write(ctx, client) })
+	}
+	stop = sync.OnceFunc(func() { cancel(); clients.Wait() })
+	t.Cleanup(stop) // before the replicas
+	return r, stop
+}
+
+// restarts restarts the replicas in turn, n times, with posts requests spread
+// evenly between, and wants all of them answered.
+func (r *rolling) restarts(t *testing.T, n int, posts int64) {
+	t.Helper()
+	began := time.Now()
+	before := r.posts.Load()
+	for i := range n {
+		delay := "1s"
+		if i >= n-2 {
+			delay = "0s" // for the control: each is launched for its next stop
+		}
+		r.restart(t, i%2, delay)
+		r.waitForPosts(t, before+int64(i+1)*posts/int64(n))
+	}
+	if failed := r.failed(); len(failed) > 0 {
+		log := r.linesWith("error")
+		t.Errorf("%d requests failed, want none, such as:\n%s\nthe proxy says at last:\n%s", len(failed),
+			strings.Join(failed[:min(len(failed), 5)], "\n"), strings.Join(log[max(0, len(log)-5):], "\n"))
+	}
+	r.mu.Lock()
+	still := r.still
+	r.mu.Unlock()
+	if int64(still) > posts/1000 {
+		t.Errorf("PostgreSQL was too slow for %d requests: that is no machine to see this on, or a fault", still)
+	}
+	t.Logf("%d restarts, %d requests, %d failed, PostgreSQL too slow for %d, in %s",
+		n, r.posts.Load()-before, len(r.failed()), still, time.Since(began).Round(time.Second))
+}
+
+// Replicas that are restarted one after another under load lose no request.
+// Without SHUTDOWN_DELAY some requests fail: the load is one that shows it.
 func TestRollingRestarts(t *testing.T) {
 	t.Parallel()
-	postgres := startPostgres(t)
 	eachEdge(t, func(t *testing.T, e *edge, startEdge func([2]string)) {
-		redis := freePort(t)
-		startRedis(t, redis)
-		database := postgres.newDatabase(t, filepath.Base(t.Name()))
-		r := &rolling{edge: e, ports: [2]string{fixedPort(t), fixedPort(t)}, env: []string{
-			"APP_ENV=production", "HOST=127.0.0.1", "SESSION_SECRET=" + secret,
-			"ALLOWED_ORIGINS=" + e.pageOrigin(), "ALLOWED_HOSTS=localhost", "TRUSTED_PROXIES=127.0.0.1",
-			"REDIS_URL=redis://127.0.0.1:" + redis, "DATABASE_URL=" + database, "RATE_LIMIT_DEFAULT=off",
-		}}
-		for i := range r.replicas {
-			r.launch(t, i, "1s")
-		}
-		startEdge(r.ports)
-		began := time.Now()
-		ctx, cancel := context.WithCancel(context.Background())
-		var clients sync.WaitGroup
-		for client := range rollingClients {
-			clients.Go(func() { r.write(ctx, client) })
-		}
-		stop := sync.OnceFunc(func() { cancel(); clients.Wait() })
-		t.Cleanup(stop) // before the replicas
-
-		for n := range rollingRestarts {
-			delay := "1s"
-			if n >= rollingRestarts-2 {
-				delay = "0s" // for the control: each is launched for its next stop
-			}
-			r.restart(t, n%2, delay)
-			r.waitForPosts(t, int64((n+1)*rollingPosts/rollingRestarts))
-		}
-		posts, failed := r.posts.Load(), r.failed()
-		if len(failed) > 0 {
-			log := r.linesWith("error")
-			t.Errorf("%d requests failed, want none, such as:\n%s\nthe proxy says at last:\n%s", len(failed),
-				strings.Join(failed[:min(len(failed), 5)], "\n"), strings.Join(log[max(0, len(log)-5):], "\n"))
-		}
-		r.mu.Lock()
-		still := r.still
-		r.mu.Unlock()
-		if still > rollingPosts/1000 {
-			t.Errorf("PostgreSQL was too slow for %d requests: that is no machine to see this on, or a fault", still)
-		}
-		t.Logf("%d restarts, %d requests, %d failed, PostgreSQL too slow for %d, in %s", rollingRestarts, posts, len(failed), still, time.Since(began).Round(time.Second))
-
+		r, stop := startRolling(t, e, startEdge, "/api/session", "file:app.db")
+		r.restarts(t, rollingRestarts, rollingPosts)
+		failed := len(r.failed())
 		n := 0
-		for ; n < rollingRestarts && len(r.failed()) == len(failed); n++ {
+		for ; n < rollingRestarts && len(r.failed()) == failed; n++ {
 			r.restart(t, n%2, "0s")
 		}
 		stop()
-		lost := r.failed()[len(failed):]
+		lost := r.failed()[failed:]
 		if len(lost) == 0 {
 			t.Errorf("without SHUTDOWN_DELAY %d restarts failed no request: this load shows nothing", n)
 		}
 		t.Logf("without SHUTDOWN_DELAY %d restarts, %d failed: %.120q", n, len(lost), lost)
-		r.checkItems(t, database)
 	})
-}
-
-// checkItems wants each acknowledged item in the database and none twice.
-func (r *rolling) checkItems(t *testing.T, database string) {
-	t.Helper()
-	db, err := sql.Open("pgx", database)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
-	rows, err := db.Query("SELECT name FROM items")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer rows.Close()
-	times := make(map[string]int)
-	for rows.Next() {
-		var name string
-		if err := rows.Scan(&name); err != nil {
-			t.Fatal(err)
-		}
-		if times[name]++; times[name] == 2 {
-			t.Errorf("item %s is there twice", name)
-		}
-	}
-	if err := rows.Err(); err != nil {
-		t.Fatal(err)
-	}
-	for _, name := range r.acknowledged {
-		if times[name] == 0 {
-			t.Errorf("item %s was acknowledged and is not there", name)
-		}
-	}
-	if len(times) < rollingPosts {
-		t.Errorf("%d items, want %d", len(times), rollingPosts)
-	}
 }

@@ -1,8 +1,7 @@
-package main
+package tests
 
 import (
 	"io"
-	"log/slog"
 	"net/http"
 	"strings"
 	"testing"
@@ -14,7 +13,7 @@ import (
 func TestRefusalDoesNotWaitForABodyThatIsNotSent(t *testing.T) {
 	t.Parallel()
 	s := start(t)
-	for path, want := range map[string]int{"/api/items": http.StatusRequestEntityTooLarge, "/nowhere": http.StatusNotFound} {
+	for path, want := range map[string]int{"/api/session": http.StatusRequestEntityTooLarge, "/nowhere": http.StatusNotFound} {
 		conn := s.dial(t)
 		if err := conn.SetDeadline(time.Now().Add(5 * time.Second)); err != nil {
 			t.Fatal(err)
@@ -50,18 +49,9 @@ func TestChunksAreTheLastOfAConnection(t *testing.T) {
 	}
 }
 
-// A connection costs the server no more than this.
-func TestConnectionsAreBounded(t *testing.T) {
+// Headers of a request are bounded.
+func TestLargeHeadersAreRefused(t *testing.T) {
 	t.Parallel()
-	server := newServer(http.NotFoundHandler(), slog.New(slog.DiscardHandler))
-	for name, limit := range map[string]time.Duration{
-		"ReadHeaderTimeout": server.ReadHeaderTimeout, "ReadTimeout": server.ReadTimeout,
-		"WriteTimeout": server.WriteTimeout, "IdleTimeout": server.IdleTimeout,
-	} {
-		if limit <= 0 || limit > 2*time.Minute {
-			t.Errorf("%s is %s", name, limit)
-		}
-	}
 	s := start(t)
 	conn := s.dial(t)
 	if _, err := io.WriteString(conn, "GET /healthz HTTP/1.1\r\nHost: "+s.host+"\r\nCookie: "+strings.Repeat("x", 24<<10)+"\r\n\r\n"); err != nil {

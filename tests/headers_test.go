@@ -1,4 +1,4 @@
-package main
+package tests
 
 import (
 	"net/http"
@@ -9,9 +9,10 @@ import (
 
 func TestSecurityHeaders(t *testing.T) {
 	t.Parallel()
-	s := start(t, "MAX_BODY_BYTES=100", "RATE_LIMIT_SEARCH=1-H")
+	s := start(t, "MAX_BODY_BYTES=100")
+	used := start(t, "RATE_LIMIT_DEFAULT=1-H")
 	guarded := start(t, "ALLOWED_HOSTS=api.example.com", "HTTPS_REDIRECT=true")
-	s.get(t, "/api/search?q=a")
+	used.get(t, "/api/hello")
 	form, formType := upload(t, part{"file", "a.txt", "text/plain", "hello"})
 	tests := []struct {
 		name         string
@@ -26,23 +27,22 @@ func TestSecurityHeaders(t *testing.T) {
 		{"ready", s, "GET", "/readyz", "", nil, 200},
 		{"hello", s, "GET", "/api/hello", "", nil, 200},
 		{"head", s, "HEAD", "/api/hello", "", nil, 200},
-		{"list", s, "GET", "/api/items", "", []string{"Origin: " + vite}, 200},
-		{"created", s, "POST", "/api/items", `{"name":"a"}`, []string{jsonType}, 201},
+		{"cross-origin", s, "GET", "/api/hello", "", []string{"Origin: " + vite}, 200},
 		{"uploaded", s, "POST", "/api/upload", form, []string{formType}, 201},
 		{"session", s, "POST", "/api/session", `{"name":"a"}`, []string{jsonType}, 201},
 		{"session ended", s, "DELETE", "/api/session", "", nil, 204},
 		{"options", s, "OPTIONS", "/api/hello", "", nil, 204},
-		{"malformed", s, "POST", "/api/items", "{", []string{jsonType}, 400},
+		{"malformed", s, "POST", "/api/session", "{", []string{jsonType}, 400},
 		{"no session", s, "GET", "/api/session", "", nil, 401},
 		{"denied origin", s, "GET", "/api/hello", "", []string{"Origin: https://evil.com"}, 403},
 		{"denied preflight", s, "OPTIONS", "/api/hello", "", []string{"Origin: https://evil.com", "Access-Control-Request-Method: PUT"}, 403},
 		{"cross-site", s, "DELETE", "/api/session", "", []string{"Sec-Fetch-Site: cross-site"}, 403},
 		{"unknown", s, "GET", "/nowhere", "", nil, 404},
 		{"wrong method", s, "POST", "/api/hello", "", nil, 405},
-		{"too large", s, "POST", "/api/items", strings.Repeat(" ", 101), []string{jsonType}, 413},
-		{"no type", s, "POST", "/api/items", "{}", nil, 415},
-		{"rule", s, "POST", "/api/items", "{}", []string{jsonType}, 422},
-		{"limit", s, "GET", "/api/search?q=a", "", nil, 429},
+		{"too large", s, "POST", "/api/session", strings.Repeat(" ", 101), []string{jsonType}, 413},
+		{"no type", s, "POST", "/api/session", "{}", nil, 415},
+		{"rule", s, "POST", "/api/session", "{}", []string{jsonType}, 422},
+		{"limit", used, "GET", "/api/hello", "", nil, 429},
 		{"redirect", guarded, "GET", "/", "", []string{"Host: api.example.com"}, 308},
 		{"wrong host", guarded, "GET", "/", "", nil, 400},
 	}
@@ -103,7 +103,7 @@ func TestHTTPSRedirect(t *testing.T) {
 		status       int
 		location     string
 	}{
-		{name: "get", method: "GET", path: "/api/items?limit=2&x=%2F+%26#", headers: []string{host}, status: 308, location: "https://api.example.com/api/items?limit=2&x=%2F+%26"},
+		{name: "get", method: "GET", path: "/api/hello?limit=2&x=%2F+%26#", headers: []string{host}, status: 308, location: "https://api.example.com/api/hello?limit=2&x=%2F+%26"},
 		{name: "root", method: "GET", path: "/", headers: []string{host}, status: 308, location: "https://api.example.com/"},
 		{name: "empty query", method: "GET", path: "/api/hello", headers: []string{host}, status: 308, location: "https://api.example.com/api/hello"},
 		{name: "head", method: "HEAD", path: "/api/hello", headers: []string{host}, status: 308, location: "https://api.example.com/api/hello"},
@@ -115,16 +115,16 @@ func TestHTTPSRedirect(t *testing.T) {
 		{name: "no line of its own", method: "GET", path: "/a%0d%0aSet-Cookie:x", headers: []string{host}, status: 308, location: "https://api.example.com/a%0d%0aSet-Cookie:x"},
 		{name: "http by a trusted proxy", method: "GET", path: "/api/hello", headers: []string{host, "X-Forwarded-Proto: http"}, status: 308, location: "https://api.example.com/api/hello"},
 		{name: "https by a stranger", from: "127.0.0.2", method: "GET", path: "/api/hello", headers: []string{host, "X-Forwarded-Proto: https"}, status: 308, location: "https://api.example.com/api/hello"},
-		{name: "post", method: "POST", path: "/api/items", headers: []string{host, jsonType}, status: 403},
-		{name: "put", method: "PUT", path: "/api/items/1", headers: []string{host, jsonType}, status: 403},
-		{name: "patch", method: "PATCH", path: "/api/items/1", headers: []string{host, jsonType}, status: 403},
+		{name: "post", method: "POST", path: "/api/session", headers: []string{host, jsonType}, status: 403},
+		{name: "put", method: "PUT", path: "/api/session", headers: []string{host, jsonType}, status: 403},
+		{name: "patch", method: "PATCH", path: "/api/session", headers: []string{host, jsonType}, status: 403},
 		{name: "delete", method: "DELETE", path: "/api/session", headers: []string{host}, status: 403},
 		{name: "options is never redirected", method: "OPTIONS", path: "/api/hello", headers: []string{host}, status: 403},
-		{name: "preflight", method: "OPTIONS", path: "/api/items", headers: []string{host, "Origin: " + vite, "Access-Control-Request-Method: POST"}, status: 204},
+		{name: "preflight", method: "OPTIONS", path: "/api/session", headers: []string{host, "Origin: " + vite, "Access-Control-Request-Method: POST"}, status: 204},
 		{name: "alive", method: "GET", path: "/healthz", headers: []string{host}, status: 200},
 		{name: "ready", method: "GET", path: "/readyz", headers: []string{host}, status: 200},
 		{name: "https by a trusted proxy", method: "GET", path: "/api/hello", headers: []string{host, "X-Forwarded-Proto: https"}, status: 200},
-		{name: "post over https", method: "POST", path: "/api/items", headers: []string{host, jsonType, "X-Forwarded-Proto: https"}, status: 201},
+		{name: "post over https", method: "POST", path: "/api/session", headers: []string{host, jsonType, "X-Forwarded-Proto: https"}, status: 201},
 		{name: "another host is no target", method: "GET", path: "/api/hello", headers: []string{"Host: evil.com"}, status: 400},
 	}
 	for _, tt := range tests {
@@ -221,7 +221,7 @@ func TestAllowedHosts(t *testing.T) {
 	checkProblem(t, a, http.StatusBadRequest)
 	checkHeaders(t, a, map[string]string{"RateLimit": absent})
 	checkProblem(t, s.get(t, "/nowhere", "Host: evil.com"), http.StatusBadRequest)
-	checkPreflight(t, s.preflight(t, "/api/items", vite, "POST", "Host: evil.com"), vite)
+	checkPreflight(t, s.preflight(t, "/api/session", vite, "POST", "Host: evil.com"), vite)
 	checkStatus(t, s.raw(t, "GET http://evil.com/api/hello HTTP/1.1", "Host: api.example.com"), http.StatusBadRequest)
 	// DNS rebinding: the page and the request agree on a name that is not ours.
 	checkStatus(t, s.get(t, "/api/hello", "Host: evil.com", "Origin: http://evil.com"), http.StatusBadRequest)
@@ -267,7 +267,7 @@ func TestRequestID(t *testing.T) {
 	seen := make(map[string]bool)
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			for _, request := range []string{"GET /api/hello HTTP/1.1", "GET /nowhere HTTP/1.1", "DELETE /healthz HTTP/1.1", "OPTIONS /api/items HTTP/1.1"} {
+			for _, request := range []string{"GET /api/hello HTTP/1.1", "GET /nowhere HTTP/1.1", "DELETE /healthz HTTP/1.1", "OPTIONS /api/session HTTP/1.1"} {
 				lines := []string{request}
 				for _, id := range tt.sent {
 					lines = append(lines, "X-Request-ID: "+id)
@@ -307,7 +307,7 @@ func TestRequestID(t *testing.T) {
 func TestLogKeepsSecretsOut(t *testing.T) {
 	t.Parallel()
 	s := start(t, "LOG_LEVEL=debug")
-	s.get(t, "/api/search?q=hush-query", "Cookie: a=hush-cookie", "Authorization: Bearer hush-token", "X-Request-ID: last")
+	s.get(t, "/api/hello?q=hush-query", "Cookie: a=hush-cookie", "Authorization: Bearer hush-token", "X-Request-ID: last")
 	s.waitFor(t, "log line of the request", func() bool { return len(s.linesWith("last")) > 0 })
 	checkLacks(t, s.stderr.String(), "hush")
 }

@@ -1,0 +1,31 @@
+package tests
+
+import (
+	"net/http"
+	"testing"
+)
+
+// While PostgreSQL is away only the routes that need it answer 503; no item
+// that was acknowledged is lost, and each change is logged once.
+func TestDatabaseOutagesUnderLoad(t *testing.T) {
+	t.Parallel()
+	postgres := startPostgres(t)
+	redis := &redisProcess{port: freePort(t)}
+	redis.start(t)
+	s := start(t, "REDIS_URL=redis://127.0.0.1:"+redis.port, "DATABASE_URL="+postgres.newDatabase(t, "outages"),
+		"RATE_LIMIT_DEFAULT=1000000-H", "TRUSTED_PROXIES=127.0.0.1")
+	l := startLoad(t, s, request{method: "GET", path: "/api/hello", want: http.StatusOK},
+		request{method: "GET", path: "/api/items", want: http.StatusOK, needsDatabase: true},
+		request{method: "POST", path: "/api/items", body: `{"name":"x"}`, want: http.StatusCreated, needsDatabase: true})
+	stop, start := func() { postgres.stop(t) }, func() { postgres.start(t) }
+	l.survive(t, outage{"PostgreSQL is stopped", stop, start, "database"}, func() {})
+	l.survive(t, outage{"PostgreSQL is stopped again", stop, start, "database"}, func() {})
+	l.survive(t, outage{"Redis is killed", redis.kill, func() { redis.start(t) }, "redis"}, func() {})
+	l.finish(t)
+	s.checkChanges(t, "PostgreSQL was lost", "PostgreSQL is available", 2)
+	for _, path := range l.created {
+		if a := s.get(t, path); a.status != http.StatusOK {
+			t.Errorf("%s was acknowledged: got %d, want 200", path, a.status)
+		}
+	}
+}

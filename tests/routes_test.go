@@ -1,0 +1,103 @@
+package tests
+
+import (
+	"net/http"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// unlimited is for tests that send more than a client may.
+var unlimited = everyLimit("off")
+
+func TestSimpleRoutes(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	hello := s.get(t, "/api/hello")
+	checkJSON(t, hello, http.StatusOK)
+	if decode[struct{ Message string }](t, hello).Message == "" {
+		t.Errorf("hello: got %s, want a message", hello.body)
+	}
+	root := s.get(t, "/")
+	checkJSON(t, root, http.StatusOK)
+	checkContains(t, root.body, "/docs")
+	alive := s.get(t, "/healthz")
+	checkJSON(t, alive, http.StatusOK)
+	if got := decode[map[string]string](t, alive); !cmp.Equal(got, map[string]string{"status": "ok"}) {
+		t.Errorf("healthz: got %s", alive.body)
+	}
+	ready := s.get(t, "/readyz")
+	checkJSON(t, ready, http.StatusOK)
+	got := decode[map[string]any](t, ready)
+	if got["redis"] != "off" || got["database"] != "up" {
+		t.Errorf("readyz: got %s, want redis off and database up", ready.body)
+	}
+}
+
+func TestHeadWhereverGet(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	cookie := signIn(t, s, "Ada")
+	for _, path := range []string{"/", "/healthz", "/readyz", "/api/hello", "/api/session", "/nowhere"} {
+		get, head := s.get(t, path, cookie), s.do(t, "HEAD", path, "", cookie)
+		if head.status != get.status || head.body != "" {
+			t.Errorf("HEAD %s: got %d with %d bytes, want %d without a body", path, head.status, len(head.body), get.status)
+		}
+		checkHeaders(t, head, map[string]string{"Content-Type": get.header.Get("Content-Type")})
+		checkHeaders(t, head, securityHeaders)
+	}
+}
+
+func TestUnknownRoutes(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	for _, path := range []string{
+		"/nowhere", "/api", "/api/", "/api/unknown", "/api/hello/", "/api/hello/?q=a", "/api/session/1/", "/api/session/1/2", "/api/upload/",
+		"/api/session/", "/healthz/", "/readyz/", "/API/HELLO", "/api/Hello", "//api/hello", "/api//hello", "/./api/hello", "/api/../api/hello",
+		"/metrics", "/debug/pprof/", "/.env", "/app.db", "/favicon.ico", "/index.html",
+	} {
+		for _, method := range []string{"GET", "HEAD", "POST"} {
+			a := s.raw(t, method+" "+path+" HTTP/1.1", "Content-Length: 0")
+			if a.status != http.StatusNotFound {
+				t.Errorf("%s %s: got %d, want 404", method, path, a.status)
+			}
+			checkHeaders(t, a, map[string]string{"Location": absent})
+			if method != "HEAD" {
+				checkProblem(t, a, http.StatusNotFound)
+			}
+		}
+	}
+}
+
+func TestMethodNotAllowed(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	tests := []struct {
+		path  string
+		allow []string
+	}{
+		{"/", []string{"GET", "HEAD"}},
+		{"/healthz", []string{"GET", "HEAD"}},
+		{"/readyz", []string{"GET", "HEAD"}},
+		{"/api/hello", []string{"GET", "HEAD"}},
+		{"/api/upload", []string{"POST"}},
+		{"/api/session", []string{"GET", "HEAD", "POST", "DELETE"}},
+	}
+	for _, tt := range tests {
+		for _, method := range []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "TRACE", "BREW", "get"} {
+			if slices.Contains(tt.allow, method) {
+				continue
+			}
+			a := s.do(t, method, tt.path, "")
+			if a.status != http.StatusMethodNotAllowed {
+				t.Errorf("%s %s: got %d, want 405", method, tt.path, a.status)
+				continue
+			}
+			checkAllow(t, a, tt.allow...)
+			if method != "HEAD" {
+				checkProblem(t, a, http.StatusMethodNotAllowed)
+			}
+		}
+	}
+}
