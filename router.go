@@ -39,6 +39,7 @@ type route struct {
 	limit        config.Policy // config.Unlimited() for a route without one
 	maxBody      int64         // in bytes; 0 stands for MAX_BODY_BYTES
 	healthCheck  bool          // see middleware.Route
+	public       bool          // any origin may call it without credentials
 }
 
 // routes is the whole API.
@@ -52,7 +53,7 @@ func routes(s config.Settings, p parts) []route {
 			{method: "GET", path: "/api/session", limit: limits.Default, handler: p.sessions.Get},
 			{method: "DELETE", path: "/api/session", limit: limits.Default, handler: p.sessions.Delete},
 			{method: "GET", path: "/", limit: config.Unlimited(), handler: handlers.Root(p.version)},
-			{method: "GET", path: "/openapi.yaml", limit: limits.Docs, handler: openapi.Description},
+			{method: "GET", path: "/openapi.yaml", limit: limits.Docs, handler: openapi.Description, public: true},
 			{method: "GET", path: "/docs", limit: limits.Docs, handler: openapi.Docs},
 			{method: "GET", path: "/docs/:file", limit: limits.Docs, handler: openapi.DocsFile()},
 			{method: "GET", path: "/healthz", limit: config.Unlimited(), handler: handlers.Alive, healthCheck: true},
@@ -69,7 +70,7 @@ func useMiddleware(engine *gin.Engine, s config.Settings, p parts, known middlew
 	cors := middleware.CORS(middleware.CORSOptions{
 		Origins: s.Origins, Credentials: s.CORSCredentials, Methods: s.CORSMethods,
 		Headers: s.CORSHeaders, Exposed: s.CORSExposed, MaxAge: s.CORSMaxAge,
-	}, s.TrustedProxies, headers, p.metrics, p.log)
+	}, known, s.TrustedProxies, headers, p.metrics, p.log)
 
 	engine.Use(
 		cors,                   // first: an allowed origin can read every error response below, and preflights end here
@@ -85,7 +86,7 @@ func useMiddleware(engine *gin.Engine, s config.Settings, p parts, known middlew
 	if s.HTTPSRedirect {
 		engine.Use(middleware.HTTPSRedirect(known, s.TrustedProxies)) // before anything that would use a request sent unencrypted
 	}
-	engine.Use(middleware.CrossOriginProtection(s.Origins)) // last, but before limits and handlers: a forged request costs its victim no quota
+	engine.Use(middleware.CrossOriginProtection(s.Origins, known)) // last, but before limits and handlers: a forged request costs its victim no quota
 }
 
 // newRouter builds the engine. Rate limits are part of the routes.
@@ -103,10 +104,7 @@ func newRouter(s config.Settings, p parts) (*gin.Engine, error) {
 	}
 
 	table := routes(s, p)
-	known := make(middleware.Routes)
-	for _, r := range table {
-		known[r.path] = middleware.Route{HealthCheck: r.healthCheck, MaxBody: r.maxBody}
-	}
+	known := knownRoutes(table)
 	useMiddleware(engine, s, p, known) // before the routes: Gin gives a route only the middleware registered so far
 	limits := rateLimits(s, p)
 	for _, r := range table {
@@ -133,6 +131,22 @@ func newRouter(s config.Settings, p parts) (*gin.Engine, error) {
 		problem.Abort(c, problem.MethodNotAllowed("This route does not support the method; Allow lists those that it does."))
 	})
 	return engine, nil
+}
+
+// knownRoutes tells the middleware what the rows of each path say.
+func knownRoutes(table []route) middleware.Routes {
+	known := make(middleware.Routes)
+	for _, r := range table {
+		path, found := known[r.path]
+		if !found {
+			path.Public = make(map[string]bool)
+		}
+		path.HealthCheck = path.HealthCheck || r.healthCheck
+		path.MaxBody = max(path.MaxBody, r.maxBody)
+		path.Public[r.method] = r.public
+		known[r.path] = path
+	}
+	return known
 }
 
 // rateLimits returns a middleware for each policy that is not off.

@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"maps"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"regexp"
 	"slices"
@@ -106,4 +107,40 @@ func TestDescriptionHasEveryRoute(t *testing.T) {
 			t.Errorf("openapi.yaml describes %s, which is not a route", name)
 		}
 	}
+}
+
+// The description is public: every response on its path can be read by any
+// origin, a refusal too.
+func TestDescriptionIsPublic(t *testing.T) {
+	settings := defaults(t)
+	router, err := newRouter(settings, noParts())
+	if err != nil {
+		t.Fatal(err)
+	}
+	limit, _ := settings.Limits.Docs.Rate()
+	const acrm = "Access-Control-Request-Method"
+	request := func(method string, headers map[string]string) *httptest.ResponseRecorder {
+		r := httptest.NewRequestWithContext(t.Context(), method, "http://localhost/openapi.yaml", nil)
+		for name, value := range headers {
+			r.Header.Set(name, value)
+		}
+		w := httptest.NewRecorder()
+		router.ServeHTTP(w, r)
+		return w
+	}
+	check := func(status int, w *httptest.ResponseRecorder) {
+		t.Helper()
+		h := w.Header()
+		if w.Code != status || h.Get("Access-Control-Allow-Origin") != "*" || h.Get("Access-Control-Allow-Credentials") != "" || slices.Contains(h.Values("Vary"), "Origin") {
+			t.Errorf("got %d %v, want %d with Access-Control-Allow-Origin: * and no Vary: Origin", w.Code, h, status)
+		}
+	}
+	check(204, request("OPTIONS", map[string]string{"Origin": "null", acrm: "GET"}))
+	check(204, request("OPTIONS", nil))
+	check(405, request("POST", map[string]string{"Origin": "https://other.test", "Sec-Fetch-Site": "cross-site"}))
+	check(200, request("HEAD", nil))
+	for range limit.Limit - 1 {
+		check(200, request("GET", map[string]string{"Origin": "https://other.test", "Sec-Fetch-Site": "cross-site"}))
+	}
+	check(429, request("GET", map[string]string{"Origin": "https://other.test"}))
 }

@@ -34,10 +34,11 @@ type CORSOptions struct {
 // read whatever a later one refuses, and a preflight ends here, before it
 // could be redirected or counted against a limit.
 //
-// It takes the proxies that may say that a request came by https, and the
-// security headers, because a denial has them but ends before their own
-// middleware. A nil metrics counts nothing.
-func CORS(options CORSOptions, proxies forwarded.Proxies, headers *SecurityHeaders, metrics *Metrics, log *slog.Logger) gin.HandlerFunc {
+// It takes the routes, because Gin does not route a preflight, so that CORS must
+// know by itself which are public; the proxies that may say that a request came
+// by https; and the security headers, because a denial has them but ends before
+// their own middleware. A nil metrics counts nothing.
+func CORS(options CORSOptions, routes Routes, proxies forwarded.Proxies, headers *SecurityHeaders, metrics *Metrics, log *slog.Logger) gin.HandlerFunc {
 	config := ginCORS.Config{
 		AllowCredentials: options.Credentials,
 		ExposeHeaders:    options.Exposed,
@@ -53,41 +54,52 @@ func CORS(options CORSOptions, proxies forwarded.Proxies, headers *SecurityHeade
 	if !slices.Contains(options.Headers, "*") {
 		config.AllowHeaders = options.Headers
 	}
-	if options.Origins.AllowsAny() {
-		config.AllowAllOrigins = true
-	} else {
-		// handle has asked the policy before it calls the library, which
-		// therefore needs no list, wildcard, or pattern of its own.
-		config.AllowOriginFunc = func(string) bool { return true }
-	}
+	// handle decides before it calls the library, which therefore needs no list,
+	// wildcard, or pattern of its own.
+	forListed, forAny := config, config
+	forListed.AllowOriginFunc = func(string) bool { return true }
+	forAny.AllowAllOrigins, forAny.AllowCredentials = true, false
 	m := &cors{
-		options: options,
-		library: ginCORS.New(config),
-		proxies: proxies,
-		headers: headers,
-		metrics: metrics,
-		denials: newThrottledLog(log, "cors_denied"),
-		vary:    []string{"Origin"},
+		options:    options,
+		listed:     ginCORS.New(forListed),
+		any:        ginCORS.New(forAny),
+		public:     newPublicRoutes(routes),
+		someOrigin: http.Header{"Origin": {"https://any.example"}},
+		proxies:    proxies,
+		headers:    headers,
+		metrics:    metrics,
+		denials:    newThrottledLog(log, "cors_denied"),
+		vary:       []string{"Origin"},
 	}
 	return m.handle
 }
 
 type cors struct {
 	options CORSOptions
-	library gin.HandlerFunc
-	proxies forwarded.Proxies
-	headers *SecurityHeaders
-	metrics *Metrics
-	denials *throttledLog
-	vary    []string // shared by all requests: its element must not be assigned
+	listed  gin.HandlerFunc // the library, for an origin that is allowed by name
+	any     gin.HandlerFunc // the library, where every origin is allowed
+	public  publicRoutes
+	// someOrigin stands for the header of a request whose own Origin does not
+	// matter. It must not be changed.
+	someOrigin http.Header
+	proxies    forwarded.Proxies
+	headers    *SecurityHeaders
+	metrics    *Metrics
+	denials    *throttledLog
+	vary       []string // shared by all requests: its element must not be assigned
 }
 
 func (m *cors) handle(c *gin.Context) {
 	header := c.Writer.Header()
 	lines := c.Request.Header["Origin"]
+	method := c.Request.Method
 	requested := c.Request.Header.Get("Access-Control-Request-Method")
-	preflight := len(lines) > 0 && requested != "" && c.Request.Method == http.MethodOptions
-	if !m.options.Origins.AllowsAny() {
+	preflight := hasOrigin(lines) && requested != "" && method == http.MethodOptions
+	if preflight {
+		method = requested
+	}
+	anyOrigin := m.options.Origins.AllowsAny() || m.public.has(c, method)
+	if !anyOrigin {
 		// Also on responses to requests without Origin: otherwise a cache could
 		// serve them to a page of an allowed origin, without CORS headers.
 		header["Vary"] = m.vary
@@ -96,14 +108,12 @@ func (m *cors) handle(c *gin.Context) {
 		header["Vary"] = append(header["Vary"], "Access-Control-Request-Method", "Access-Control-Request-Headers")
 	}
 	switch {
-	case len(lines) == 0 || len(lines) == 1 && lines[0] == "":
+	case anyOrigin:
+		m.allow(c, anyOrigin, preflight)
+	case !hasOrigin(lines):
 		// Not a CORS request: curl, another server, or a navigation.
 	case len(lines) == 1 && m.options.Origins.Allows(lines[0]):
-		if preflight {
-			m.metrics.countPreflight()
-			m.reflectRequested(header, requested, c.Request.Header["Access-Control-Request-Headers"])
-		}
-		m.allow(c, header, preflight)
+		m.allow(c, anyOrigin, preflight)
 	case len(lines) == 1 && m.isSameOrigin(c.Request, lines[0]):
 		// A page of this server itself needs no CORS headers.
 	default:
@@ -113,27 +123,42 @@ func (m *cors) handle(c *gin.Context) {
 
 // reflectRequested allows the method and the headers that a preflight asks for
 // where the settings say *.
-func (m *cors) reflectRequested(header http.Header, method string, headerLines []string) {
+//
+// It reflects names (tokens: RFC 9110, 5.6.2) and nothing else that a client
+// sends.
+func (m *cors) reflectRequested(header http.Header, method string, names []string) {
 	if slices.Contains(m.options.Methods, "*") && httpguts.ValidHeaderFieldName(method) {
 		header["Access-Control-Allow-Methods"] = []string{method}
 	}
-	if names := strings.Join(headerLines, ","); slices.Contains(m.options.Headers, "*") && isTokenList(names) {
-		header["Access-Control-Allow-Headers"] = []string{names}
+	isNotName := func(s string) bool { return !httpguts.ValidHeaderFieldName(s) }
+	if slices.Contains(m.options.Headers, "*") && len(names) > 0 && !slices.ContainsFunc(names, isNotName) {
+		header["Access-Control-Allow-Headers"] = []string{strings.Join(names, ",")}
 	}
 }
 
 // allow sets the CORS headers. For a preflight, that is the whole response.
-func (m *cors) allow(c *gin.Context, header http.Header, preflight bool) {
-	// Two things are hidden from the library. It takes an Origin that equals
-	// the Host for same-origin, whatever the scheme, and would leave out the
-	// headers of a listed origin; and it takes every OPTIONS for a preflight.
-	host, method := c.Request.Host, c.Request.Method
-	c.Request.Host = "\x00" // no Origin ends like this
-	if !preflight {
-		c.Request.Method = http.MethodGet
+func (m *cors) allow(c *gin.Context, anyOrigin, preflight bool) {
+	r, header := c.Request, c.Writer.Header()
+	if preflight {
+		m.metrics.countPreflight()
+		m.reflectRequested(header, r.Header.Get("Access-Control-Request-Method"), requestedNames(r))
 	}
-	m.library(c)
-	c.Request.Host, c.Request.Method = host, method
+	// The library gets a request that it cannot misjudge. It takes an Origin that
+	// equals the Host for same-origin, whatever the scheme, and writes no headers
+	// then; it takes every OPTIONS for a preflight; and where every origin is
+	// allowed, it still writes no headers without an Origin.
+	host, method, requestHeader := r.Host, r.Method, r.Header
+	r.Host = ""
+	if !preflight {
+		r.Method = http.MethodGet
+	}
+	if anyOrigin {
+		r.Header = m.someOrigin
+		m.any(c)
+	} else {
+		m.listed(c)
+	}
+	r.Host, r.Method, r.Header = host, method, requestHeader
 	// All requests share the library's slices, and one has spare capacity:
 	// without Clip, a later Header.Add would write into that shared array.
 	if vary, ok := header["Vary"]; ok {
@@ -172,13 +197,23 @@ func (m *cors) isSameOrigin(r *http.Request, value string) bool {
 	return value == scheme+"://"+strings.TrimSuffix(strings.ToLower(r.Host), defaultPort)
 }
 
-// isTokenList reports whether s is a comma-separated list of header names
-// (tokens: RFC 9110, 5.6.2). Nothing else that a client sends is reflected.
-func isTokenList(s string) bool {
-	for name := range strings.SplitSeq(s, ",") {
-		if !httpguts.ValidHeaderFieldName(strings.Trim(name, " \t")) {
-			return false
+// hasOrigin reports whether the Origin lines of a request say anything. An empty
+// Origin counts as none.
+func hasOrigin(lines []string) bool {
+	return len(lines) > 1 || len(lines) == 1 && lines[0] != ""
+}
+
+// requestedNames returns the header names that a preflight asks for. Several
+// lines are one list, and its empty elements are ignored (RFC 9110, 5.3 and
+// 5.6.1.2).
+func requestedNames(r *http.Request) []string {
+	var names []string
+	for _, line := range r.Header["Access-Control-Request-Headers"] {
+		for name := range strings.SplitSeq(line, ",") {
+			if name = strings.Trim(name, " \t"); name != "" {
+				names = append(names, name)
+			}
 		}
 	}
-	return true
+	return names
 }

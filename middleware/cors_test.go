@@ -32,7 +32,39 @@ func newCORS(options middleware.CORSOptions, log *slog.Logger) gin.HandlerFunc {
 		options.Headers = []string{"Content-Type"}
 	}
 	headers := middleware.NewSecurityHeaders(0, false, forwarded.Proxies{})
-	return middleware.CORS(options, trusted(), headers, nil, log)
+	return middleware.CORS(options, publicRoutes, trusted(), headers, nil, log)
+}
+
+// publicRoutes has one route of each kind.
+var publicRoutes = middleware.Routes{
+	"/":                   {Public: map[string]bool{"GET": false}},
+	"/public":             {Public: map[string]bool{"GET": true}},
+	"/callback/:provider": {Public: map[string]bool{"POST": true}},
+	"/callback/list":      {Public: map[string]bool{"GET": false}},
+	"/mixed":              {Public: map[string]bool{"GET": true, "PUT": false}},
+	"/files/*path":        {Public: map[string]bool{"GET": true}},
+}
+
+// publicEngine serves publicRoutes, as router.go does.
+func publicEngine(middlewares ...gin.HandlerFunc) *gin.Engine {
+	e := gin.New()
+	e.RedirectTrailingSlash, e.HandleMethodNotAllowed = false, true
+	e.Use(middlewares...)
+	served := func(c *gin.Context) { c.String(http.StatusOK, "served") }
+	for path, route := range publicRoutes {
+		for method := range route.Public {
+			e.Handle(method, path, served)
+			if method == "GET" {
+				e.HEAD(path, served)
+			}
+		}
+	}
+	e.NoMethod(func(c *gin.Context) {
+		if c.Request.Method == http.MethodOptions {
+			c.Status(http.StatusNoContent)
+		}
+	})
+	return e
 }
 
 // corsHeaders returns the headers of the CORS protocol and Vary.
@@ -89,6 +121,9 @@ func TestCORS(t *testing.T) {
 		{"several values", listed, request("GET", "/", "Origin: "+app+", https://evil.test"), 403, vary},
 		{"two lines, the first allowed", listed, request("GET", "/", "Origin: "+app, "Origin: https://evil.test"), 403, vary},
 		{"two lines, both allowed", listed, request("GET", "/", "Origin: "+app, "Origin: "+app), 403, vary},
+		{"two lines, both the same-origin one", listed, request("GET", "http://h.test/", "Origin: http://h.test", "Origin: http://h.test"), 403, vary},
+		{"two lines, the first empty", listed, request("GET", "/", "Origin: ", "Origin: "+app), 403, vary},
+		{"empty Origin is no preflight", listed, request("OPTIONS", "/", "Origin: ", acrm+"PUT"), 200, vary},
 		{"two lines are never same-origin", listed, request("GET", "http://h.test/", "Origin: http://h.test", "Origin: http://h.test", "Sec-Fetch-Site: same-origin"), 403, vary},
 		{"nobody is listed", nobody, request("GET", "/", "Origin: "+app), 403, vary},
 
@@ -100,19 +135,30 @@ func TestCORS(t *testing.T) {
 		{"same-origin by https", listed, request("GET", "https://h.test/", "Origin: https://h.test"), 200, vary},
 		{"same-origin by https at the proxy", listed, request("GET", "http://h.test:443/", "Origin: https://h.test", fromProxy), 200, vary},
 		{"the browser says same-origin", listed, request("GET", "/", "Origin: https://page.test", "Sec-Fetch-Site: same-origin"), 200, vary},
+		{"the browser says same-origin of a listed one", listed, request("GET", "/", "Origin: "+app, "Sec-Fetch-Site: same-origin"), 200, allowed},
 		{"the browser says same-site", listed, request("GET", "/", "Origin: https://page.test", "Sec-Fetch-Site: same-site"), 403, vary},
 
-		{"any: no Origin", any, request("GET", "/"), 200, headers{}},
+		{"any: no Origin", any, request("GET", "/"), 200, headers{"Allow-Origin": "*"}},
+		{"any: empty Origin", any, request("GET", "/", "Origin: "), 200, headers{"Allow-Origin": "*"}},
+		{"any: same-origin", any, request("GET", "http://h.test/", "Origin: http://h.test", "Sec-Fetch-Site: same-origin"), 200, headers{"Allow-Origin": "*"}},
+		{"any: an unknown path", any, request("GET", "/none"), 404, headers{"Allow-Origin": "*"}},
+		{"any: plain OPTIONS", any, request("OPTIONS", "/", "Origin: null"), 200, headers{"Allow-Origin": "*"}},
 		{"any", any, request("GET", "/", "Origin: https://whoever.test"), 200, headers{"Allow-Origin": "*"}},
 		{"any: null", any, request("GET", "/", "Origin: null"), 200, headers{"Allow-Origin": "*"}},
 		{"any: preflight", any, request("OPTIONS", "/", "Origin: null", acrm+"PUT"), 204,
 			headers{"Vary": "Access-Control-Request-Method, Access-Control-Request-Headers", "Allow-Origin": "*", "Allow-Methods": "GET,PUT", "Allow-Headers": "Content-Type", "Max-Age": "0"}},
-		{"any: several values", any, request("GET", "/", "Origin: https://a.test, https://b.test"), 403, headers{}},
-		{"any: two lines", any, request("GET", "/", "Origin: https://a.test", "Origin: https://a.test"), 403, headers{}},
+		{"any: several values", any, request("GET", "/", "Origin: https://a.test, https://b.test"), 200, headers{"Allow-Origin": "*"}},
+		{"any: two lines", any, request("GET", "/", "Origin: https://a.test", "Origin: https://b.test"), 200, headers{"Allow-Origin": "*"}},
+		{"any: two lines, the first empty", any, request("GET", "/", "Origin: ", "Origin: https://b.test"), 200, headers{"Allow-Origin": "*"}},
+		{"any: a preflight has an Origin", any, request("OPTIONS", "/", "Origin: ", acrm+"PUT"), 200, headers{"Allow-Origin": "*"}},
 
 		{"methods and headers by name", named, request("OPTIONS", "/", "Origin: "+app, acrm+"PURGE", acrh+"authorization,x-a", acrh+"x-b"), 204,
 			headers{"Vary": preflightVary, "Allow-Origin": app, "Allow-Credentials": "true", "Allow-Methods": "PURGE", "Allow-Headers": "authorization,x-a,x-b", "Max-Age": "0"}},
-		{"what is no name is not repeated", named, request("OPTIONS", "/", "Origin: "+app, acrm+"A B", acrh+"x<y"), 204,
+		{"empty elements are ignored", named, request("OPTIONS", "/", "Origin: "+app, acrm+"GET", acrh+", x-a,,", acrh+"\t, x-b ,"), 204,
+			headers{"Vary": preflightVary, "Allow-Origin": app, "Allow-Credentials": "true", "Allow-Methods": "GET", "Allow-Headers": "x-a,x-b", "Max-Age": "0"}},
+		{"only empty elements", named, request("OPTIONS", "/", "Origin: "+app, acrm+"GET", acrh+", ,"), 204,
+			headers{"Vary": preflightVary, "Allow-Origin": app, "Allow-Credentials": "true", "Allow-Methods": "GET", "Max-Age": "0"}},
+		{"what is not a name is not reflected", named, request("OPTIONS", "/", "Origin: "+app, acrm+"A B", acrh+"x<y"), 204,
 			headers{"Vary": preflightVary, "Allow-Origin": app, "Allow-Credentials": "true", "Max-Age": "0"}},
 	}
 	for _, tt := range tests {
@@ -126,6 +172,81 @@ func TestCORS(t *testing.T) {
 		}
 		if w.Code == 403 && (w.Header().Get("X-Content-Type-Options") != "nosniff" || w.Header().Get("Content-Type") != "application/problem+json" || strings.Contains(w.Body.String(), "served")) {
 			t.Errorf("%s: the denial is %v %s", tt.name, w.Header(), w.Body)
+		}
+	}
+}
+
+// Any origin may call a public route, without credentials. The same path may
+// have a route that is not public.
+func TestPublicRoutes(t *testing.T) {
+	t.Parallel()
+	type headers = map[string]string
+	const evil, acrm = "Origin: https://evil.test", "Access-Control-Request-Method: "
+	var (
+		public    = headers{"Allow-Origin": "*", "Expose-Headers": "X-Request-Id"}
+		preflight = headers{"Allow-Origin": "*", "Allow-Methods": "GET,PUT", "Allow-Headers": "Content-Type", "Max-Age": "0",
+			"Vary": "Access-Control-Request-Method, Access-Control-Request-Headers"}
+		listed    = headers{"Allow-Origin": app, "Allow-Credentials": "true", "Expose-Headers": "X-Request-Id", "Vary": "Origin"}
+		vary      = headers{"Vary": "Origin"}
+		notPublic = headers{"Allow-Origin": app, "Allow-Credentials": "true", "Allow-Methods": "GET,PUT", "Allow-Headers": "Content-Type", "Max-Age": "0",
+			"Vary": "Origin, Access-Control-Request-Method, Access-Control-Request-Headers"}
+		denied = headers{"Vary": "Origin, Access-Control-Request-Method, Access-Control-Request-Headers"}
+	)
+	tests := []struct {
+		request *http.Request
+		status  int
+		want    headers
+	}{
+		{request("GET", "/public"), 200, public},
+		{request("HEAD", "/public"), 200, public},
+		{request("GET", "/public", "Origin: "), 200, public},
+		{request("GET", "/public", evil), 200, public},
+		{request("GET", "/public", "Origin: null"), 200, public},
+		{request("GET", "/public", "Origin: "+app), 200, public},
+		{request("GET", "/public", "Origin: "+app+", https://evil.test"), 200, public},
+		{request("GET", "/public", "Origin: "+app, evil), 200, public},
+		{request("GET", "/public", "Origin: ", evil), 200, public},
+		{request("GET", "http://h.test/public", "Origin: http://h.test"), 200, public},
+		{request("OPTIONS", "/public", evil, acrm+"GET"), 204, preflight},
+		{request("OPTIONS", "/public", evil, acrm+"HEAD"), 204, preflight},
+		{request("OPTIONS", "/public", "Origin: null", acrm+"DELETE"), 204, preflight}, // then a 405
+		{request("OPTIONS", "/public", evil), 204, public},
+		{request("OPTIONS", "/public"), 204, public},
+		{request("POST", "/public", evil), 405, public},
+		{request("GET", "/public/", evil), 403, vary},
+		{request("GET", "/", evil), 403, vary},
+
+		{request("POST", "/callback/apple", evil, "Sec-Fetch-Site: cross-site"), 200, public},
+		{request("POST", "/callback/apple", "Origin: null", "Sec-Fetch-Site: cross-site"), 200, public},
+		{request("POST", "/callback/apple", "Sec-Fetch-Site: cross-site"), 200, public},
+		{request("POST", "/callback/apple"), 200, public},
+		{request("GET", "/callback/apple", evil), 405, public},
+		{request("OPTIONS", "/callback/apple", evil, acrm+"POST"), 204, preflight},
+		{request("OPTIONS", "/callback/", evil, acrm+"POST"), 403, denied},
+		{request("OPTIONS", "/callback/a/b", evil, acrm+"POST"), 403, denied},
+		{request("OPTIONS", "/callback/list", evil, acrm+"GET"), 403, denied}, // the static path wins, as in Gin
+		{request("OPTIONS", "/files/a/b", evil, acrm+"GET"), 204, preflight},
+		{request("OPTIONS", "/other/a/b", evil, acrm+"GET"), 403, denied},
+
+		{request("GET", "/mixed", evil), 200, public},
+		{request("PUT", "/mixed", evil), 403, vary},
+		{request("PUT", "/mixed", "Sec-Fetch-Site: cross-site"), 403, vary},
+		{request("PUT", "/mixed", "Origin: "+app), 200, listed},
+		{request("OPTIONS", "/mixed", evil, acrm+"GET"), 204, preflight},
+		{request("OPTIONS", "/mixed", evil, acrm+"PUT"), 403, denied},
+		{request("OPTIONS", "/mixed", "Origin: "+app, acrm+"PUT"), 204, notPublic},
+		{request("OPTIONS", "/mixed", evil), 204, public},
+	}
+	options := middleware.CORSOptions{Credentials: true, Exposed: []string{"X-Request-ID"}}
+	e := publicEngine(newCORS(options, discard()), middleware.CrossOriginProtection(allowing(app), publicRoutes))
+	for _, tt := range tests {
+		w := serve(e, tt.request)
+		name := fmt.Sprintf("%s %s %v", tt.request.Method, tt.request.URL, tt.request.Header)
+		if w.Code != tt.status {
+			t.Errorf("%s: status %d, want %d", name, w.Code, tt.status)
+		}
+		if diff := cmp.Diff(tt.want, corsHeaders(w)); diff != "" {
+			t.Errorf("%s: headers differ (-want +got):\n%s", name, diff)
 		}
 	}
 }

@@ -13,12 +13,13 @@ import (
 // see: it refuses a state-changing request without an allowed Origin if the
 // browser says, in Sec-Fetch-Site (Fetch Metadata), that a page of another site
 // or of a sibling host sent it. Clients that are not browsers send neither
-// header, and their requests pass.
+// header, and their requests pass. Public routes take requests from any site.
 //
 // http.CrossOriginProtection has the same purpose, but it trusts only a list
 // of exact origins, not a wildcard or a pattern, and reads only the first
 // Sec-Fetch-Site line.
-func CrossOriginProtection(origins *origin.Policy) gin.HandlerFunc {
+func CrossOriginProtection(origins *origin.Policy, routes Routes) gin.HandlerFunc {
+	public := newPublicRoutes(routes)
 	return func(c *gin.Context) {
 		switch c.Request.Method {
 		case http.MethodGet, http.MethodHead, http.MethodOptions:
@@ -29,7 +30,8 @@ func CrossOriginProtection(origins *origin.Policy) gin.HandlerFunc {
 			if site == "same-origin" || site == "none" || site == "" {
 				continue
 			}
-			if lines := c.Request.Header["Origin"]; len(lines) == 1 && origins.Allows(lines[0]) {
+			lines := c.Request.Header["Origin"]
+			if len(lines) == 1 && origins.Allows(lines[0]) || origins.AllowsAny() && hasOrigin(lines) || public.has(c, c.Request.Method) {
 				return
 			}
 			problem.Abort(c, problem.Forbidden("A page of another site sent this request without an allowed Origin (cross-site request forgery)."))

@@ -10,7 +10,7 @@ import (
 
 func TestCrossOriginProtection(t *testing.T) {
 	t.Parallel()
-	listed := engine(middleware.CrossOriginProtection(allowing(app, "https://*.example.com")))
+	listed := engine(middleware.CrossOriginProtection(allowing(app, "https://*.example.com"), nil))
 	tests := []struct {
 		method  string
 		headers []string
@@ -42,9 +42,12 @@ func TestCrossOriginProtection(t *testing.T) {
 			t.Errorf("%s %q: %d %s, want %d", tt.method, tt.headers, w.Code, w.Body, tt.want)
 		}
 	}
-	any := engine(middleware.CrossOriginProtection(origin.Any()))
+	any := engine(middleware.CrossOriginProtection(origin.Any(), nil))
 	if got := serve(any, request("POST", "/", "Sec-Fetch-Site: cross-site", "Origin: https://whoever.test")).Code; got != 200 {
 		t.Errorf("any origin is allowed: %d, want 200", got)
+	}
+	if got := serve(any, request("POST", "/", "Sec-Fetch-Site: cross-site", "Origin: https://a.test", "Origin: https://b.test")).Code; got != 200 {
+		t.Errorf("any origin is allowed, and there are two: %d, want 200", got)
 	}
 	if got := serve(any, request("POST", "/", "Sec-Fetch-Site: cross-site")).Code; got != 403 {
 		t.Errorf("another site without an Origin: %d, want 403", got)
@@ -53,5 +56,5 @@ func TestCrossOriginProtection(t *testing.T) {
 
 func BenchmarkCrossOriginProtection(b *testing.B) {
 	benchmark(b, request("POST", "/", "Sec-Fetch-Site: same-site", "Origin: http://localhost:5173"),
-		middleware.CrossOriginProtection(allowing("http://localhost:5173")))
+		middleware.CrossOriginProtection(allowing("http://localhost:5173"), nil))
 }

@@ -13,7 +13,7 @@ func TestMetrics(t *testing.T) {
 	t.Parallel()
 	m := middleware.NewMetrics("v1.2.3", func() float64 { return 7 })
 	headers := middleware.NewSecurityHeaders(0, false, forwarded.Proxies{})
-	cors := middleware.CORS(middleware.CORSOptions{Origins: allowing(app)}, forwarded.Proxies{}, headers, m, discard())
+	cors := middleware.CORS(middleware.CORSOptions{Origins: allowing(app)}, nil, forwarded.Proxies{}, headers, m, discard())
 	e := engine(cors, m.Handle)
 	serve(e, request("GET", "/"))
 	serve(e, request("PUT", "/", "Origin: "+app)) // not a preflight
