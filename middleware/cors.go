@@ -27,7 +27,8 @@ type CORSOptions struct {
 	MaxAge      time.Duration // how long a preflight may be cached, in whole seconds
 }
 
-// CORS decides which origins may call and logs why another may not.
+// CORS decides which origins may call. It logs why another may not, and why a
+// browser will stop after a preflight.
 // gin-contrib/cors writes the headers for those that may.
 //
 // It must be the first middleware of the engine. Then an allowed origin can
@@ -69,6 +70,7 @@ func CORS(options CORSOptions, routes Routes, proxies forwarded.Proxies, headers
 		headers:    headers,
 		metrics:    metrics,
 		denials:    newThrottledLog(log, "cors_denied"),
+		refusals:   newThrottledLog(log, "cors_preflight_refused"),
 		vary:       []string{"Origin"},
 	}
 	return m.handle
@@ -86,7 +88,8 @@ type cors struct {
 	headers    *SecurityHeaders
 	metrics    *Metrics
 	denials    *throttledLog
-	vary       []string // shared by all requests: its element must not be assigned
+	refusals   *throttledLog // of preflights
+	vary       []string      // shared by all requests: its element must not be assigned
 }
 
 func (m *cors) handle(c *gin.Context) {
@@ -136,12 +139,65 @@ func (m *cors) reflectRequested(header http.Header, method string, names []strin
 	}
 }
 
+// explainRefusal logs which setting lacks what a preflight asks for. The browser
+// compares the response with its request, stops, and does not say why.
+func (m *cors) explainRefusal(r *http.Request, method string, names []string) {
+	lacksMethod := !m.allowsMethod(method)
+	lacking := slices.DeleteFunc(names, m.allowsHeader)
+	if lacksMethod || len(lacking) > 0 {
+		m.metrics.countRefusedPreflight()
+	}
+	if lacksMethod {
+		remedy := "add it"
+		if upper := strings.ToUpper(method); m.allowsMethod(upper) {
+			remedy = fmt.Sprintf("method names are case-sensitive: write %q in fetch", upper)
+		}
+		m.warnRefusal(r, method, "CORS_ALLOWED_METHODS", remedy)
+	}
+	switch len(lacking) {
+	case 0:
+	case 1:
+		m.warnRefusal(r, lacking[0], "CORS_ALLOWED_HEADERS", "add it")
+	default:
+		m.warnRefusal(r, strings.Join(lacking, ", "), "CORS_ALLOWED_HEADERS", "add them")
+	}
+}
+
+func (m *cors) warnRefusal(r *http.Request, asked, setting, remedy string) {
+	m.refusals.warn(r.Context(), func() []slog.Attr {
+		return []slog.Attr{
+			slog.String("origin", logText(strings.Join(r.Header["Origin"], ", "), 200)),
+			slog.String("path", logText(r.URL.Path, 200)),
+			slog.String("asked_for", logText(asked, 200)),
+			slog.String("setting", setting),
+			slog.String("remedy", remedy),
+		}
+	})
+}
+
+// allowsMethod reports whether a browser will send the method. GET, HEAD, and
+// POST need no permission (Fetch, CORS-safelisted methods).
+func (m *cors) allowsMethod(method string) bool {
+	switch method {
+	case http.MethodGet, http.MethodHead, http.MethodPost:
+		return true
+	}
+	return slices.Contains(m.options.Methods, method) || slices.Contains(m.options.Methods, "*")
+}
+
+func (m *cors) allowsHeader(name string) bool {
+	equal := func(allowed string) bool { return strings.EqualFold(allowed, name) }
+	return slices.ContainsFunc(m.options.Headers, equal) || slices.Contains(m.options.Headers, "*")
+}
+
 // allow sets the CORS headers. For a preflight, that is the whole response.
 func (m *cors) allow(c *gin.Context, anyOrigin, preflight bool) {
 	r, header := c.Request, c.Writer.Header()
 	if preflight {
 		m.metrics.countPreflight()
-		m.reflectRequested(header, r.Header.Get("Access-Control-Request-Method"), requestedNames(r))
+		asked, names := r.Header.Get("Access-Control-Request-Method"), requestedNames(r)
+		m.reflectRequested(header, asked, names)
+		m.explainRefusal(r, asked, names)
 	}
 	// The library gets a request that it cannot misjudge. It takes an Origin that
 	// equals the Host for same-origin, whatever the scheme, and writes no headers

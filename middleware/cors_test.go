@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -305,18 +306,79 @@ func TestDenialIsLogged(t *testing.T) {
 	}
 }
 
-// A flood of denials must not be a flood of lines.
-func TestDenialsAreThrottled(t *testing.T) {
+// The browser stops after a preflight that does not allow what it asked for,
+// and does not say why. The log line names the setting.
+func TestRefusedPreflightIsLogged(t *testing.T) {
 	t.Parallel()
-	var out logBuffer
-	e := engine(newCORS(middleware.CORSOptions{}, slog.New(slog.NewTextHandler(&out, nil))))
-	for i := range 1000 {
-		serve(e, request("GET", "/", fmt.Sprintf("Origin: https://%d.test", i)))
+	const acrm, acrh = "Access-Control-Request-Method: ", "Access-Control-Request-Headers: "
+	listed := middleware.CORSOptions{Methods: []string{"GET", "PUT"}, Headers: []string{"Content-Type", "X-Request-ID"}}
+	reflected := middleware.CORSOptions{Methods: []string{"*"}, Headers: []string{"*"}}
+	tests := []struct {
+		name    string
+		options middleware.CORSOptions
+		request *http.Request
+		want    []string // nil: no line
+	}{
+		{"allowed", listed, request("OPTIONS", "/", "Origin: "+app, acrm+"PUT", acrh+"content-type,x-request-id"), nil},
+		{"allowed, in capitals and with empty elements", listed, request("OPTIONS", "/", "Origin: "+app, acrm+"PUT", acrh+",Content-Type, ,X-REQUEST-ID"), nil},
+		{"methods that need no permission", listed, request("OPTIONS", "/", "Origin: "+app, acrm+"POST"), nil},
+		{"HEAD needs no permission", listed, request("OPTIONS", "/", "Origin: "+app, acrm+"HEAD"), nil},
+		{"reflected", reflected, request("OPTIONS", "/", "Origin: "+app, acrm+"PURGE", acrh+"x-a"), nil},
+		{"not a preflight", listed, request("PATCH", "/", "Origin: "+app, acrm+"PATCH"), nil},
+		{"a denied origin", listed, request("OPTIONS", "/", "Origin: https://evil.test", acrm+"PATCH"), nil},
+		{"a method", listed, request("OPTIONS", "/a", "Origin: "+app, acrm+"PATCH"),
+			[]string{"level=WARN msg=cors_preflight_refused origin=" + app + " path=/a asked_for=PATCH setting=CORS_ALLOWED_METHODS", `remedy="add it"`}},
+		{"a header", listed, request("OPTIONS", "/", "Origin: "+app, acrm+"PUT", acrh+"content-type,x-a"),
+			[]string{"asked_for=x-a setting=CORS_ALLOWED_HEADERS", `remedy="add it"`}},
+		{"headers", listed, request("OPTIONS", "/", "Origin: "+app, acrm+"PUT", acrh+"baggage,x-a"),
+			[]string{`asked_for="baggage, x-a" setting=CORS_ALLOWED_HEADERS`, `remedy="add them"`}},
+		{"both", listed, request("OPTIONS", "/", "Origin: "+app, acrm+"PATCH", acrh+"x-a"),
+			[]string{"asked_for=PATCH setting=CORS_ALLOWED_METHODS", "asked_for=x-a setting=CORS_ALLOWED_HEADERS"}},
+		{"a method in lower case", listed, request("OPTIONS", "/", "Origin: "+app, acrm+"put"),
+			[]string{"asked_for=put setting=CORS_ALLOWED_METHODS", `write \"PUT\" in fetch`}},
+		{"a public route", listed, request("OPTIONS", "/public", "Origin: https://evil.test", acrm+"GET", acrh+"x-a"),
+			[]string{"origin=https://evil.test", "asked_for=x-a setting=CORS_ALLOWED_HEADERS"}},
+		{"any origin", middleware.CORSOptions{Origins: origin.Any()}, request("OPTIONS", "/", "Origin: null", acrm+"GET", acrh+"x-a"),
+			[]string{"origin=null", "asked_for=x-a setting=CORS_ALLOWED_HEADERS"}},
+		{"hostile text", listed, request("OPTIONS", "/", "Origin: "+app, acrm+strings.Repeat("M", 5000), acrh+strings.Repeat("x,", 5000)),
+			[]string{"asked_for=M", `asked_for="x, x`}},
 	}
-	// Five lines a second, and a count at its end.
-	if got := strings.Count(out.String(), "\n"); got > 100 {
-		t.Errorf("1000 denials made %d lines", got)
+	for _, tt := range tests {
+		var out bytes.Buffer
+		w := serve(engine(newCORS(tt.options, slog.New(slog.NewTextHandler(&out, nil)))), tt.request)
+		got := out.String()
+		if strings.Contains(got, "cors_preflight_refused") != (tt.want != nil) || len(got) > 1500 {
+			t.Errorf("%s: the log is %q", tt.name, got)
+		}
+		for _, want := range tt.want {
+			if !strings.Contains(got, want) {
+				t.Errorf("%s: the log lacks %s: %q", tt.name, want, got)
+			}
+		}
+		if tt.want != nil && w.Code != 204 {
+			t.Errorf("%s: status %d, want 204", tt.name, w.Code)
+		}
 	}
+}
+
+// A flood of requests must not be a flood of lines.
+func TestCORSLogIsThrottled(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var out logBuffer
+		e := engine(newCORS(middleware.CORSOptions{}, slog.New(slog.NewTextHandler(&out, nil))))
+		for i := range 1000 {
+			serve(e, request("GET", "/", fmt.Sprintf("Origin: https://%d.test", i)))
+			serve(e, request("OPTIONS", "/", "Origin: "+app, fmt.Sprintf("Access-Control-Request-Method: M%d", i)))
+		}
+		time.Sleep(time.Second)
+		synctest.Wait()
+		for _, event := range []string{"cors_denied", "cors_preflight_refused"} {
+			if got := strings.Count(out.String(), "msg="+event); got != 6 || !strings.Contains(out.String(), "msg="+event+" left_out=995") {
+				t.Errorf("1000 times %s made %d lines, want 5 and one that counts the rest:\n%s", event, got, out.String())
+			}
+		}
+	})
 }
 
 func BenchmarkCORS(b *testing.B) {

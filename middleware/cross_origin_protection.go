@@ -2,6 +2,7 @@ package middleware
 
 import (
 	"net/http"
+	"slices"
 
 	"github.com/gin-gonic/gin"
 
@@ -26,16 +27,19 @@ func CrossOriginProtection(origins *origin.Policy, routes Routes) gin.HandlerFun
 			return
 		}
 		// A browser sends one line. If there are several, all must be harmless.
-		for _, site := range c.Request.Header["Sec-Fetch-Site"] {
-			if site == "same-origin" || site == "none" || site == "" {
-				continue
-			}
-			lines := c.Request.Header["Origin"]
-			if len(lines) == 1 && origins.Allows(lines[0]) || origins.AllowsAny() && hasOrigin(lines) || public.has(c, c.Request.Method) {
-				return
-			}
-			problem.Abort(c, problem.Forbidden("A page of another site sent this request without an allowed Origin (cross-site request forgery)."))
+		if !slices.ContainsFunc(c.Request.Header["Sec-Fetch-Site"], isForeign) || public.has(c, c.Request.Method) {
 			return
 		}
+		lines := c.Request.Header["Origin"]
+		if len(lines) == 1 && origins.Allows(lines[0]) || origins.AllowsAny() && hasOrigin(lines) {
+			return
+		}
+		problem.Abort(c, problem.Forbidden("A page of another site sent this request without an allowed Origin (cross-site request forgery)."))
 	}
+}
+
+// isForeign reports whether a value of Sec-Fetch-Site names a sender other than
+// a page of this server or the user.
+func isForeign(site string) bool {
+	return site != "same-origin" && site != "none" && site != ""
 }

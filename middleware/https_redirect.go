@@ -42,6 +42,5 @@ func HTTPSRedirect(routes Routes, proxies forwarded.Proxies) gin.HandlerFunc {
 		c.Abort()
 		c.Header("Location", "https://"+host+target)
 		c.Status(http.StatusPermanentRedirect)
-		c.Writer.WriteHeaderNow()
 	}
 }

@@ -20,6 +20,7 @@ type Metrics struct {
 	requests   *prometheus.CounterVec
 	duration   *prometheus.HistogramVec
 	preflights prometheus.Counter
+	refused    prometheus.Counter // preflights
 	denials    prometheus.Counter
 }
 
@@ -38,6 +39,9 @@ func NewMetrics(version string, rateLimitCounters func() float64) *Metrics {
 		preflights: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "cors_preflights_total", Help: "Preflights from allowed origins.",
 		}),
+		refused: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "cors_preflights_refused_total", Help: "Preflights from allowed origins that asked for a method or a header that the settings lack.",
+		}),
 		denials: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "cors_denied_total", Help: "Requests from origins that are not allowed.",
 		}),
@@ -49,7 +53,7 @@ func NewMetrics(version string, rateLimitCounters func() float64) *Metrics {
 		Name: "build_info", Help: "Always 1; the labels say which build runs.",
 		ConstLabels: prometheus.Labels{"version": version, "go_version": runtime.Version()},
 	}, func() float64 { return 1 })
-	m.registry.MustRegister(m.requests, m.duration, m.preflights, m.denials, counters, build,
+	m.registry.MustRegister(m.requests, m.duration, m.preflights, m.refused, m.denials, counters, build,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -80,6 +84,12 @@ func (m *Metrics) Handle(c *gin.Context) {
 func (m *Metrics) countPreflight() {
 	if m != nil {
 		m.preflights.Inc()
+	}
+}
+
+func (m *Metrics) countRefusedPreflight() {
+	if m != nil {
+		m.refused.Inc()
 	}
 }
 
