@@ -446,7 +446,7 @@ export interface components {
                  *       "type": "about:blank",
                  *       "title": "Unauthorized",
                  *       "status": 401,
-                 *       "detail": "Nobody is signed in: the session cookie is missing, expired, or not from this server. Send POST /api/session first, with credentials included and with the host name of the page (localhost is not 127.0.0.1).",
+                 *       "detail": "Nobody is signed in: the request has no session cookie. Send POST /api/session first, with credentials included and with the host name of the page (localhost is not 127.0.0.1).",
                  *       "request_id": "4f1c2ab09d3e5b67812f0c9ade345b61"
                  *     }
                  */
