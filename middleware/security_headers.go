@@ -16,13 +16,15 @@ import (
 type SecurityHeaders struct {
 	fixed   http.Header
 	hsts    []string // nil: left out
-	always  bool     // send HSTS over plain http too, as TLS ends at a proxy
+	always  bool     // send HSTS unless the request is known to have come by plain http
 	proxies forwarded.Proxies
 }
 
 // NewSecurityHeaders takes the max-age of Strict-Transport-Security, where 0
-// leaves the header out. If always is set, every response has it; otherwise
-// only https responses do (RFC 6797, 7.2).
+// leaves the header out. It is sent on responses to https requests and, if
+// always is set, where nobody who is trusted says which scheme the client used:
+// TLS may end at a proxy. It is never sent where a trusted proxy says http (RFC
+// 6797, 7.2).
 func NewSecurityHeaders(hstsMaxAge time.Duration, always bool, proxies forwarded.Proxies) *SecurityHeaders {
 	s := &SecurityHeaders{
 		always:  always,
@@ -62,7 +64,10 @@ func (s *SecurityHeaders) write(c *gin.Context) {
 	for key, values := range s.fixed {
 		header[key] = values
 	}
-	if s.hsts != nil && (s.always || s.proxies.IsHTTPS(c.Request)) {
+	if s.hsts == nil {
+		return
+	}
+	if scheme := s.proxies.Scheme(c.Request); scheme == "https" || s.always && scheme != "http" {
 		header["Strict-Transport-Security"] = s.hsts
 	}
 }

@@ -21,7 +21,11 @@ func TestSecurityHeaders(t *testing.T) {
 		{"plain http", time.Hour, false, request("GET", "/"), ""},
 		{"https", time.Hour, false, request("GET", "https://h.test/"), "max-age=3600; includeSubDomains"},
 		{"https at a trusted proxy", time.Hour, false, request("GET", "/", "X-Forwarded-Proto: https"), "max-age=3600; includeSubDomains"},
+		{"http at a trusted proxy", time.Hour, false, request("GET", "/", "X-Forwarded-Proto: http"), ""},
 		{"always", time.Hour, true, request("GET", "/"), "max-age=3600; includeSubDomains"},
+		{"always, https", time.Hour, true, request("GET", "https://h.test/"), "max-age=3600; includeSubDomains"},
+		{"always, https at a trusted proxy", time.Hour, true, request("GET", "/", "X-Forwarded-Proto: https"), "max-age=3600; includeSubDomains"},
+		{"always, but http at a trusted proxy", time.Hour, true, request("GET", "/", "X-Forwarded-Proto: http"), ""},
 		{"off", 0, true, request("GET", "https://h.test/"), ""},
 	}
 	for _, tt := range tests {
