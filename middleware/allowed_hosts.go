@@ -1,6 +1,8 @@
 package middleware
 
 import (
+	"fmt"
+
 	"github.com/gin-gonic/gin"
 
 	"example.com/api/internal/origin"
@@ -15,9 +17,22 @@ import (
 // are sent to the machine's own address.
 func AllowedHosts(hosts origin.HostList, routes Routes) gin.HandlerFunc {
 	return func(c *gin.Context) {
-		if routes.of(c).HealthCheck || hosts.Allows(hostName(c.Request.Host)) {
+		host := hostName(c.Request.Host)
+		if routes.of(c).HealthCheck || hosts.Allows(host) {
 			return
 		}
-		problem.Abort(c, problem.BadRequest("The Host of this request is not one that this server answers for (ALLOWED_HOSTS)."))
+		problem.Abort(c, problem.BadRequest(whyHost(c.Request.Host, host)))
 	}
+}
+
+// whyHost does not list the allowed hosts: the client may be a stranger.
+func whyHost(header, host string) string {
+	switch {
+	case header == "":
+		return "The request has no Host."
+	case host == "":
+		return fmt.Sprintf("The Host %.100q is not a host name.", header)
+	}
+	return fmt.Sprintf("The host %q is not in ALLOWED_HOSTS. If it is a name of this server, add it after the names that should keep working "+
+		"(in development, localhost): ALLOWED_HOSTS=…,%s", host, host)
 }

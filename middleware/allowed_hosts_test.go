@@ -1,10 +1,12 @@
 package middleware_test
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 
 	"example.com/api/internal/origin"
+	"example.com/api/internal/problem"
 	"example.com/api/middleware"
 )
 
@@ -29,6 +31,24 @@ func TestAllowedHosts(t *testing.T) {
 		r.Host = host
 		if got := serve(e, r).Code; got != 200 {
 			t.Errorf("health check with Host %q: %d, want 200", host, got)
+		}
+	}
+	for host, wants := range map[string][]string{
+		"Laptop.test:8080":                  {`"laptop.test"`, "ALLOWED_HOSTS=…,laptop.test"},
+		"[::2]":                             {`"[::2]"`, "ALLOWED_HOSTS=…,[::2]"},
+		"":                                  {"no Host"},
+		"a<b>":                              {"not a host name"},
+		strings.Repeat("x", 10_000) + "/":   {"not a host name"},
+		strings.Repeat("x.", 10_000) + "de": {"not a host name"},
+	} {
+		r := request("GET", "/")
+		r.Host = host
+		body := serve(e, r).Body.String()
+		for _, want := range wants {
+			var p problem.Problem
+			if err := json.Unmarshal([]byte(body), &p); err != nil || !strings.Contains(p.Detail, want) || len(body) > 1000 {
+				t.Errorf("Host %.40q: %.400s lacks %s", host, body, want)
+			}
 		}
 	}
 	r := request("GET", "/")
