@@ -80,7 +80,7 @@ func useMiddleware(engine *gin.Engine, s config.Settings, p parts, known middlew
 		middleware.AccessLog(known, s.TrustedProxies, p.log), // outside recovery, for the same reason
 		middleware.Recovery(p.log),                           // a panic in anything below becomes a readable 500
 		middleware.BodyLimit(s.MaxBodyBytes, known),          // before the refusals: a client that is still sending can read them
-		middleware.UntrustedForwarding(s.TrustedProxies, p.log),
+		middleware.ForwardingWarnings(s.TrustedProxies, p.log),
 		middleware.AllowedHosts(s.AllowedHosts, known), // before the redirect, which goes to the request's Host
 	)
 	if s.HTTPSRedirect {

@@ -287,6 +287,12 @@ func TestDenialIsLogged(t *testing.T) {
 	}{
 		{"near a listed origin", request("PUT", "/?secret=1", "Origin: http://localhost:5174"),
 			[]string{"level=WARN", "msg=cors_denied", "origin=http://localhost:5174", "method=PUT", "path=/ ", "port differs: 5174 is not 5173"}},
+		{"the API's own https origin", request("GET", "http://h.test:443/", "Origin: https://h.test"),
+			[]string{"origin=https://h.test", "own https origin", "X-Forwarded-Proto", "TRUSTED_PROXIES"}},
+		{"the API's own https origin, from an untrusted proxy", untrusted(request("GET", "http://h.test/", "Origin: https://h.test", "X-Forwarded-Proto: https")),
+			[]string{"own https origin", "TRUSTED_PROXIES"}},
+		{"the API's own http origin over https", request("GET", "https://h.test/", "Origin: http://h.test"), []string{"not listed"}},
+		{"two lines, the API's own https origin", request("GET", "http://h.test/", "Origin: https://h.test", "Origin: https://h.test"), []string{"several values"}},
 		{"two lines", request("GET", "/", "Origin: "+app, "Origin: https://evil.test"),
 			[]string{`origin="` + app + `, https://evil.test"`, "several values"}},
 		{"hostile text", request("GET", "/", "Origin: "+strings.Repeat("x", 10_000)+"\"\n\x1b"), []string{"xxx..."}},

@@ -53,6 +53,12 @@ func serve(h http.Handler, r *http.Request) *httptest.ResponseRecorder {
 // trusted trusts the peer of httptest.NewRequest, 192.0.2.1.
 func trusted() forwarded.Proxies { return forwarded.NewProxies(netip.MustParsePrefix("192.0.2.1/32")) }
 
+// untrusted makes the request come from a peer that trusted does not trust.
+func untrusted(r *http.Request) *http.Request {
+	r.RemoteAddr = "198.51.100.1:1234"
+	return r
+}
+
 // logBuffer holds log lines that several goroutines write.
 type logBuffer struct {
 	mu   sync.Mutex
