@@ -32,7 +32,7 @@ test-go:
 NEEDS_NODE = command -v node >/dev/null || { echo "SKIP $@: node is missing; install Node.js 20.19 or later"; test -z "$$CI"; exit; }
 
 test-openapi:
-	@$(NEEDS_NODE); cd internal/openapi && npm run --silent lint
+	@$(NEEDS_NODE); cd internal/openapi && npm run --silent lint && npm run --silent check-swagger-ui
 
 test-page:
 	@$(NEEDS_NODE); cd frontend-dev && npm ci --no-audit --no-fund && npm run check-generated && npm run typecheck && npm test

@@ -7,13 +7,19 @@ import (
 
 	"example.com/api/config"
 	"example.com/api/handlers"
+	"example.com/api/internal/database"
 	"example.com/api/internal/items"
 )
+
+// itemsResource is the sample resource.
+func itemsResource() resource {
+	return resource{migrations: items.Migrations(), routes: itemRoutes, seed: seedItems}
+}
 
 // itemRoutes is the sample resource's part of the table of routes.
 func itemRoutes(s config.Settings, p parts) []route {
 	limits := s.Limits
-	item := handlers.Items{Store: p.items}
+	item := handlers.Items{Store: items.Store{DB: p.database}}
 	return []route{
 		{method: "GET", path: "/api/items", limit: limits.Default, handler: item.List},
 		{method: "POST", path: "/api/items", limit: limits.Default, handler: item.Create},
@@ -25,9 +31,10 @@ func itemRoutes(s config.Settings, p parts) []route {
 	}
 }
 
-// seed puts a few example items into an empty database, so that the first
-// page shows something. It leaves a database that has items as it is.
-func seed(ctx context.Context, store *items.Store, log *slog.Logger) error {
+// seedItems adds a few example items if there are none, so that the first page
+// has something to show.
+func seedItems(ctx context.Context, db *database.DB, log *slog.Logger) error {
+	store := items.Store{DB: db}
 	page, err := store.List(ctx, "", 1)
 	if err != nil {
 		return fmt.Errorf("look for items: %w", err)

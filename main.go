@@ -21,7 +21,7 @@ import (
 
 	"example.com/api/config"
 	"example.com/api/handlers"
-	"example.com/api/internal/items" // items
+	"example.com/api/internal/database"
 	"example.com/api/internal/ratelimit"
 	"example.com/api/middleware"
 )
@@ -47,13 +47,12 @@ var errUsage = errors.New("write no argument to serve, healthcheck or seed; sett
 
 // run reads the settings, builds the parts, serves until ctx ends and closes
 // the parts again. With the argument healthcheck it asks the server that runs
-// with the same settings whether it lives; with seed it puts example items
-// into the database. Logs go to stderr.
+// with the same settings whether it lives; with seed it adds
+// examples to the database. Logs go to stderr.
 func run(ctx context.Context, args []string, stderr io.Writer) error {
 	command := strings.Join(args, " ")
 	switch command {
-	case "", "healthcheck":
-	case "seed": // items
+	case "", "healthcheck", "seed":
 	default:
 		return fmt.Errorf("unknown arguments %q: %w", args, errUsage)
 	}
@@ -65,7 +64,7 @@ func run(ctx context.Context, args []string, stderr io.Writer) error {
 		return healthcheck(ctx, settings)
 	}
 	settings, err := config.Load(
-		config.Check{Variable: "DATABASE_URL", URL: items.CheckURL}, // items
+		config.Check{Variable: "DATABASE_URL", URL: database.CheckURL},
 		config.Check{Variable: "REDIS_URL", URL: ratelimit.CheckURL},
 	)
 	if err != nil {
@@ -76,17 +75,21 @@ func run(ctx context.Context, args []string, stderr io.Writer) error {
 		log.Warn("settings", "warning", warning)
 	}
 
-	store, err := items.Open(ctx, settings.DatabaseURL.Reveal(), log) // items
-	if err != nil && ctx.Err() != nil {                               // items
-		return fmt.Errorf("stopped while it opened the database: %w", ctx.Err()) // items
-	} // items
-	if err != nil { // items
-		return config.WrongDatabase(err) // items
-	} // items
-	defer store.Close()    // items
-	if command == "seed" { // items
-		return seed(ctx, store, log) // items
-	} // items
+	var migrations []database.Migrations
+	for _, r := range resources() {
+		migrations = append(migrations, r.migrations)
+	}
+	db, err := database.Open(ctx, settings.DatabaseURL.Reveal(), log, migrations...)
+	if err != nil && ctx.Err() != nil {
+		return fmt.Errorf("stopped while opening the database: %w", ctx.Err())
+	}
+	if err != nil {
+		return config.WrongDatabase(err)
+	}
+	defer db.Close()
+	if command == "seed" {
+		return seed(ctx, db, log)
+	}
 
 	sessions, err := handlers.NewSessions(handlers.SessionOptions{
 		Secret:         sessionSecret(settings),
@@ -113,8 +116,7 @@ func run(ctx context.Context, args []string, stderr io.Writer) error {
 	parts := parts{
 		log:      log,
 		version:  version(),
-		items:    store,    // items
-		database: store.Up, // items
+		database: db,
 		counters: counters,
 		redis:    redis,
 		sessions: sessions,
@@ -129,6 +131,19 @@ func run(ctx context.Context, args []string, stderr io.Writer) error {
 		return err
 	}
 	return serve(ctx, settings, parts, router)
+}
+
+// seed adds the examples of every resource that has some.
+func seed(ctx context.Context, db *database.DB, log *slog.Logger) error {
+	for _, r := range resources() {
+		if r.seed == nil {
+			continue
+		}
+		if err := r.seed(ctx, db, log); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func newLogger(settings config.Settings, stderr io.Writer) *slog.Logger {

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"slices"
 	"sync/atomic"
 
 	"github.com/gin-gonic/gin"
@@ -13,7 +12,7 @@ import (
 
 	"example.com/api/config"
 	"example.com/api/handlers"
-	"example.com/api/internal/items" // items
+	"example.com/api/internal/database"
 	"example.com/api/internal/openapi"
 	"example.com/api/internal/problem"
 	"example.com/api/middleware"
@@ -23,13 +22,27 @@ import (
 type parts struct {
 	log      *slog.Logger
 	version  string
-	items    *items.Store               // items
-	database func(context.Context) bool // whether it answers; nil: there is none
+	database *database.DB
 	counters limiter.Store
 	redis    func() string // "up", "down", or "off" where each process counts alone
 	sessions *handlers.Sessions
 	metrics  *middleware.Metrics // nil: off
 	draining *atomic.Bool        // set once the process is to stop
+}
+
+// resource is what one resource adds to the server.
+type resource struct {
+	migrations database.Migrations
+	routes     func(config.Settings, parts) []route
+	seed       func(context.Context, *database.DB, *slog.Logger) error // adds examples where there are none; nil: has none
+}
+
+// resources lists the resources that the database holds.
+func resources() []resource {
+	return []resource{
+		// One line for each; to remove a resource, delete its files and its line.
+		itemsResource(),
+	}
 }
 
 // route is a row of the table. HEAD works wherever GET does.
@@ -45,22 +58,23 @@ type route struct {
 // routes is the whole API.
 func routes(s config.Settings, p parts) []route {
 	limits := s.Limits
-	return slices.Concat(
-		[]route{
-			{method: "GET", path: "/api/hello", limit: limits.Default, handler: handlers.Hello},
-			{method: "POST", path: "/api/upload", limit: limits.Upload, handler: handlers.Upload(s.MaxUploadBytes), maxBody: s.MaxUploadBytes + handlers.UploadFraming},
-			{method: "POST", path: "/api/session", limit: limits.Session, handler: p.sessions.Create},
-			{method: "GET", path: "/api/session", limit: limits.Default, handler: p.sessions.Get},
-			{method: "DELETE", path: "/api/session", limit: limits.Default, handler: p.sessions.Delete},
-			{method: "GET", path: "/", limit: config.Unlimited(), handler: handlers.Root(p.version)},
-			{method: "GET", path: "/openapi.yaml", limit: limits.Docs, handler: openapi.Description, public: true},
-			{method: "GET", path: "/docs", limit: limits.Docs, handler: openapi.Docs},
-			{method: "GET", path: "/docs/:file", limit: limits.Docs, handler: openapi.DocsFile()},
-			{method: "GET", path: "/healthz", limit: config.Unlimited(), handler: handlers.Alive, healthCheck: true},
-			{method: "GET", path: "/readyz", limit: config.Unlimited(), handler: handlers.Ready(p.draining, p.redis, p.database), healthCheck: true},
-		},
-		itemRoutes(s, p),
-	)
+	table := []route{
+		{method: "GET", path: "/api/hello", limit: limits.Default, handler: handlers.Hello},
+		{method: "POST", path: "/api/upload", limit: limits.Upload, handler: handlers.Upload(s.MaxUploadBytes), maxBody: s.MaxUploadBytes + handlers.UploadFraming},
+		{method: "POST", path: "/api/session", limit: limits.Session, handler: p.sessions.Create},
+		{method: "GET", path: "/api/session", limit: limits.Default, handler: p.sessions.Get},
+		{method: "DELETE", path: "/api/session", limit: limits.Default, handler: p.sessions.Delete},
+		{method: "GET", path: "/", limit: config.Unlimited(), handler: handlers.Root(p.version)},
+		{method: "GET", path: "/openapi.yaml", limit: limits.Docs, handler: openapi.Description, public: true},
+		{method: "GET", path: "/docs", limit: limits.Docs, handler: openapi.Docs},
+		{method: "GET", path: "/docs/:file", limit: limits.Docs, handler: openapi.DocsFile()},
+		{method: "GET", path: "/healthz", limit: config.Unlimited(), handler: handlers.Alive, healthCheck: true},
+		{method: "GET", path: "/readyz", limit: config.Unlimited(), handler: handlers.Ready(p.draining, p.redis, p.database.Up), healthCheck: true},
+	}
+	for _, r := range resources() {
+		table = append(table, r.routes(s, p)...)
+	}
+	return table
 }
 
 // useMiddleware registers the middleware for every request, whether or not a

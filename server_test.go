@@ -13,7 +13,7 @@ func TestConnectionsAreBounded(t *testing.T) {
 	server := newServer(http.NotFoundHandler(), slog.New(slog.DiscardHandler))
 	for name, limit := range map[string]time.Duration{
 		"ReadHeaderTimeout": server.ReadHeaderTimeout, "ReadTimeout": server.ReadTimeout,
-		"WriteTimeout": server.WriteTimeout, "IdleTimeout": server.IdleTimeout,
+		"WriteTimeout": server.WriteTimeout,
 	} {
 		if limit <= 0 || limit > 2*time.Minute {
 			t.Errorf("%s: got %s, want more than 0 and at most 2m", name, limit)

@@ -1,4 +1,4 @@
-/** The launcher in a fresh copy of this checkout: installs, starts, reloads, and leaves nothing behind. */
+/** The launcher in a fresh copy of this checkout: it installs, starts, reloads, and leaves nothing behind. */
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { appendFileSync, cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -27,7 +27,7 @@ beforeEach(async () => {
   api = `http://127.0.0.1:${port}`
   page = `http://127.0.0.1:${pagePort}`
   blocked = `http://127.0.0.1:${blockedPort}`
-  // Every process that the launcher starts inherits the mark.
+  // Every process that the launcher starts inherits this mark.
   env = {
     PORT: port,
     PAGE_PORT: pagePort,
@@ -42,9 +42,9 @@ afterEach(() => {
   for (const pid of marked()) process.kill(pid, 'SIGKILL')
 })
 
-test('one command on a fresh checkout, then Ctrl-C: no process and no port is left', async () => {
+test('one command starts a fresh checkout, and Ctrl-C leaves no process and no port', async () => {
   const dev = launch()
-  await dev.said(/Ctrl-C ends both/, 180)
+  await dev.waitForOutput(/Press Ctrl-C to stop both/, 180)
   assert.match(
     dev.output(),
     new RegExp(`page  http://localhost:${env.PAGE_PORT}.*\\n.*api   http://localhost:${env.PORT}`),
@@ -58,27 +58,27 @@ test('one command on a fresh checkout, then Ctrl-C: no process and no port is le
   await nothingIsLeft()
 })
 
-test('SIGTERM ends both, too', async () => {
+test('SIGTERM stops both as well', async () => {
   const dev = launch()
-  await dev.said(/Ctrl-C ends both/, 60)
+  await dev.waitForOutput(/Press Ctrl-C to stop both/, 60)
   dev.child.kill('SIGTERM')
   assert.equal(await dev.ended, 0)
   await nothingIsLeft()
 })
 
-test('the API is built again when a file changes, and runs on when that fails', async () => {
+test('a changed file rebuilds the API, and a failed build keeps the running one', async () => {
   const dev = launch()
   const hello = path.join(copy, 'handlers/hello.go')
   const source = readFileSync(hello, 'utf8')
   try {
-    await dev.said(/Ctrl-C ends both/, 60)
+    await dev.waitForOutput(/Press Ctrl-C to stop both/, 60)
     writeFileSync(hello, `${source}\nfunc init() { println("built again") }\n`)
-    await dev.said(/built again/, 60)
-    await dev.said(/the API is back/)
+    await dev.waitForOutput(/built again/, 60)
+    await dev.waitForOutput(/the API restarted after/)
     assert.equal((await fetch(`${api}/api/hello`)).status, 200)
 
-    writeFileSync(hello, `${source}\nthis is no Go`)
-    await dev.said(/does not build: see above; it runs on as it was/, 60)
+    writeFileSync(hello, `${source}\nthis is not Go`)
+    await dev.waitForOutput(/does not build, see above; the last build keeps running/, 60)
     assert.equal((await fetch(`${api}/api/hello`)).status, 200)
 
     writeFileSync(path.join(copy, '.env'), 'RATE_LIMIT_DEFAULT=77-M\n')
@@ -100,17 +100,17 @@ test('the API is built again when a file changes, and runs on when that fails', 
   await nothingIsLeft()
 })
 
-test('Ctrl-C while the API is still being built leaves nothing, either', async () => {
+test('Ctrl-C during the first build leaves nothing either', async () => {
   const dev = launch()
-  await dev.said(/building the API/, 60)
+  await dev.waitForOutput(/building the API/, 60)
   pressCtrlC(dev)
   assert.equal(await dev.ended, 0)
   await nothingIsLeft()
 })
 
-test('Ctrl-C waits for a request that the API still answers', async () => {
+test('Ctrl-C waits for a request that is still in progress', async () => {
   const dev = launch()
-  await dev.said(/Ctrl-C ends both/, 60)
+  await dev.waitForOutput(/Press Ctrl-C to stop both/, 60)
   // An upload whose last bytes come a second after Ctrl-C.
   const socket = connect(Number(env.PORT), '127.0.0.1')
   const part = '--b\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n'
@@ -119,24 +119,24 @@ test('Ctrl-C waits for a request that the API still answers', async () => {
     `POST /api/upload HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary=b\r\n` +
       `Content-Length: ${part.length + end.length}\r\n\r\n${part}`,
   )
-  let answer = ''
-  socket.on('data', (text) => (answer += text))
+  let response = ''
+  socket.on('data', (text) => (response += text))
   await pause(200)
   pressCtrlC(dev)
   await pause(1000)
   socket.write(end)
   assert.equal(await dev.ended, 0)
-  assert.match(answer, /^HTTP\/1\.1 201 /)
+  assert.match(response, /^HTTP\/1\.1 201 /)
   await nothingIsLeft()
 })
 
-test('Vite restarting itself keeps both pages', async () => {
+test('both pages survive a restart of Vite', async () => {
   const dev = launch()
-  await dev.said(/Ctrl-C ends both/, 60)
+  await dev.waitForOutput(/Press Ctrl-C to stop both/, 60)
   appendFileSync(path.join(copy, 'frontend-dev/vite.config.js'), '\n')
   await pause(3000)
   for (const address of [page, blocked]) assert.equal((await fetch(address)).status, 200)
-  assert.doesNotMatch(dev.output(), /EADDRINUSE|ended with/)
+  assert.doesNotMatch(dev.output(), /EADDRINUSE|exited with/)
   pressCtrlC(dev)
   assert.equal(await dev.ended, 0)
   await nothingIsLeft()
@@ -148,13 +148,13 @@ for (const [what, variables] of [
   ['the second page', ['BLOCKED_PORT']],
   ['all', ['PORT', 'PAGE_PORT', 'BLOCKED_PORT']],
 ]) {
-  test(`a port that is taken, ${what}: one line with the remedy, and the remedy works`, async () => {
+  test(`a port in use, ${what}: one line with the remedy, and the remedy works`, async () => {
     const servers = await Promise.all(variables.map((variable) => listen(env[variable])))
     try {
       let dev = launch()
       assert.equal(await dev.ended, 1)
       const ports = variables.map((variable) => env[variable]).join(', ')
-      const [, command] = /^dev: ports? [\d, ]+ (?:is|are) taken: .* try (.*) make dev\n$/.exec(dev.output())
+      const [, command] = /^dev: ports? [\d, ]+ (?:is|are) in use; .* or run (.*) make dev\n$/.exec(dev.output())
       assert.ok(dev.output().includes(` ${ports} `), dev.output())
 
       const remedy = Object.fromEntries(command.split(' ').map((assignment) => assignment.split('=')))
@@ -164,7 +164,7 @@ for (const [what, variables] of [
       }
       Object.assign(env, remedy)
       dev = launch()
-      await dev.said(/building the API/, 60)
+      await dev.waitForOutput(/building the API/, 60)
       pressCtrlC(dev)
       assert.equal(await dev.ended, 0)
       await nothingIsLeft()
@@ -174,19 +174,19 @@ for (const [what, variables] of [
   })
 }
 
-test('a PAGE_PORT of its own is allowed, and the second page is not, unless ALLOWED_ORIGINS says whom', async () => {
+test('the API allows a custom PAGE_PORT and not the second page, unless ALLOWED_ORIGINS is set', async () => {
   delete env.ALLOWED_ORIGINS
   const origins = ['localhost', '127.0.0.1'].map((host) => `http://${host}:${env.PAGE_PORT}`)
   const status = async (origin) => (await fetch(`${api}/api/hello`, { headers: { Origin: origin } })).status
   const dev = launch()
   try {
-    await dev.said(/Ctrl-C ends both/, 60)
+    await dev.waitForOutput(/Press Ctrl-C to stop both/, 60)
     assert.match(dev.output(), new RegExp(`api .*\\(ALLOWED_ORIGINS=${origins}\\)\n`))
     for (const origin of origins) assert.equal(await status(origin), 200, origin)
     assert.equal(await status(`http://localhost:${env.BLOCKED_PORT}`), 403)
 
     writeFileSync(path.join(copy, '.env'), 'ALLOWED_ORIGINS=http://localhost:9999\n')
-    await dev.said(/the API is back/, 60)
+    await dev.waitForOutput(/the API restarted after/, 60)
     assert.equal(await status('http://localhost:9999'), 200)
     assert.equal(await status(origins[0]), 403)
   } finally {
@@ -197,8 +197,8 @@ test('a PAGE_PORT of its own is allowed, and the second page is not, unless ALLO
   await nothingIsLeft()
 })
 
-test('a Node.js that is too old: one line with the remedy', async () => {
-  // As Node.js 18: without parseEnv, the import of which fails before any line runs.
+test('an old Node.js: one line with the remedy', async () => {
+  // Imitates Node.js 18, which has no parseEnv: importing it by name would fail before any line runs.
   const hooks = `export const resolve = (name, context, next) =>
     name === 'node:util' ? { url: 'data:text/javascript,', shortCircuit: true } : next(name, context)`
   const old = `import { register } from 'node:module'
@@ -207,23 +207,23 @@ test('a Node.js that is too old: one line with the remedy', async () => {
   env.NODE_OPTIONS = `--import "data:text/javascript,${encodeURIComponent(old)}"`
   const dev = launch()
   assert.equal(await dev.ended, 1)
-  assert.equal(dev.output(), 'dev: Node.js 18.20.8 is too old: install 20.19 or later from https://nodejs.org\n')
+  assert.equal(dev.output(), 'dev: Node.js 18.20.8 is too old; install 20.19 or later from https://nodejs.org\n')
 })
 
 test('a machine without Go: one line with the remedy', async () => {
   env.PATH = scratch
   const dev = launch()
   assert.equal(await dev.ended, 1)
-  assert.match(dev.output(), /dev: go is not on the PATH: install it .*\n$/)
+  assert.match(dev.output(), /dev: go is not on the PATH; install it .*\n$/)
   await nothingIsLeft()
 })
 
-test('an API that refuses its settings ends the page, too', async () => {
+test('an API that rejects its settings also stops the page', async () => {
   env.ALLOWED_ORIGINS = '*'
   const dev = launch()
   assert.equal(await dev.ended, 1)
   assert.match(dev.output(), /ALLOWED_ORIGINS/)
-  assert.match(dev.output(), /dev: the API ended with status 2: see above\n$/)
+  assert.match(dev.output(), /dev: the API exited with status 2, see above\n$/)
   await nothingIsLeft()
 })
 
@@ -237,7 +237,7 @@ async function listen(port) {
   return server
 }
 
-/** As a terminal does: to every process of the foreground group. */
+/** Sends SIGINT as a terminal does, to every process of the foreground group. */
 function pressCtrlC({ child }) {
   process.kill(-child.pid, 'SIGINT')
 }

@@ -1,24 +1,25 @@
 /**
- * Takes pictures of the page, with answers on its cards, against the real
+ * Takes screenshots of the page with responses on its cards, from the real
  * server: every view, narrow and wide, light and dark. `npm run screenshots`
- * writes them to e2e/screenshots/, or to the folder that is given.
+ * writes them to e2e/screenshots/, or to the folder given as an argument. A
+ * file `*.views.mjs` adds views: it exports seed, pressCards and shootViews.
  */
-import { mkdirSync } from 'node:fs'
+import { mkdirSync, readdirSync } from 'node:fs'
 import path from 'node:path'
 import { engines } from './support/browsers.mjs'
+import { press } from './support/page.mjs'
 import { pause, startApi, startPage } from './support/processes.mjs'
 
 const folder = path.resolve(process.argv[2] ?? path.join(import.meta.dirname, 'screenshots'))
 mkdirSync(folder, { recursive: true })
 
-const items = [
-  ['Charter of the reading room', 'Quiet from nine to five, coffee afterwards'],
-  ['Invoice 2041', 'Sent in May, paid in June'],
-  ['Lab notebook', ''],
-  ['Travel plan', 'Two trains and a ferry; the ferry does not run on Sundays'],
-]
+const views = await Promise.all(
+  readdirSync(import.meta.dirname)
+    .filter((name) => name.endsWith('.views.mjs'))
+    .map((name) => import(`./${name}`)),
+)
 
-// The ports that a user sees.
+// The ports that users see.
 const [port, blockedPort, apiPort] = [5173, 5174, 8080]
 const origin = `http://localhost:${port}`
 const vite = await startPage({ port, blockedPort, apiPort })
@@ -28,15 +29,9 @@ let api
 try {
   for (const colorScheme of ['light', 'dark']) {
     for (const width of [390, 1280]) {
-      // A server of its own each time: its limits are not used up yet.
+      // A new server each time, whose limits are not used up yet.
       api = await startApi({ PORT: apiPort, ALLOWED_ORIGINS: origin })
-      for (const [name, note] of items) {
-        await fetch(`${api.url}/api/items`, {
-          method: 'POST',
-          headers: { 'Content-Type': 'application/json' },
-          body: JSON.stringify({ name, note }),
-        })
-      }
+      for (const { seed } of views) await seed(api)
       await shootAll(colorScheme, width)
       await api.stop()
       api = undefined
@@ -62,12 +57,11 @@ async function shootAll(colorScheme, width) {
   await press(page, 'credentials', 'Who am I')
   await press(page, 'upload', 'Upload 2 MiB')
   await press(page, 'headers', 'GET hello')
-  await page.fill('#search input', 'the')
-  await pause(500)
   await press(page, 'errors', '429')
   await press(page, 'blocked-header', 'GET with')
   await press(page, 'hosts', 'Who am I')
   await press(page, 'api-down', 'Call')
+  for (const { pressCards } of views) await pressCards(page)
   for (const card of ['errors', 'blocked-header']) {
     await page.evaluate((card) => document.getElementById(card).scrollIntoView({ behavior: 'instant' }), card)
     await pause(100)
@@ -77,23 +71,11 @@ async function shootAll(colorScheme, width) {
   await shoot('top')
   await shoot('lab', { fullPage: true })
 
-  await page.goto(`${origin}/#items`)
-  await page.click('.item-form button', 'Create')
-  await pause(300)
-  await shoot('items')
-  await page.click('.rows button', 'Edit')
-  await pause(100)
-  await shoot('edit')
+  for (const { shootViews } of views) await shootViews(page, origin, shoot)
 
   await page.goto(`http://localhost:${blockedPort}`)
   await press(page, 'blocked-origin', 'POST')
   await page.evaluate(() => document.getElementById('blocked-origin').scrollIntoView({ behavior: 'instant' }))
   await shoot('blocked')
   await page.close()
-}
-
-async function press(page, card, button) {
-  await page.click(`#${card} button`, button)
-  await page.until('the answer', (card) => document.getElementById(card).ariaBusy === 'false', card)
-  await pause(50)
 }

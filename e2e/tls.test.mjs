@@ -1,7 +1,7 @@
 /**
  * The services of deploy/compose.yaml over TLS, in browsers: the built page
- * where compose.yaml puts it, and pages of plain calls under names of their
- * own, beside the API and on another site.
+ * where compose.yaml serves it, and pages of plain calls under other names, on
+ * the API's site and on another site.
  */
 import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -9,8 +9,18 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { engines } from './support/browsers.mjs'
-import { buildPage, missing, startDeployment, startStores, startTunnel } from './support/deployment.mjs'
-import { freePorts, until } from './support/processes.mjs'
+import {
+  buildPage,
+  denial,
+  logLengths,
+  missing,
+  onBoth,
+  startDeployment,
+  startStores,
+  startTunnel,
+} from './support/deployment.mjs'
+import { call, pressFor, reportViolations } from './support/page.mjs'
+import { freePorts } from './support/processes.mjs'
 
 const PAGE = 'https://app.example.com'
 const OTHER_PAGE = 'https://www.example.com'
@@ -41,7 +51,7 @@ describe('over TLS', { skip }, () => {
     for (const folder of folders) rmSync(folder, { recursive: true, force: true })
   })
 
-  /** A deployment of its own for the tests in it, which run in each engine. */
+  /** Runs tests in each engine against a deployment of their own. */
   function deployed(name, options, testsIn) {
     describe(name, () => {
       const deployment = {}
@@ -57,7 +67,7 @@ describe('over TLS', { skip }, () => {
 
   async function open(engine, url) {
     const page = await browsers.get(engine).newPage()
-    await page.atStart(tellViolations)
+    await page.atStart(reportViolations)
     await page.goto(url)
     return page
   }
@@ -83,21 +93,18 @@ describe('over TLS', { skip }, () => {
       after(() => page?.close())
 
       test('loads and calls the API within its policy, and the console stays empty', async () => {
-        await page.until('an answer, or none', () => document.querySelector('[data-reach=unknown]') === null)
+        await page.until('a response, or none', () => document.querySelector('[data-api=unknown]') === null)
         assert.deepEqual(page.console, [])
-        assert.equal(await page.text('[data-reach]'), 'The API answers')
-        assert.equal(await page.text('.place dd:last-of-type'), api)
-        await press(page, 'simple', 'GET hello', /^200/)
-        await press(page, 'preflighted', 'POST', /^201/)
-        await press(page, 'preflighted', 'DELETE', /^204/)
-        await press(page, 'upload', 'Upload 2 MiB', /^201/)
-        await page.goto(`${allowed}/#items`)
-        await page.until('the items', () => document.querySelector('.rows[aria-busy=false]') !== null)
-        await page.goto(`${allowed}/#lab`)
+        assert.equal(await page.text('[data-api]'), 'The API responds')
+        assert.equal(await page.text('.origins dd:last-of-type'), api)
+        await pressFor(page, 'simple', 'GET hello', /^200/)
+        await pressFor(page, 'preflighted', 'POST', /^201/)
+        await pressFor(page, 'preflighted', 'DELETE', /^204/)
+        await pressFor(page, 'upload', 'Upload 2 MiB', /^201/)
         assert.deepEqual(page.console, [])
       })
 
-      test('shows nothing of the development server', async () => {
+      test('mentions nothing of the development server', async () => {
         const links = await page.evaluate(() => [...document.querySelectorAll('a')].map(({ href }) => href))
         assert.ok(links.length > 0)
         for (const link of links) assert.ok(link.startsWith(`${allowed}/#`), link)
@@ -106,7 +113,7 @@ describe('over TLS', { skip }, () => {
 
       test('a sign-in survives a reload, on both replicas', async () => {
         await page.fill('#credentials input', engine.name)
-        await press(page, 'credentials', 'Sign in', /^201/)
+        await pressFor(page, 'credentials', 'Sign in', /^201/)
         const [{ name, secure, httpOnly, sameSite }, ...others] = await page.cookies()
         assert.deepEqual(
           { name, secure, httpOnly, sameSite },
@@ -115,34 +122,22 @@ describe('over TLS', { skip }, () => {
         assert.deepEqual(others, [])
 
         await page.reload()
-        await press(page, 'credentials', 'Who am I', new RegExp(`^200.*"name": "${engine.name}"`, 's'))
-        assert.equal(await page.evaluate(() => document.cookie), '', 'no script reads it')
+        await pressFor(page, 'credentials', 'Who am I', new RegExp(`^200.*"name": "${engine.name}"`, 's'))
+        assert.equal(await page.evaluate(() => document.cookie), '', 'no script can read it')
         await onBoth(deployment, { path: '/api/session', status: 200 }, async () => {
-          const answer = await call(page, 'GET', `${api}/api/session`)
-          assert.deepEqual(answer, { status: 200, body: { name: engine.name } })
+          const response = await call(page, 'GET', `${api}/api/session`)
+          assert.deepEqual(response, { status: 200, body: { name: engine.name } })
         })
-        await press(page, 'credentials', 'Sign out', /^204/)
+        await pressFor(page, 'credentials', 'Sign out', /^204/)
         assert.deepEqual(await page.cookies(), [])
       })
 
-      test('an item that is made is on both replicas', async () => {
-        await page.goto(`${allowed}/#items`)
-        await page.fill('[name=name]', `Made in ${engine.name}`)
-        await page.click('.item-form button', 'Create')
-        await until('the news', async () => (await page.text('.news')).includes(`Made in ${engine.name}”`))
-        await onBoth(deployment, { path: '/api/items', status: 200 }, async () => {
-          const { body } = await call(page, 'GET', `${api}/api/items`)
-          assert.ok(body.items.some(({ name }) => name === `Made in ${engine.name}`))
-        })
-        await page.goto(`${allowed}/#lab`)
-      })
-
-      test('from another port everything fails, and the log says why', async () => {
+      test('from another port, every call fails, and the log says why', async () => {
         const logged = logLengths(deployment)
         const other = await open(engine, blocked)
-        await other.until('the failure', () => document.querySelector('[data-reach=failed]') !== null)
-        await press(other, 'simple', 'GET hello', /^TypeError/)
-        if (engine.tellsConsole) assert.match(other.console.join('\n'), /No 'Access-Control-Allow-Origin' header/)
+        await other.until('the failure', () => document.querySelector('[data-api=unreachable]') !== null)
+        await pressFor(other, 'simple', 'GET hello', /^TypeError/)
+        if (engine.reportsConsole) assert.match(other.console.join('\n'), /No 'Access-Control-Allow-Origin' header/)
         const { origin, reason } = await denial(deployment, logged, '/api/hello')
         assert.equal(origin, blocked)
         assert.match(reason, /^port differs/)
@@ -151,7 +146,7 @@ describe('over TLS', { skip }, () => {
     })
   })
 
-  /** A page without code of this project, whose policy lets it call the API. */
+  /** A page without code of this project, whose policy allows it to call the API. */
   function plainPage() {
     const folder = mkdtempSync(path.join(tmpdir(), 'e2e-plain-'))
     folders.push(folder)
@@ -162,7 +157,7 @@ describe('over TLS', { skip }, () => {
     return folder
   }
 
-  /** What docs/deployment.md says of names of one's own, and more sign-ins than usual. */
+  /** The settings that docs/deployment.md gives for one's own names, with a higher limit on sign-ins. */
   const named = (api, sameSite, pages = [PAGE]) => ({
     pageFolder: plainPage(),
     pages,
@@ -184,7 +179,7 @@ describe('over TLS', { skip }, () => {
         await page.close()
       })
 
-      test('another sibling is refused, and the log says why', async () => {
+      test('another sibling is rejected, and the log says why', async () => {
         const logged = logLengths(deployment)
         const page = await open(engine, OTHER_PAGE)
         assert.deepEqual(await call(page, 'GET', `${SIBLING}/api/hello`), { error: 'TypeError' })
@@ -201,7 +196,7 @@ describe('over TLS', { skip }, () => {
     () => named(OTHER_SITE, 'none'),
     (engine) => {
       for (const thirdPartyCookies of engine.name === 'Chromium' ? [false, true] : [false]) {
-        const others = thirdPartyCookies ? 'allowed' : 'blocked or kept apart'
+        const others = thirdPartyCookies ? 'allowed' : 'blocked or partitioned'
 
         test(`the partitioned cookie works where third-party cookies are ${others}`, async () => {
           const browser = thirdPartyCookies
@@ -221,12 +216,12 @@ describe('over TLS', { skip }, () => {
               sameSite: 'none',
               partitioned: true,
             })
-            // It is that page's: at the API's own site nobody is signed in.
+            // The cookie belongs to that page: on the API's own site, nobody is signed in.
             await page.goto(`${OTHER_SITE}/docs`)
             assert.equal((await whoAmI(page, OTHER_SITE)).status, 401)
             await page.close()
 
-            // The same cookie, were it not partitioned.
+            // The same cookie without partitioning.
             const other = await browser.newPage()
             await other.addCookie(cookie.name, value, OTHER_SITE)
             await other.goto(PAGE)
@@ -244,13 +239,13 @@ describe('over TLS', { skip }, () => {
     'page and API on two sites, SameSite=Lax',
     () => named(OTHER_SITE, 'lax'),
     (engine) => {
-      test('the cookie is neither kept nor sent', async () => {
+      test('the browser neither stores nor sends the cookie', async () => {
         const page = await open(engine, PAGE)
         await signIn(page, OTHER_SITE, engine.name)
         assert.equal((await whoAmI(page, OTHER_SITE)).status, 401)
         assert.deepEqual(await page.cookies(), [])
 
-        // One that was got at the API's own site stays there.
+        // A cookie set on the API's own site stays there.
         await page.goto(`${OTHER_SITE}/docs`)
         await signIn(page, OTHER_SITE, engine.name)
         assert.equal((await whoAmI(page, OTHER_SITE)).status, 200)
@@ -262,66 +257,10 @@ describe('over TLS', { skip }, () => {
   )
 })
 
-/** So that every browser's console tells of what a policy blocks. */
-const tellViolations = `addEventListener('securitypolicyviolation', ({ effectiveDirective, blockedURI }) =>
-  console.error('Content-Security-Policy: ' + effectiveDirective + ' blocks ' + blockedURI))`
-
-/** Presses a card's button and waits for an answer that matches. */
-async function press(page, card, button, answer) {
-  await page.click(`#${card} button`, button)
-  await until(`${card}, “${button}”: ${answer}`, async () => answer.test(await page.text(`#${card} .exchange`)))
-}
-
-/** What a page gets from a call of its own: status and body, or an error's name. */
-function call(page, method, url, json) {
-  const body = json && JSON.stringify(json)
-  const ask = async ({ method, url, body }) => {
-    try {
-      const headers = body ? { 'Content-Type': 'application/json' } : {}
-      const response = await fetch(url, { method, credentials: 'include', headers, body })
-      return { status: response.status, body: await response.json() }
-    } catch (error) {
-      return { error: error.name }
-    }
-  }
-  return page.evaluate(ask, { method, url, body })
-}
-
 async function signIn(page, api, name) {
   assert.deepEqual(await call(page, 'POST', `${api}/api/session`, { name }), { status: 201, body: { name } })
 }
 
 function whoAmI(page, api) {
   return call(page, 'GET', `${api}/api/session`)
-}
-
-function logLengths({ replicas }) {
-  return replicas.map((replica) => replica.output().length)
-}
-
-/** The lines of each replica's log from there on. */
-function logs({ replicas }, from) {
-  return replicas.map((replica, i) => {
-    const lines = replica.output().slice(from[i]).split('\n')
-    return lines.slice(0, -1).map((line) => JSON.parse(line)) // the last one is not written to its end yet
-  })
-}
-
-/** Asks again until each replica has answered so; Caddy picks either where both are idle. */
-async function onBoth(deployment, { path, status }, ask) {
-  const from = logLengths(deployment)
-  const answered = (line) => line.msg === 'request' && line.path === path && line.status === status
-  await until('both replicas have answered', async () => {
-    await ask()
-    return logs(deployment, from).every((lines) => lines.some(answered))
-  })
-}
-
-/** The log's line about a refused call of that path. */
-function denial(deployment, from, path) {
-  return until('the denial', () =>
-    logs(deployment, from)
-      .flat()
-      .find((line) => line.msg === 'cors_denied' && line.path === path),
-  )
 }

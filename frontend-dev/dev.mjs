@@ -1,11 +1,11 @@
 /**
  * Runs the API and this page together: `make dev`, or `node frontend-dev/dev.mjs`.
  *
- * The page reloads by Vite; the API is built anew and restarted when one of its
- * files changes, and goes on as it was when the build fails. Ctrl-C (SIGINT),
- * SIGTERM and SIGHUP end both. PORT moves the API, PAGE_PORT and BLOCKED_PORT
- * the page; where PAGE_PORT is set and ALLOWED_ORIGINS is not, the API allows
- * the page there. Ports are read once, at the start.
+ * Vite reloads the page. When a file of the API changes, the launcher builds
+ * and restarts the API; if the build fails, the running one stays. Ctrl-C
+ * (SIGINT), SIGTERM and SIGHUP stop both. PORT moves the API, and PAGE_PORT and
+ * BLOCKED_PORT move the page. If PAGE_PORT is set and ALLOWED_ORIGINS is not,
+ * the API allows the page on that port. Ports are read once, at startup.
  */
 import { spawn } from 'node:child_process'
 import { existsSync, readFileSync, watch } from 'node:fs'
@@ -13,12 +13,12 @@ import { mkdtemp, readdir, rename, rm, stat } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-// Not parseEnv by name: a Node without it would stop before the check below.
+// Not parseEnv by name: a Node.js without it would fail before the check below.
 import * as util from 'node:util'
 
 const [major, minor] = process.versions.node.split('.').map(Number)
 if (major < 20 || (major === 20 && minor < 19)) {
-  say(`Node.js ${process.versions.node} is too old: install 20.19 or later from https://nodejs.org`)
+  say(`Node.js ${process.versions.node} is too old; install 20.19 or later from https://nodejs.org`)
   process.exit(1)
 }
 
@@ -35,24 +35,24 @@ const pagePort = process.env.PAGE_PORT || '5173'
 const blockedPort = process.env.BLOCKED_PORT || '5174'
 const apiHost = ['', '0.0.0.0', '::'].includes(setting('HOST', '')) ? '127.0.0.1' : setting('HOST')
 
-// What a change of which makes the API worth building again: its code, what it
-// embeds, its settings. Not its database, which changes all the time.
+// A change of these files rebuilds the API: its code, the files that it embeds,
+// and its settings. The database is not among them, since it changes all the time.
 const source = /(?<!_test)\.go$|\.(sql|ya?ml|html|css|js|svg)$|^go\.(mod|sum)$|^\.env$/
 const notSource = /^(\..*|node_modules|frontend-dev|e2e|docs|deploy|bin)$/
 
-/** Longer than the API's own SHUTDOWN_TIMEOUT of 15 s. */
+/** In milliseconds; longer than the API's own SHUTDOWN_TIMEOUT of 15 s. */
 const KILL_AFTER = 20_000
 
 let scratch
 let api
 let page
-/** The go or npm that runs now, if any. */
+/** The go or npm command that is running, if any. */
 let step
-/** When the end began, as performance.now() tells it; 0 before. */
+/** When the launcher began to stop, on the clock of performance.now(); 0 before. */
 let stopping = 0
 const watched = new Map()
-/** Runs out once no file has changed for a moment. */
-let quiet
+/** Fires once no file has changed for a moment. */
+let reloadTimer
 let reloading = false
 let changedMeanwhile = false
 
@@ -61,7 +61,7 @@ process.on('uncaughtException', fail)
 await start().catch(fail)
 
 async function start() {
-  if (apiPort === '0') throw new Error('PORT=0 picks a port that the page cannot know: set another one')
+  if (apiPort === '0') throw new Error('PORT=0 picks a free port, which the page cannot know; set PORT to a fixed port')
   await checkPorts()
   await installPackages()
 
@@ -74,9 +74,9 @@ async function start() {
 
   await watchFolder(root)
   const { ALLOWED_ORIGINS } = pageOrigins()
-  say(`page  http://localhost:${pagePort}  (and, as another origin, http://localhost:${blockedPort})`)
+  say(`page  http://localhost:${pagePort}  (and, from an origin that the API does not allow, http://localhost:${blockedPort})`)
   say(`api   http://localhost:${apiPort}${ALLOWED_ORIGINS ? `  (ALLOWED_ORIGINS=${ALLOWED_ORIGINS})` : ''}`)
-  say('Ctrl-C ends both')
+  say('Press Ctrl-C to stop both')
 }
 
 async function fail(error) {
@@ -86,8 +86,9 @@ async function fail(error) {
 }
 
 /**
- * Ends everything and exits; asked again, at once. Not if asked within the same
- * half second: npm, make and the terminal may each pass on one Ctrl-C.
+ * Stops everything and exits. A second call kills everything at once, unless it
+ * comes within half a second: npm, make and the terminal may each forward the
+ * same Ctrl-C.
  */
 async function stop(status) {
   if (stopping) {
@@ -106,23 +107,23 @@ async function stop(status) {
 
 async function buildApi() {
   step = run('go', ['build', '-o', binary('next'), '.'], { cwd: root })
-  const status = await exit(step, 'go is not on the PATH: install it from https://go.dev/dl')
-  if (status !== 0) throw new Error('the API does not build: see above')
+  const status = await exit(step, 'go is not on the PATH; install it from https://go.dev/dl')
+  if (status !== 0) throw new Error('the API does not build, see above')
 }
 
-/** Resolves once the API answers; the freshly built one takes the place of the last. */
+/** Starts the API that was just built in place of the last one. Resolves once it responds. */
 async function startApi() {
   await rename(binary('next'), binary('api'))
   if (stopping) return
   const child = (api = run(binary('api'), [], { cwd: root, env: { ...process.env, ...pageOrigins(), PORT: apiPort } }))
   const ended = exit(child).then((status) => {
     api = undefined
-    throw new Error(`the API ended with status ${status}: see above`)
+    throw new Error(`the API exited with status ${status}, see above`)
   })
-  await Promise.race([ended, answers(child, `http://${apiHost}:${apiPort}/healthz`)])
+  await Promise.race([ended, waitUntilUp(child, `http://${apiHost}:${apiPort}/healthz`)])
   ended.catch((error) => {
     if (!child.wanted) return
-    say(`${error.message}; it starts again when a file changes`)
+    say(`${error.message}; it restarts when a file changes`)
   })
 }
 
@@ -138,28 +139,28 @@ async function reloadApi() {
     try {
       await buildApi()
     } catch (error) {
-      if (!stopping) say(`${error.message}; ${api ? 'it runs on as it was' : 'it is down'}`)
+      if (!stopping) say(`${error.message}; ${api ? 'the last build keeps running' : 'the API is down'}`)
       continue
     }
     try {
       await end(api)
       if (stopping) return
       await startApi()
-      say(`the API is back after ${Math.round(performance.now() - started)} ms`)
+      say(`the API restarted after ${Math.round(performance.now() - started)} ms`)
     } catch (error) {
-      if (!stopping) say(`${error.message}; it starts again when a file changes`)
+      if (!stopping) say(`${error.message}; it restarts when a file changes`)
     }
   } while (changedMeanwhile && !stopping)
   reloading = false
 }
 
-/** Watches a folder and those in it. Editors save in several steps: waits for the last. */
+/** Watches a folder and the folders in it. Editors save in several steps, so it waits for the last. */
 async function watchFolder(folder) {
   if (watched.has(folder) || stopping) return
   const watcher = watch(folder, (_, name) => {
     if (name === null || source.test(name)) {
-      clearTimeout(quiet)
-      quiet = setTimeout(() => void reloadApi(), 100)
+      clearTimeout(reloadTimer)
+      reloadTimer = setTimeout(() => void reloadApi(), 100)
     } else if (!notSource.test(name)) {
       void watchIfFolder(path.join(folder, name))
     }
@@ -193,7 +194,7 @@ async function installPackages() {
   if ((await modified('node_modules/.package-lock.json')) >= (await modified('package-lock.json'))) return
   say('installing the page’s packages…')
   step = run('npm', ['ci', '--no-audit', '--no-fund'], { cwd: here, shell: windows })
-  if ((await exit(step, 'npm is not on the PATH')) !== 0) throw new Error('npm ci failed: see above')
+  if ((await exit(step, 'npm is not on the PATH; install Node.js from https://nodejs.org')) !== 0) throw new Error('npm ci failed, see above')
 }
 
 async function startPage() {
@@ -203,25 +204,25 @@ async function startPage() {
     env: { ...process.env, API_PORT: apiPort, PAGE_PORT: pagePort, BLOCKED_PORT: blockedPort },
   })
   const ended = exit(page).then((status) => {
-    throw new Error(`the page ended with status ${status}: see above`)
+    throw new Error(`the page’s server exited with status ${status}, see above`)
   })
-  await Promise.race([ended, answers(page, `http://127.0.0.1:${pagePort}`)])
+  await Promise.race([ended, waitUntilUp(page, `http://127.0.0.1:${pagePort}`)])
   ended.catch(fail)
 }
 
-// --- small parts
+// --- helpers
 
 function say(line) {
   console.log(`dev: ${line}`)
 }
 
 /**
- * Starts a part in a process group of its own: the terminal's Ctrl-C reaches
- * only this process, which then ends each part once and waits for it.
+ * Starts a command in a process group of its own. The terminal's Ctrl-C then
+ * reaches only this process, which stops each command once and waits for it.
  */
 function run(command, args, options) {
   const child = spawn(command, args, { ...options, stdio: ['ignore', 'inherit', 'inherit'], detached: !windows })
-  child.wanted = true
+  child.wanted = true // until end() is called
   return child
 }
 
@@ -239,15 +240,15 @@ function readDotEnv() {
   return existsSync(dotEnv) ? util.parseEnv(readFileSync(dotEnv, 'utf8')) : {}
 }
 
-/** Lets the API allow the page at PAGE_PORT, unless ALLOWED_ORIGINS is set, be it to nobody. */
+/** The setting that makes the API allow the page on PAGE_PORT, unless ALLOWED_ORIGINS is set, even to the empty string. */
 function pageOrigins() {
   const chosen = process.env.ALLOWED_ORIGINS !== undefined || readDotEnv().ALLOWED_ORIGINS
   if (chosen || !process.env.PAGE_PORT) return {}
   return { ALLOWED_ORIGINS: `http://localhost:${pagePort},http://127.0.0.1:${pagePort}` }
 }
 
-/** Waits until the address answers with success, or the child has ended. */
-async function answers(child, address) {
+/** Waits until the address responds with success or the child has exited. */
+async function waitUntilUp(child, address) {
   while (child.exitCode === null && child.signalCode === null) {
     const ok = await fetch(address).then(
       (response) => response.ok,
@@ -262,7 +263,7 @@ function binary(name) {
   return path.join(scratch, windows ? `${name}.exe` : name)
 }
 
-/** The exit status, or the signal that ended it. */
+/** Resolves to the exit status, or to the signal that ended the process. */
 function exit(child, ifMissing) {
   return new Promise((resolve, reject) => {
     child.once('exit', (status, signal) => resolve(status ?? signal))
@@ -270,7 +271,7 @@ function exit(child, ifMissing) {
   })
 }
 
-/** Throws if any port is taken, with one command that moves all of those and leaves the others as they are. */
+/** Throws if a port is in use, with one command that moves every such port and keeps the others. */
 async function checkPorts() {
   const taken = []
   const command = []
@@ -292,10 +293,10 @@ async function checkPorts() {
   }
   if (taken.length === 0) return
   const which = taken.length === 1 ? `port ${taken[0]} is` : `ports ${taken.join(', ')} are`
-  throw new Error(`${which} taken: end what listens there, or try ${command.join(' ')} make dev`)
+  throw new Error(`${which} in use; stop the program that listens there, or run ${command.join(' ')} make dev`)
 }
 
-/** A browser tries both loopback addresses for localhost, so neither may be another's. */
+/** Reports whether a port is in use. Browsers try both loopback addresses for localhost, so both must be free. */
 async function isTaken(port) {
   for (const host of ['127.0.0.1', '::1']) {
     const taken = await new Promise((resolve) => {

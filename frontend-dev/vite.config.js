@@ -2,14 +2,14 @@ import { createServer } from 'node:http'
 import react from '@vitejs/plugin-react'
 import { defineConfig } from 'vite'
 
-// The API allows http://localhost:5173 and http://127.0.0.1:5173 by default;
-// 5174 is the same page under an origin that it does not allow.
+// By default the API allows http://localhost:5173 and http://127.0.0.1:5173.
+// Port 5174 serves the same page from an origin that it does not allow.
 const pagePort = Number(process.env.PAGE_PORT ?? 5173)
 const blockedPort = Number(process.env.BLOCKED_PORT ?? 5174)
 const apiPort = Number(process.env.API_PORT ?? 8080)
 
-// 127.0.0.1 serves http://localhost too (browsers try both loopback addresses)
-// and, unlike Vite's default, never only [::1].
+// Listening on 127.0.0.1 also serves http://localhost, because browsers try both
+// loopback addresses. Vite's default may listen only on [::1].
 const host = '127.0.0.1'
 
 export default defineConfig(({ mode }) => ({
@@ -22,13 +22,12 @@ export default defineConfig(({ mode }) => ({
   server: {
     host,
     port: pagePort,
-    // Moving on to the next free port would change the origin, and the API
-    // would refuse the page.
+    // The next free port would be another origin, which the API does not allow.
     strictPort: true,
-    // The page on the blocked port hears of changes from this server too.
+    // The page on the blocked port gets its updates from this server as well.
     hmr: { clientPort: pagePort },
-    // In proxy mode the page and the API share one origin. changeOrigin: false
-    // keeps the Host header, by which the API sees that it is the same origin.
+    // In proxy mode the page and the API share one origin. The API recognizes it
+    // by the Host header, which changeOrigin: false preserves.
     proxy:
       mode === 'proxy'
         ? { '^/(api|healthz|readyz)(/|$|\\?)': { target: `http://127.0.0.1:${apiPort}`, changeOrigin: false } }
@@ -37,7 +36,7 @@ export default defineConfig(({ mode }) => ({
   test: { environment: 'happy-dom', include: ['src/**/*.test.{ts,tsx}'] },
 }))
 
-/** Serves the page a second time, on the port that the API does not allow. */
+/** Serves the page a second time, on a port that the API does not allow. */
 function blockedPage() {
   return {
     name: 'blocked-page',
@@ -45,10 +44,10 @@ function blockedPage() {
     configureServer(vite) {
       const server = createServer(vite.middlewares)
       server.once('error', ({ message }) => {
-        vite.config.logger.error(`the page for the blocked origin: ${message}`)
+        vite.config.logger.error(`the page on the blocked port: ${message}`)
         process.exit(1)
       })
-      // Comes and goes with Vite's own server, also when Vite restarts it.
+      // Starts and stops with Vite's own server, including when Vite restarts it.
       vite.httpServer.once('listening', () => server.listen(blockedPort, host))
       vite.httpServer.once('close', () => {
         server.close()

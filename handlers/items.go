@@ -1,7 +1,6 @@
 package handlers
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -23,22 +22,12 @@ const (
 	maxPageSize     = 100
 )
 
-// statusClientGone is nginx's word, for the log, for a client that did not
-// wait: nobody reads the answer, and nothing failed.
-const statusClientGone = 499
-
-// Items is the sample resource.
+// Items handles the routes of the sample resource.
 type Items struct {
-	Store *items.Store
+	Store items.Store
 }
 
-// itemBody is what a client may send of an item.
-type itemBody struct {
-	Name *string `json:"name"`
-	Note *string `json:"note"`
-}
-
-// List answers a page of items, oldest first.
+// List responds with a page of items, oldest first.
 func (h Items) List(c *gin.Context) {
 	query, wrong := readQuery(c.Request)
 	if wrong != nil {
@@ -70,7 +59,7 @@ func (h Items) List(c *gin.Context) {
 	}{page.Items, page.Next})
 }
 
-// Search answers the items whose name or note contains q, whatever its case.
+// Search responds with the items whose name or note contains q, ignoring case.
 func (h Items) Search(c *gin.Context) {
 	query, wrong := readQuery(c.Request)
 	if wrong != nil {
@@ -79,7 +68,7 @@ func (h Items) Search(c *gin.Context) {
 	}
 	q := query.Get("q")
 	if q == "" || !utf8.ValidString(q) || strings.ContainsRune(q, 0) {
-		problem.Abort(c, problem.BadRequest("The query value q must be there: the text to look for, at least one character, in UTF-8 without NUL."))
+		problem.Abort(c, problem.BadRequest("The query value q must be given: the text to search for, at least one character, in UTF-8 without NUL."))
 		return
 	}
 	found, err := h.Store.Search(c.Request.Context(), q)
@@ -93,7 +82,7 @@ func (h Items) Search(c *gin.Context) {
 	}{q, found})
 }
 
-// Create makes an item and says where it is.
+// Create stores a new item and responds with it and its Location.
 func (h Items) Create(c *gin.Context) {
 	draft, wrong := readDraft(c)
 	if wrong != nil {
@@ -109,7 +98,7 @@ func (h Items) Create(c *gin.Context) {
 	c.JSON(http.StatusCreated, item)
 }
 
-// Get answers one item.
+// Get responds with one item.
 func (h Items) Get(c *gin.Context) {
 	id, err := readID(c)
 	if err != nil {
@@ -124,7 +113,7 @@ func (h Items) Get(c *gin.Context) {
 	c.JSON(http.StatusOK, item)
 }
 
-// Replace sets every field; a note that is left out becomes empty.
+// Replace sets every field; an omitted note becomes empty.
 func (h Items) Replace(c *gin.Context) {
 	id, err := readID(c)
 	if err != nil {
@@ -144,21 +133,15 @@ func (h Items) Replace(c *gin.Context) {
 	c.JSON(http.StatusOK, item)
 }
 
-// Update sets the fields that are given.
+// Update sets the given fields.
 func (h Items) Update(c *gin.Context) {
 	id, err := readID(c)
 	if err != nil {
 		failItems(c, err)
 		return
 	}
-	var body itemBody
-	mistyped, wrong := readJSON(c, &body)
+	patch, wrong := readItem(c, false)
 	if wrong != nil {
-		problem.Abort(c, wrong)
-		return
-	}
-	patch := items.Patch{Name: body.Name, Note: body.Note}
-	if wrong := invalidItem(mistyped, patch.Validate()); wrong != nil {
 		problem.Abort(c, wrong)
 		return
 	}
@@ -170,7 +153,7 @@ func (h Items) Update(c *gin.Context) {
 	c.JSON(http.StatusOK, item)
 }
 
-// Delete removes an item; a second time it is not there any more: 404.
+// Delete removes an item; deleting it again is a 404.
 func (h Items) Delete(c *gin.Context) {
 	id, err := readID(c)
 	if err == nil {
@@ -183,17 +166,10 @@ func (h Items) Delete(c *gin.Context) {
 	c.Status(http.StatusNoContent)
 }
 
+// readDraft reads a body that holds the whole item; an omitted note is empty.
 func readDraft(c *gin.Context) (items.Draft, *problem.Problem) {
-	var body itemBody
-	errors, wrong := readJSON(c, &body)
+	body, wrong := readItem(c, true)
 	if wrong != nil {
-		return items.Draft{}, wrong
-	}
-	isName := func(e problem.FieldError) bool { return e.Field == "name" }
-	if body.Name == nil && !slices.ContainsFunc(errors, isName) {
-		errors = append(errors, problem.FieldError{Field: "name", Detail: "is missing"})
-	}
-	if wrong := invalidItem(errors, items.Patch{Name: body.Name, Note: body.Note}.Validate()); wrong != nil {
 		return items.Draft{}, wrong
 	}
 	draft := items.Draft{Name: *body.Name}
@@ -203,7 +179,29 @@ func readDraft(c *gin.Context) (items.Draft, *problem.Problem) {
 	return draft, nil
 }
 
-// readID takes the canonical form alone, so that an item has one address.
+// readItem reads the fields that a client may set and reports everything that
+// is wrong with them at once.
+func readItem(c *gin.Context, nameRequired bool) (items.Patch, *problem.Problem) {
+	var body items.Patch
+	broken, wrong := readJSON(c, &body)
+	if wrong != nil {
+		return items.Patch{}, wrong
+	}
+	add := func(field, detail string) {
+		broken = append(broken, problem.FieldError{Field: field, Detail: detail})
+	}
+	isName := func(e problem.FieldError) bool { return e.Field == "name" }
+	if nameRequired && body.Name == nil && !slices.ContainsFunc(broken, isName) {
+		add("name", "is missing")
+	}
+	body.Validate(add)
+	if len(broken) > 0 {
+		return items.Patch{}, problem.Invalid(broken)
+	}
+	return body, nil
+}
+
+// readID accepts only the canonical form, so that an item has one address.
 func readID(c *gin.Context) (uuid.UUID, error) {
 	id, err := uuid.Parse(c.Param("id"))
 	if err != nil || id.String() != c.Param("id") {
@@ -212,7 +210,7 @@ func readID(c *gin.Context) (uuid.UUID, error) {
 	return id, nil
 }
 
-// readQuery refuses what url.URL.Query drops without a word.
+// readQuery rejects what url.URL.Query silently drops.
 func readQuery(r *http.Request) (url.Values, *problem.Problem) {
 	query, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
@@ -221,29 +219,14 @@ func readQuery(r *http.Request) (url.Values, *problem.Problem) {
 	return query, nil
 }
 
-// invalidItem tells of all that is wrong with the fields, nil where nothing is.
-func invalidItem(errors []problem.FieldError, broken []items.FieldError) *problem.Problem {
-	for _, b := range broken {
-		errors = append(errors, problem.FieldError{Field: b.Field, Detail: b.Detail})
-	}
-	if len(errors) == 0 {
-		return nil
-	}
-	return problem.Invalid(errors)
-}
-
-// failItems is the one place where an error of the store becomes a problem.
+// failItems turns an error of the store into a problem.
 func failItems(c *gin.Context, err error) {
 	switch {
 	case errors.Is(err, items.ErrNotFound):
 		problem.Abort(c, problem.NotFound("There is no item with this id."))
 	case errors.Is(err, items.ErrBadCursor):
 		problem.Abort(c, problem.BadRequest("The query value cursor must be the next_cursor of an earlier page."))
-	case errors.Is(err, context.Canceled):
-		c.AbortWithStatus(statusClientGone)
-	case errors.Is(err, items.ErrUnavailable):
-		problem.Abort(c, problem.Unavailable(err))
 	default:
-		problem.Abort(c, problem.Internal(err))
+		failDatabase(c, err)
 	}
 }

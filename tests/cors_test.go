@@ -31,7 +31,7 @@ func checkPreflight(t *testing.T, a answer, origin string) {
 		"Location":                         absent,
 	})
 	checkTokens(t, a, "Access-Control-Allow-Methods", "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
-	checkTokens(t, a, "Access-Control-Allow-Headers", "Authorization", "Content-Type", "X-Request-ID")
+	checkTokens(t, a, "Access-Control-Allow-Headers", "Authorization", "Content-Type", "If-Match", "X-Request-ID")
 	checkVary(t, a, "Origin", "Access-Control-Request-Method", "Access-Control-Request-Headers")
 	if a.body != "" {
 		t.Errorf("body: got %q, want none", a.body)
@@ -54,7 +54,7 @@ func TestAllowedOriginMayRead(t *testing.T) {
 			checkReadable(t, a, origin)
 			checkHeaders(t, a, map[string]string{"Access-Control-Allow-Methods": absent, "Access-Control-Max-Age": absent})
 			checkTokens(t, a, "Access-Control-Expose-Headers", "X-Request-ID", "X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset",
-				"RateLimit", "RateLimit-Policy", "Retry-After", "Location")
+				"RateLimit", "RateLimit-Policy", "Retry-After", "Location", "ETag")
 			checkPreflight(t, s.preflight(t, "/api/session", origin, "POST", "Access-Control-Request-Headers: content-type"), origin)
 		})
 	}
@@ -291,7 +291,7 @@ func TestDeniedHandlerDoesNotRun(t *testing.T) {
 
 func TestSameOrigin(t *testing.T) {
 	t.Parallel()
-	s := start(t, "ALLOWED_ORIGINS=https://listed.example.com", "TRUSTED_PROXIES=127.0.0.1")
+	s := start(t, "ALLOWED_ORIGINS=https://listed.example.com", "TRUSTED_PROXIES=127.0.0.1", "ALLOWED_HOSTS=127.0.0.1,api.example.com,listed.example.com")
 	const host = "Host: api.example.com"
 	const https = "X-Forwarded-Proto: https"
 	tests := []struct {

@@ -230,11 +230,18 @@ func TestAllowedHosts(t *testing.T) {
 // validHost is a Host that net/http itself lets through.
 var validHost = regexp.MustCompile(`^[\w.:\[\]*-]*$`)
 
-func TestAnyHostByDefault(t *testing.T) {
+// In development a page whose DNS name was rebound to this machine must not
+// reach the server. Production cannot know its names by default.
+func TestHostsByDefault(t *testing.T) {
 	t.Parallel()
-	s := start(t)
-	for _, host := range []string{"evil.com", "localhost:1", "api.example.com"} {
-		checkStatus(t, s.get(t, "/api/hello", "Host: "+host), http.StatusOK)
+	development := start(t)
+	production := start(t, "APP_ENV=production", "HOST=127.0.0.1", "SESSION_SECRET="+secret, "ALLOWED_ORIGINS="+app)
+	for host, status := range map[string]int{
+		"localhost": 200, "localhost:1": 200, "api.localhost:8080": 200, "127.0.0.1": 200, "192.168.1.7:8080": 200, "[::1]:8080": 200,
+		"evil.com": 400, "rebind.evil.test:8080": 400, "notlocalhost": 400, "127.0.0.1.evil.com": 400, "api.example.com": 400,
+	} {
+		checkStatus(t, development.get(t, "/api/hello", "Host: "+host), status)
+		checkStatus(t, production.get(t, "/api/hello", "Host: "+host), http.StatusOK)
 	}
 }
 

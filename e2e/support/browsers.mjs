@@ -1,6 +1,6 @@
 /**
- * Chromium and Firefox behind the few verbs that the tests need. No request is
- * ever intercepted: that would switch preflights off.
+ * Chromium and Firefox behind the few methods that the tests need. Nothing
+ * intercepts requests, because that would turn preflights off.
  */
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -15,22 +15,22 @@ const firefoxPath = process.env.FIREFOX ?? '/usr/bin/firefox-esr'
 const quiet = ['--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync']
 
 /**
- * `open({ tunnel })` gives a browser that asks the proxy on that port for every
- * name but localhost, and takes any certificate.
+ * `open({ tunnel })` opens a browser that uses the proxy on that port for every
+ * name except localhost, and accepts any certificate.
  */
 export const engines = [
   {
     name: 'Chromium',
-    /** Whether the console's text about CORS can be seen. */
-    tellsConsole: true,
+    /** Whether the browser reports what its console says about CORS. */
+    reportsConsole: true,
     missing: missing('Chromium', chromiumPath, 'chromium', 'CHROMIUM'),
-    /** It blocks third-party cookies, unless it is told to allow them. */
+    /** Chromium blocks third-party cookies unless `thirdPartyCookies` is set. */
     async open({ tunnel, thirdPartyCookies = false } = {}) {
       const options = {
         executablePath: chromiumPath,
         args: ['--no-sandbox', '--disable-gpu', '--disable-quic', ...quiet],
       }
-      // Playwright's own option for a proxy would send localhost there too.
+      // Playwright's own proxy option would also apply to localhost.
       if (tunnel) options.args.push(`--proxy-server=http://127.0.0.1:${tunnel}`)
       const browser = thirdPartyCookies ? await launchWithThirdPartyCookies(options) : await chromium.launch(options)
       return {
@@ -44,7 +44,7 @@ export const engines = [
           })
           const page = await context.newPage()
           const requests = []
-          // Playwright leaves preflights out; the protocol below it does not.
+          // Playwright does not report preflights; the protocol below it does.
           const protocol = await context.newCDPSession(page)
           await protocol.send('Network.enable')
           protocol.on('Network.requestWillBeSent', ({ request: { method, url } }) => requests.push({ method, url }))
@@ -54,7 +54,7 @@ export const engines = [
             choose: (input, file) => input.setInputFiles(file),
             atStart: (script) => page.addInitScript(script),
             cookies: async () =>
-              (await context.cookies()).map((cookie) => kept(cookie, cookie.value, cookie.partitionKey !== undefined)),
+              (await context.cookies()).map((cookie) => stored(cookie, cookie.value, cookie.partitionKey !== undefined)),
             addCookie: (name, value, url) =>
               context.addCookies([{ name, value, url, sameSite: 'None', secure: true, httpOnly: true }]),
           })
@@ -64,7 +64,7 @@ export const engines = [
   },
   {
     name: 'Firefox',
-    tellsConsole: false,
+    reportsConsole: false,
     missing: missing('Firefox', firefoxPath, 'firefox-esr', 'FIREFOX'),
     async open({ tunnel } = {}) {
       const browser = await puppeteer.launch({
@@ -97,7 +97,7 @@ export const engines = [
               const { origin } = new URL(page.url())
               const names = (await context.userContext.getCookies({}, origin)).map(({ name }) => name)
               const all = await context.userContext.getCookies()
-              return all.map((cookie) => kept(cookie, cookie.value.value, names.includes(cookie.name)))
+              return all.map((cookie) => stored(cookie, cookie.value.value, names.includes(cookie.name)))
             },
             addCookie: (name, value, url) =>
               context.setCookie({
@@ -116,7 +116,7 @@ export const engines = [
   },
 ]
 
-/** The switch is in the profile alone; the pages of other contexts follow it. */
+/** Only the profile has this setting; other contexts of the browser follow it. */
 async function launchWithThirdPartyCookies(options) {
   const profile = mkdtempSync(path.join(tmpdir(), 'e2e-chromium-'))
   process.once('exit', () => rmSync(profile, { recursive: true, force: true }))
@@ -125,12 +125,12 @@ async function launchWithThirdPartyCookies(options) {
   return (await chromium.launchPersistentContext(profile, options)).browser()
 }
 
-/** A cookie as the browser keeps it; one of another site than the page's may be `partitioned`: that page's alone. */
-function kept({ name, secure, httpOnly, sameSite }, value, partitioned) {
+/** A stored cookie. `partitioned` marks a cookie of another site that only this page's site can use. */
+function stored({ name, secure, httpOnly, sameSite }, value, partitioned) {
   return { name, value, secure, httpOnly, sameSite: sameSite.toLowerCase(), partitioned }
 }
 
-/** Why the tests in a browser are left out, or false. In CI a missing browser is an error. */
+/** Why a browser's tests are skipped, or false. In CI, a missing browser is an error. */
 function missing(name, executable, debianPackage, variable) {
   if (existsSync(executable)) return false
   const remedy = `${executable} is missing: apt-get install ${debianPackage}, or set ${variable} to its path`
@@ -140,7 +140,7 @@ function missing(name, executable, debianPackage, variable) {
 }
 
 class Page {
-  /** What the console says. */
+  /** The messages in the console. */
   console = []
   #page
 
@@ -164,24 +164,24 @@ class Page {
     return this.#page.reload()
   }
 
-  evaluate(ask, argument) {
-    return this.#page.evaluate(ask, argument)
+  evaluate(run, argument) {
+    return this.#page.evaluate(run, argument)
   }
 
   screenshot(options) {
     return this.#page.screenshot(options)
   }
 
-  /** Waits until the page answers with something truthy. */
-  until(what, ask, argument, seconds) {
-    return until(what, () => this.evaluate(ask, argument), seconds)
+  /** Runs a function in the page until its result is truthy. */
+  until(what, run, argument, seconds) {
+    return until(what, () => this.evaluate(run, argument), seconds)
   }
 
   text(selector) {
     return this.evaluate((selector) => document.querySelector(selector)?.textContent ?? null, selector)
   }
 
-  /** Clicks the one element that matches, and whose text, if given, begins so. */
+  /** Clicks the first element that matches and whose text begins with `text`. */
   async click(selector, text = '') {
     await (await this.#find(selector, text)).click()
   }

@@ -1,7 +1,8 @@
 /**
  * The services of deploy/compose.yaml as processes on loopback: two replicas,
- * Redis, PostgreSQL, and Caddy in front with the built page. Their settings,
- * secrets and files are the shipped ones; only addresses differ.
+ * Redis, PostgreSQL, and in front Caddy, which also serves the built page.
+ * Settings, secrets and files are the ones that deploy/ ships; only addresses
+ * differ.
  */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
@@ -27,7 +28,7 @@ const caddy = process.env.CADDY ?? onPath('caddy')
 const redisServer = onPath('redis-server')
 const postgresFolder = newestPostgres()
 
-/** Why the services cannot run here, or false. In CI a missing program is an error. */
+/** Why the services cannot run on this machine, or false. In CI, a missing program is an error. */
 export const missing = missingPrograms()
 
 function missingPrograms() {
@@ -44,7 +45,7 @@ function onPath(program) {
   return folders.map((folder) => path.join(folder, program)).find((file) => existsSync(file))
 }
 
-/** Debian keeps the server's programs off the PATH, in a folder for each version. */
+/** Debian installs the server's programs outside the PATH, in one folder per version. */
 function newestPostgres() {
   const versions = '/usr/lib/postgresql'
   if (!existsSync(versions)) return undefined
@@ -52,7 +53,7 @@ function newestPostgres() {
   return folders.map((version) => path.join(versions, version, 'bin')).find((bin) => existsSync(`${bin}/initdb`))
 }
 
-/** Whom to run PostgreSQL as, whose programs refuse to run as root. */
+/** The user that runs PostgreSQL, whose programs refuse to run as root. */
 function unprivileged() {
   if (process.getuid() !== 0) return {}
   const users = readFileSync('/etc/passwd', 'utf8')
@@ -62,7 +63,7 @@ function unprivileged() {
   return { uid: Number(uid), gid: Number(gid) }
 }
 
-/** The page as deploy/page.Dockerfile builds it, for the API at that address. The caller removes the folder. */
+/** Builds the page for the API at that address, as deploy/page.Dockerfile does. The caller removes the folder. */
 export function buildPage(apiUrl) {
   const folder = mkdtempSync(path.join(tmpdir(), 'e2e-page-'))
   const build = spawnSync('npm', ['run', 'build', '--', '--outDir', folder, '--emptyOutDir', '--logLevel', 'warn'], {
@@ -74,13 +75,13 @@ export function buildPage(apiUrl) {
   return folder
 }
 
-/** Redis and PostgreSQL with the secrets that deploy/secrets.sh makes. */
+/** Starts Redis and PostgreSQL with the secrets that deploy/secrets.sh generates. */
 export async function startStores() {
   const folder = mkdtempSync(path.join(tmpdir(), 'e2e-stores-'))
   const [redisPort, postgresPort] = await freePorts(2)
   const started = []
   const stop = async () => {
-    for (const process of started) process.child.kill('SIGINT') // PostgreSQL then waits for no client
+    for (const process of started) process.child.kill('SIGINT') // on which PostgreSQL does not wait for its clients
     await Promise.all(started.map(({ ended }) => ended))
     rmSync(folder, { recursive: true, force: true })
   }
@@ -126,11 +127,11 @@ export async function startStores() {
       { cwd: home, ...as },
     )
     started.push(postgres)
-    await until('PostgreSQL makes a database', () => {
+    await until('PostgreSQL has a database', () => {
       assert.equal(postgres.child.exitCode, null, postgres.output())
       return run('createdb', '-h', '127.0.0.1', '-p', postgresPort, '-U', 'api', 'api').status === 0
     })
-    await redis.said(/Ready to accept connections/)
+    await redis.waitForOutput(/Ready to accept connections/)
     return { secrets, stop }
   } catch (error) {
     await stop()
@@ -138,7 +139,7 @@ export async function startStores() {
   }
 }
 
-/** What compose.yaml tells each replica when no variable is set, with the secrets where they are here. */
+/** The settings that compose.yaml gives each replica when no variable is set, with this machine's paths to the secrets. */
 function replicaSettings({ secrets }) {
   const [, block] = /^x-api: [^]*?^ {2}environment:\n((?: {4}.*\n)+)/m.exec(shippedFile('compose.yaml'))
   const settings = {}
@@ -150,8 +151,8 @@ function replicaSettings({ secrets }) {
 }
 
 /**
- * Two replicas and Caddy. `pages` are the origins of the page, the first of
- * which the API allows; `httpsPort` is where names without a port are served.
+ * Starts two replicas and Caddy. `pages` are the origins of the page; the API
+ * allows the first. `httpsPort` serves the names without a port.
  */
 export async function startDeployment({ stores, pageFolder, pages, api, httpsPort, settings = {} }) {
   const shipped = replicaSettings(stores)
@@ -183,18 +184,18 @@ export async function startDeployment({ stores, pageFolder, pages, api, httpsPor
   }
   try {
     const ports = await Promise.all(
-      replicas.map(async (replica) => (await replica.said(/"url":"http:\/\/127\.0\.0\.1:(\d+)"/))[1]),
+      replicas.map(async (replica) => (await replica.waitForOutput(/"url":"http:\/\/127\.0\.0\.1:(\d+)"/))[1]),
     )
     await Promise.all(
       ports.map((port) =>
-        until('the replica has its stores', async () => {
+        until('the replica’s connections to its stores', async () => {
           const state = await (await fetch(`http://127.0.0.1:${port}/readyz`)).text()
           return state.includes('"redis":"up"') && state.includes('"database":"up"')
         }),
       ),
     )
 
-    // Other ports, no other interface, and no certificate of a public CA.
+    // Other ports, loopback only, and no certificate from a public CA.
     const config = path.join(folder, 'Caddyfile')
     const options = [`http_port ${httpPort}`, `https_port ${httpsPort}`, 'default_bind 127.0.0.1', 'local_certs']
     const anchor = '\n\tskip_install_trust\n'
@@ -215,9 +216,9 @@ export async function startDeployment({ stores, pageFolder, pages, api, httpsPor
     })
     started.push(proxy)
     for (const site of [...pages, `${api}/readyz`]) {
-      await until(`${site} answers`, () => {
+      await until(`a response from ${site}`, () => {
         assert.equal(proxy.child.exitCode, null, proxy.output())
-        return answers(new URL(site), httpsPort)
+        return isUp(new URL(site), httpsPort)
       })
     }
     return { replicas, proxy, stop }
@@ -231,18 +232,18 @@ function shippedFile(name) {
   return readFileSync(path.join(root, 'deploy', name), 'utf8')
 }
 
-/** Where the Caddyfile puts a site unless it is told. */
+/** The Caddyfile's default address of a site. */
 function siteIn(caddyfile, name) {
   return new RegExp(`^\\{\\$${name}:(.*?)\\} \\{`, 'm').exec(caddyfile)[1]
 }
 
 function replaced(text, part, by) {
-  assert.ok(text.includes(part), `“${part}” is not there`)
+  assert.ok(text.includes(part), `“${part}” not found`)
   return text.replace(part, by)
 }
 
-/** Whether an address answers with 200 on loopback, whatever its name and certificate. */
-function answers({ hostname, host, port, pathname }, httpsPort) {
+/** Reports whether an address responds with 200 on loopback, whatever its name and certificate. */
+function isUp({ hostname, host, port, pathname }, httpsPort) {
   return new Promise((resolve) => {
     get(
       {
@@ -263,8 +264,8 @@ function answers({ hostname, host, port, pathname }, httpsPort) {
 }
 
 /**
- * A proxy that browsers ask for names that are not of this machine: https to a
- * name in `names` goes to its port on loopback, and to any other name nowhere.
+ * Starts a proxy through which browsers reach names outside this machine: https
+ * to a name in `names` goes to its port on loopback, and to any other name nowhere.
  */
 export async function startTunnel(names) {
   const sockets = new Set()
@@ -286,4 +287,36 @@ export async function startTunnel(names) {
       return new Promise((resolve) => server.close(resolve))
     },
   }
+}
+
+/** How long each replica's log is now. */
+export function logLengths({ replicas }) {
+  return replicas.map((replica) => replica.output().length)
+}
+
+/** The lines of each replica's log from those lengths on. */
+function logs({ replicas }, from) {
+  return replicas.map((replica, i) => {
+    const lines = replica.output().slice(from[i]).split('\n')
+    return lines.slice(0, -1).map((line) => JSON.parse(line)) // the last line is not complete yet
+  })
+}
+
+/** Repeats a call until both replicas have responded with that status. Caddy picks either one while both are idle. */
+export async function onBoth(deployment, { path, status }, send) {
+  const from = logLengths(deployment)
+  const matches = (line) => line.msg === 'request' && line.path === path && line.status === status
+  await until('a response from both replicas', async () => {
+    await send()
+    return logs(deployment, from).every((lines) => lines.some(matches))
+  })
+}
+
+/** The log line about a rejected call of that path. */
+export function denial(deployment, from, path) {
+  return until('the denial', () =>
+    logs(deployment, from)
+      .flat()
+      .find((line) => line.msg === 'cors_denied' && line.path === path),
+  )
 }

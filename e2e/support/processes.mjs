@@ -1,4 +1,4 @@
-/** The API and the page as processes of their own, on free ports. */
+/** Runs the API and the page as processes on free ports. */
 import assert from 'node:assert/strict'
 import { spawn, spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
@@ -8,12 +8,12 @@ import path from 'node:path'
 
 export const root = path.resolve(import.meta.dirname, '../..')
 
-/** Asks again every 50 ms until the answer is truthy; fails after `seconds`. */
-export async function until(what, ask, seconds = 20) {
+/** Polls every 50 ms until the result is truthy, and returns it; fails after `seconds`. */
+export async function until(what, poll, seconds = 20) {
   const deadline = performance.now() + seconds * 1000
   for (;;) {
-    const answer = await ask()
-    if (answer) return answer
+    const result = await poll()
+    if (result) return result
     if (performance.now() > deadline) assert.fail(`not within ${seconds} s: ${what}`)
     await pause(50)
   }
@@ -36,7 +36,7 @@ export async function freePorts(count) {
   return ports
 }
 
-/** A process whose output is kept; `stop` ends it and waits for it. */
+/** Starts a process and collects its output; `stop` ends it and waits for it. */
 export function start(command, args, { cwd = root, env = {}, ...options } = {}) {
   const child = spawn(command, args, {
     cwd,
@@ -48,7 +48,7 @@ export function start(command, args, { cwd = root, env = {}, ...options } = {}) 
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (text) => (output += text))
   const ended = new Promise((resolve, reject) => {
     child.once('error', reject)
-    // Its output ends with it, unless it left a process behind that still has it.
+    // Usually the output ends with the process. A process that it left behind may hold the output open.
     child.once('close', (status, signal) => resolve(status ?? signal))
     child.once('exit', (status, signal) => setTimeout(() => resolve(status ?? signal), 500))
   })
@@ -56,9 +56,9 @@ export function start(command, args, { cwd = root, env = {}, ...options } = {}) 
     child,
     ended,
     output: () => output,
-    /** Waits until it has said something, and fails at once if it ends before. */
-    async said(pattern, seconds) {
-      await until(`${command} says ${pattern}`, () => pattern.test(output) || child.exitCode !== null, seconds)
+    /** Waits until the output matches. Fails at once if the process ends first. */
+    async waitForOutput(pattern, seconds) {
+      await until(`the output of ${command} matches ${pattern}`, () => pattern.test(output) || child.exitCode !== null, seconds)
       assert.match(output, pattern)
       return pattern.exec(output)
     },
@@ -71,7 +71,7 @@ export function start(command, args, { cwd = root, env = {}, ...options } = {}) 
 
 let binary
 
-/** The server's binary: API_BINARY, or built once from this checkout. */
+/** The server's binary: API_BINARY, or one that is built once from this checkout. */
 export function apiBinary() {
   if (process.env.API_BINARY) return process.env.API_BINARY
   if (!binary) {
@@ -84,11 +84,11 @@ export function apiBinary() {
   return binary
 }
 
-/** The real server, with a database of its own. */
+/** Starts the real server with a database of its own. */
 export async function startApi(env) {
   const cwd = mkdtempSync(path.join(tmpdir(), 'e2e-'))
   const api = start(apiBinary(), [], { cwd, env: { APP_ENV: 'development', PORT: '0', ...env } })
-  const [, port] = await api.said(/url=http:\/\/127\.0\.0\.1:(\d+)/)
+  const [, port] = await api.waitForOutput(/url=http:\/\/127\.0\.0\.1:(\d+)/)
   return {
     ...api,
     port,
@@ -100,13 +100,13 @@ export async function startApi(env) {
   }
 }
 
-/** The page as `npm run dev` serves it (or `dev:proxy`), and the same page on a blocked port. */
+/** Serves the page as `npm run dev` or `dev:proxy` does, on both of its ports. */
 export async function startPage({ port, blockedPort, apiPort, mode = 'development', env }) {
   const folder = path.join(root, 'frontend-dev')
   const page = start(process.execPath, ['node_modules/vite/bin/vite.js', '--mode', mode], {
     cwd: folder,
     env: { PAGE_PORT: port, BLOCKED_PORT: blockedPort, API_PORT: apiPort, ...env },
   })
-  await page.said(/ready in/)
+  await page.waitForOutput(/ready in/)
   return page
 }

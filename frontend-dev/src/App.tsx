@@ -1,12 +1,18 @@
 import { useEffect, useSyncExternalStore } from 'react'
+import { checkApi, useApiStatus } from './apiStatus'
 import { Gauges } from './Gauges'
 import { Items } from './items/Items'
 import { cards } from './lab/cards'
 import { Lab } from './lab/Lab'
-import { apiOrigin, isSecondPage, pageOrigin, pages, sameOrigin } from './page'
-import { askReach, useReach } from './reach'
+import { apiOrigin, isBlockedPort, pageOrigin, pages, sameOrigin } from './page'
 
-/** `#items` shows the items; every other fragment names a card of the lab. */
+const lab = { id: 'lab', title: 'Lab', View: Lab }
+const views = [
+  lab,
+  { id: 'items', title: 'Items', View: Items },
+]
+
+/** The fragment names a view, or a card of the lab. */
 function useFragment(): string {
   return useSyncExternalStore(
     (changed) => {
@@ -19,16 +25,16 @@ function useFragment(): string {
 
 export function App() {
   const fragment = useFragment()
-  const reach = useReach()
-  const view = fragment === 'items' ? 'items' : 'lab'
+  const status = useApiStatus()
+  const view = views.find(({ id }) => id === fragment) ?? lab
 
   useEffect(() => {
-    document.title = view === 'items' ? 'Items · Cross-origin lab' : 'Cross-origin lab'
+    document.title = view === lab ? 'Cross-origin lab' : `${view.title} · Cross-origin lab`
   }, [view])
 
-  // Going from the items to a card: the card exists only now.
+  // Coming from another view, the card has only just been rendered.
   useEffect(() => {
-    if (view === 'lab' && fragment) document.getElementById(fragment)?.scrollIntoView()
+    if (view === lab && fragment) document.getElementById(fragment)?.scrollIntoView()
   }, [view, fragment])
 
   return (
@@ -38,18 +44,19 @@ export function App() {
       </a>
       <header className="head">
         <h1>Cross-origin lab</h1>
-        <Place />
-        <nav aria-label="Views">
-          <a href="#lab" aria-current={view === 'lab' ? 'page' : undefined}>
-            Lab
-          </a>
-          <a href="#items" aria-current={view === 'items' ? 'page' : undefined}>
-            Items
-          </a>
-        </nav>
+        <Origins />
+        {views.length > 1 && (
+          <nav aria-label="Views">
+            {views.map(({ id, title }) => (
+              <a key={id} href={`#${id}`} aria-current={id === view.id ? 'page' : undefined}>
+                {title}
+              </a>
+            ))}
+          </nav>
+        )}
       </header>
       <Gauges />
-      {view === 'lab' && (
+      {view === lab && (
         <nav className="contents" aria-label="Cards">
           <ol>
             {cards.map(({ id, title, refused }) => (
@@ -61,52 +68,52 @@ export function App() {
         </nav>
       )}
       <main id="main" tabIndex={-1}>
-        {reach === 'failed' && (
+        {status === 'unreachable' && (
           <p className="banner">
-            No call below gets a readable answer: the API does not run, or{' '}
+            No call below gets a readable response: the API is not running, or{' '}
             {sameOrigin ? (
-              'nothing passes the calls on to it'
+              'nothing forwards the calls to it'
             ) : (
               <>
                 it does not allow this origin, <b>{pageOrigin}</b>
               </>
             )}
-            . {isSecondPage && <a href={pages.first}>Go to {pages.first}</a>}
+            . {isBlockedPort && <a href={pages.allowed}>Go to {pages.allowed}</a>}
           </p>
         )}
         {sameOrigin && (
           <p className="note">
-            Through Vite’s proxy the page and the API share one origin: no preflights, every header readable, nothing
-            refused. <code>npm run dev</code> shows the rules at work.
+            Through Vite’s proxy the page and the API share one origin: there are no preflights, every header is
+            readable, and nothing is blocked. <code>npm run dev</code> shows the rules at work.
           </p>
         )}
-        {view === 'items' ? <Items /> : <Lab />}
+        <view.View />
       </main>
     </>
   )
 }
 
-/** The two origins, and whether one reaches the other. */
-function Place() {
-  const reach = useReach()
+/** The two origins, and whether the page can read the API's responses. */
+function Origins() {
+  const status = useApiStatus()
 
   useEffect(() => {
-    void askReach()
+    void checkApi()
   }, [])
 
   return (
-    <div className="place">
+    <div className="origins">
       <dl>
         <dt>Page</dt>
         <dd>{pageOrigin}</dd>
         <dt>API</dt>
         <dd>{sameOrigin ? 'same origin, through Vite’s proxy' : apiOrigin}</dd>
       </dl>
-      <p role="status" data-reach={reach}>
-        {{ unknown: 'Asking…', reached: 'The API answers', failed: 'No readable answer' }[reach]}
+      <p role="status" data-api={status}>
+        {{ unknown: 'Checking…', reachable: 'The API responds', unreachable: 'No readable response' }[status]}
       </p>
-      <button type="button" className="link" onClick={() => void askReach()}>
-        Ask again
+      <button type="button" className="link" onClick={() => void checkApi()}>
+        Retry
       </button>
     </div>
   )

@@ -1,16 +1,31 @@
-import { FormatError, type Answer, type Exchange } from './api/client'
+import { useRef } from 'react'
+import { FormatError, type Exchange, type ReceivedResponse } from './api/client'
+import { useSecondsSince } from './countdown'
 import { FailureAdvice } from './FailureAdvice'
 import { pageOrigin } from './page'
 import { preflightReasons } from './preflight'
+import type { Pending } from './useClient'
 
-/** A request and its response as the browser saw them. Its height never changes. */
-export function ExchangePanel({ exchange }: { exchange: Exchange | undefined }) {
+/** A request and its response, as the browser shows them to JavaScript. The panel's height never changes. */
+export function ExchangePanel({ exchange, pending }: { exchange: Exchange | undefined; pending: Pending | undefined }) {
+  const detail = useRef<HTMLDivElement>(null)
   return (
     <div className="exchange" data-outcome={outcome(exchange)}>
-      <p className="exchange-status" role="status">
-        {exchange ? <Summary exchange={exchange} /> : 'Nothing sent yet'}
-      </p>
-      <div className="exchange-detail" role="group" aria-label="Request and response" tabIndex={0}>
+      <div className="exchange-status">
+        <p role="status">{pending ? 'Sending…' : exchange ? summary(exchange) : 'Nothing sent yet'}</p>
+        {pending ? (
+          <PendingTime
+            pending={pending}
+            onCancel={() => {
+              pending.cancel()
+              detail.current!.focus() // The button that has the focus disappears.
+            }}
+          />
+        ) : (
+          exchange && <span>{Math.round(exchange.milliseconds)} ms</span>
+        )}
+      </div>
+      <div ref={detail} className="exchange-detail" role="group" aria-label="Request and response" tabIndex={0}>
         {exchange && <Request exchange={exchange} />}
         {exchange?.error instanceof FormatError && <p className="response">{exchange.error.message}.</p>}
         {exchange?.response && <Response response={exchange.response} />}
@@ -26,20 +41,27 @@ function outcome(exchange: Exchange | undefined): 'none' | 'ok' | 'problem' | 'f
   return exchange.error ? 'problem' : 'ok'
 }
 
-/** Given up by the page itself: no failure. */
+/** The page itself aborted the request, which is not a failure. */
 function isAbort({ error }: Exchange): boolean {
   return error?.name === 'AbortError'
 }
 
-function Summary({ exchange: { response, error, milliseconds } }: { exchange: Exchange }) {
-  const cause = error?.cause
+function summary(exchange: Exchange) {
+  const { response, error } = exchange
+  if (isAbort(exchange)) return 'Cancelled'
+  if (response) return <strong>{`${response.status} ${response.statusText}`}</strong>
+  return <strong>{error?.cause instanceof Error ? String(error.cause) : error?.name}</strong>
+}
+
+function PendingTime({ pending, onCancel }: { pending: Pending; onCancel: () => void }) {
+  const seconds = useSecondsSince(pending.started)
   return (
-    <>
-      <strong>
-        {response ? `${response.status} ${response.statusText}` : cause instanceof Error ? String(cause) : error?.name}
-      </strong>
-      <span>{Math.round(milliseconds)} ms</span>
-    </>
+    <span>
+      {seconds} s{' '}
+      <button type="button" className="link" onClick={onCancel}>
+        Cancel
+      </button>
+    </span>
   )
 }
 
@@ -57,7 +79,7 @@ function Request({ exchange }: { exchange: Exchange }) {
         {[...requestHeaders].map(([name, value]) => (
           <Header key={name} name={name} value={value} />
         ))}
-        <Header name="cookies" value={credentials === 'omit' ? 'left out' : 'sent if there are any'} />
+        <Header name="cookies" value={credentials === 'omit' ? 'not sent' : 'sent if there are any'} />
         <Header
           name="preflight"
           value={!crossOrigin ? 'none: same origin' : preflight.length > 0 ? `needed: ${preflight.join(', ')}` : 'none'}
@@ -70,7 +92,7 @@ function Request({ exchange }: { exchange: Exchange }) {
   )
 }
 
-function Response({ response: { headers, body } }: { response: Answer }) {
+function Response({ response: { headers, body } }: { response: ReceivedResponse }) {
   return (
     <div className="response">
       {body !== undefined && <pre>{typeof body === 'string' ? body : JSON.stringify(body, null, 2)}</pre>}

@@ -2,9 +2,9 @@ import { act } from 'react'
 import { createRoot } from 'react-dom/client'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { NetworkError, TimeoutError, type Exchange } from './api/client'
+import { recordStatus } from './apiStatus'
 import { FailureAdvice } from './FailureAdvice'
 import { apiBase } from './page'
-import { recordReach } from './reach'
 
 beforeEach(() => {
   vi.stubGlobal('IS_REACT_ACT_ENVIRONMENT', true)
@@ -14,7 +14,7 @@ afterEach(() => {
   vi.unstubAllGlobals()
 })
 
-const url = `${apiBase}/api/items`
+const url = `${apiBase}/api/session`
 const failed: Exchange = {
   method: 'POST',
   url,
@@ -34,20 +34,20 @@ function show(exchange: Exchange) {
 
 const causes = (page: Element) => [...page.querySelectorAll('li')].map(({ dataset }) => dataset.cause)
 
-test('once the API has answered, a failed preflight is the likely cause', () => {
+test('once the API has responded, a failed preflight is the likely cause', () => {
   const page = show(failed)
   expect(causes(page)).toEqual(['api-down', 'origin', 'preflight'])
   const { error: _, ...exchange } = failed
   const response = { status: 200, statusText: 'OK', headers: new Headers(), body: {} }
-  act(() => recordReach({ ...exchange, response }))
-  expect(causes(page)).toEqual(['preflight', 'broken'])
+  act(() => recordStatus({ ...exchange, response }))
+  expect(causes(page)).toEqual(['preflight', 'interrupted'])
   expect(page.textContent).toContain('the header content-type')
 
-  expect(causes(show({ ...failed, url: 'http://localhost:8079/api/items' }))).toContain('api-down')
+  expect(causes(show({ ...failed, url: 'http://localhost:8079/api/session' }))).toContain('api-down')
 })
 
-test('a time-out is told apart: the request may have been carried out', () => {
+test('a timeout is not a network error: the API may have carried out the request', () => {
   const page = show({ ...failed, error: new TimeoutError('POST', url, 10_000) })
-  expect(page.textContent).toMatch(/^No answer in 10 s\. The API may still have carried out the request/)
+  expect(page.textContent).toMatch(/^No response within 10 s\. The API may still have carried out the request/)
   expect(page.textContent).not.toContain('The browser hides')
 })

@@ -1,39 +1,39 @@
 import { advise } from './advice'
 import { TimeoutError, type Exchange } from './api/client'
-import { apiOrigin, isSecondPage, pageOrigin } from './page'
-import { preflightAsks } from './preflight'
-import { useReach } from './reach'
+import { useApiStatus } from './apiStatus'
+import { apiOrigin, isBlockedPort, pageOrigin } from './page'
+import { preflightRequest } from './preflight'
 
-/** What the browser does not tell JavaScript about a failed request. */
+/** What to check after a failed request, since the browser hides the reason from JavaScript. */
 export function FailureAdvice({ exchange }: { exchange: Exchange }) {
-  const reach = useReach()
+  const status = useApiStatus()
   if (exchange.error instanceof TimeoutError) {
     return (
       <p className="advice response">
-        No answer in {Math.round(exchange.milliseconds / 1000)} s. The API may still have carried out the request: look
-        in its log before you send it again.
+        No response within {Math.round(exchange.milliseconds / 1000)} s. The API may still have carried out the request:
+        check its log before you send it again.
       </p>
     )
   }
   const origin = new URL(exchange.url).origin
-  const { method, headers } = preflightAsks(exchange)
+  const { method, headers } = preflightRequest(exchange)
   const advice = advise(
     {
       pageOrigin,
       apiOrigin: origin,
-      reached: origin === apiOrigin && reach === 'reached',
+      reachable: origin === apiOrigin && status === 'reachable',
       method,
       headers: headers.map(([name]) => name),
     },
-    isSecondPage && origin === apiOrigin ? 'origin' : undefined,
+    isBlockedPort && origin === apiOrigin ? 'origin' : undefined,
   )
   return (
     <div className="advice response">
-      <p>The browser hides the reason from JavaScript. Check, in this order:</p>
+      <p>The browser hides the reason from JavaScript. Check these in order:</p>
       <ol>
-        {advice.map(({ cause, suspicion, check, console, log }) => (
+        {advice.map(({ cause, summary, check, console, log }) => (
           <li key={cause} data-cause={cause}>
-            <strong>{suspicion}</strong>
+            <strong>{summary}</strong>
             <code className="check">{check}</code>
             <dl>
               <dt>Console</dt>

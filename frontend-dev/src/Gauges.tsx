@@ -1,13 +1,7 @@
 import { useSecondsUntil } from './countdown'
-import { useLimit, type Policy } from './limits'
+import { policies, useLimit, type Policy } from './limits'
 
-const policies: { policy: Policy; covers: string }[] = [
-  { policy: 'default', covers: 'everything else' },
-  { policy: 'search', covers: 'GET /api/search' },
-  { policy: 'upload', covers: 'POST /api/upload' },
-  { policy: 'session', covers: 'POST /api/session' },
-]
-
+/** How much of each rate limit is left. */
 export function Gauges() {
   return (
     <section className="gauges" aria-label="Rate limits">
@@ -20,12 +14,19 @@ export function Gauges() {
 
 function Gauge({ policy, covers }: { policy: Policy; covers: string }) {
   const state = useLimit(policy)
-  const reset = useSecondsUntil(state?.resetAt ?? 0)
+  const more = useSecondsUntil(state?.moreAt ?? 0)
   const wait = useSecondsUntil(state?.blockedUntil ?? 0)
-  // Once the period is over the whole limit is granted again, whatever the
-  // last answer said.
-  const left = state && (reset === 0 ? state.limit : state.remaining)
-  const when = wait > 0 ? `wait ${wait} s` : reset > 0 ? `resets in ${reset} s` : state ? 'full' : 'not called yet'
+  const isFull = useSecondsUntil(state?.fullAt ?? 0) === 0
+  const left = state && (isFull ? state.limit : state.remaining)
+  const when = !state
+    ? 'not called yet'
+    : wait > 0
+      ? `wait ${wait} s`
+      : isFull
+        ? 'full'
+        : more > 0
+          ? `more in ${more} s`
+          : 'available'
   return (
     <div className="gauge" data-policy={policy} data-blocked={wait > 0}>
       <span className="gauge-name" title={covers}>

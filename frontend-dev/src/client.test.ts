@@ -12,7 +12,7 @@ import {
 
 const fetchMock = vi.fn<typeof fetch>()
 
-function answer(status: number, body?: unknown, headers: Record<string, string> = {}) {
+function respond(status: number, body?: unknown, headers: Record<string, string> = {}) {
   const type = status < 400 ? 'application/json' : 'application/problem+json'
   return new Response(body === undefined ? null : JSON.stringify(body), {
     status,
@@ -37,7 +37,7 @@ test('calls the API under the host name of the page', () => {
 })
 
 test.each(['', 'http://localhost:8080', 'http://localhost:8080/', 'https://api.example.com', 'http://[::1]:8080'])(
-  'takes the baseUrl %j',
+  'accepts the baseUrl %j',
   (baseUrl) => {
     expect(createClient({ baseUrl }).baseUrl).toBe(baseUrl)
   },
@@ -53,15 +53,15 @@ test.each([
   'http://localhost:8080?v=1',
   'http://localhost:8080#v1',
   'http://me:secret@localhost:8080',
-])('refuses the baseUrl %j', (baseUrl) => {
+])('rejects the baseUrl %j', (baseUrl) => {
   expect(() => createClient({ baseUrl })).toThrow(
     `baseUrl is "${baseUrl}"; write scheme, host and port: http://localhost:8080`,
   )
 })
 
 test('sends cookies, and nothing that would make a GET need a preflight', async () => {
-  fetchMock.mockResolvedValue(answer(200, { message: 'hello' }))
-  expect(await api.hello()).toEqual({ message: 'hello' })
+  fetchMock.mockResolvedValue(respond(200, { message: 'hello' }))
+  expect(await api.request('GET', '/api/hello')).toEqual({ message: 'hello' })
 
   const [url, init] = fetchMock.mock.calls[0]!
   expect(url).toBe('http://localhost:8080/api/hello')
@@ -69,31 +69,25 @@ test('sends cookies, and nothing that would make a GET need a preflight', async 
   expect([...(init!.headers as Headers)]).toEqual([])
 })
 
-test('sends JSON, and leaves query values out that are not given', async () => {
-  fetchMock.mockImplementation(async () => answer(200, {}))
-  await api.createItem({ name: 'a' })
-  await api.listItems({ limit: 5, cursor: undefined })
-  await api.search('a&b')
-  await api.getItem('a/b')
+test('sends JSON, and encodes parameters of the query and of the path', async () => {
+  fetchMock.mockImplementation(async () => respond(200, {}))
+  await api.request('POST', '/api/session', { json: { name: 'a' } })
+  await api.send('GET', '/api/tasks', { query: { limit: 5, q: 'a&b' } })
+  // The description lists the files, and none of their names needs encoding.
+  await api.request('GET', '/docs/{file}', { path: { file: 'a/b' as 'docs.js' } })
 
-  const [[, post], [list], [search], [item]] = fetchMock.mock.calls as [
-    [string, RequestInit],
-    [string],
-    [string],
-    [string],
-  ]
+  const [[, post], [query], [path]] = fetchMock.mock.calls as [[string, RequestInit], [string], [string]]
   expect(post.body).toBe('{"name":"a"}')
   expect((post.headers as Headers).get('Content-Type')).toBe('application/json')
-  expect(list).toBe('http://localhost:8080/api/items?limit=5')
-  expect(search).toBe('http://localhost:8080/api/search?q=a%26b')
-  expect(item).toBe('http://localhost:8080/api/items/a%2Fb')
+  expect(query).toBe('http://localhost:8080/api/tasks?limit=5&q=a%26b')
+  expect(path).toBe('http://localhost:8080/docs/a%2Fb')
 })
 
 test('resolves to undefined when there is no body', async () => {
   fetchMock.mockResolvedValueOnce(new Response(null, { status: 204 }))
-  expect(await api.deleteItem('1')).toBeUndefined()
+  expect(await api.request('DELETE', '/api/session')).toBeUndefined()
   fetchMock.mockResolvedValueOnce(new Response('', { headers: { 'Content-Type': 'text/html' } }))
-  expect(await api.request('HEAD', '/docs')).toBeUndefined()
+  expect(await api.send('HEAD', '/docs')).toBeUndefined()
 })
 
 describe('rejects', () => {
@@ -106,9 +100,9 @@ describe('rejects', () => {
       request_id: 'r1',
       errors: [{ field: 'name', detail: 'is missing' }],
     }
-    fetchMock.mockResolvedValue(answer(422, problem, { 'Retry-After': '7' }))
+    fetchMock.mockResolvedValue(respond(422, problem, { 'Retry-After': '7' }))
 
-    const error = await api.createItem({ name: '' }).catch((e: unknown) => e)
+    const error = await api.request('POST', '/api/session', { json: { name: '' } }).catch((e: unknown) => e)
     expect(error).toBeInstanceOf(ProblemError)
     expect(error).toMatchObject({
       message: 'One field is wrong.',
@@ -119,60 +113,60 @@ describe('rejects', () => {
     })
   })
 
-  test('with a problem of its own when something before the API answered', async () => {
+  test('with a generated problem when a proxy responded instead of the API', async () => {
     const body = '<h1>Bad Gateway</h1>'
     fetchMock.mockResolvedValue(
       new Response(body, { status: 502, statusText: 'Bad Gateway', headers: { 'Content-Type': 'text/html' } }),
     )
-    await expect(api.hello()).rejects.toMatchObject({ name: 'ProblemError', status: 502, message: 'Bad Gateway' })
+    await expect(api.request('GET', '/api/hello')).rejects.toMatchObject({ name: 'ProblemError', status: 502, message: 'Bad Gateway' })
   })
 
   test.each([
     ['text/html', 'text/html'],
-    [null, 'without a content type'],
+    [null, 'no content type'],
     ['application/json', 'application/json'],
-  ])('with a FormatError when what answers 200 is not the API (%s)', async (type, said) => {
+  ])('with a FormatError when a 200 does not come from the API (%s)', async (type, said) => {
     const seen: Exchange[] = []
     const api = createClient({ baseUrl: 'http://localhost:5173', observe: (exchange) => seen.push(exchange) })
     const page = new TextEncoder().encode('<!doctype html>')
     fetchMock.mockResolvedValue(new Response(page, type ? { headers: { 'Content-Type': type } } : {}))
 
-    const error = await api.hello().catch((e: unknown) => e)
+    const error = await api.request('GET', '/api/hello').catch((e: unknown) => e)
     expect(error).toBeInstanceOf(FormatError)
-    expect((error as Error).message).toBe(`http://localhost:5173/api/hello answered ${said}, not the API’s JSON`)
+    expect((error as Error).message).toBe(`http://localhost:5173/api/hello responded with ${said}, not with the API’s JSON`)
     expect(seen).toMatchObject([{ response: { status: 200, body: '<!doctype html>' }, error }])
   })
 
-  test('with a NetworkError when the browser hides the answer', async () => {
+  test('with a NetworkError when the browser hides the response', async () => {
     const cause = new TypeError('Failed to fetch')
     fetchMock.mockRejectedValue(cause)
-    const error = await api.hello().catch((e: unknown) => e)
+    const error = await api.request('GET', '/api/hello').catch((e: unknown) => e)
     expect(error).toBeInstanceOf(NetworkError)
     expect((error as Error).cause).toBe(cause)
   })
 
-  test('with a TimeoutError when no answer comes in time', async () => {
+  test('with a TimeoutError when no response comes in time', async () => {
     fetchMock.mockImplementation(hang)
-    await expect(createClient({ baseUrl: '', timeout: 5 }).hello()).rejects.toBeInstanceOf(TimeoutError)
+    await expect(createClient({ baseUrl: '', timeout: 5 }).request('GET', '/api/hello')).rejects.toBeInstanceOf(TimeoutError)
   })
 
-  test('with the abort when the caller aborts', async () => {
+  test('with the AbortError when the caller aborts', async () => {
     fetchMock.mockImplementation(hang)
     const controller = new AbortController()
-    const call = api.search('x', { signal: controller.signal })
+    const call = api.request('GET', '/api/hello', { signal: controller.signal })
     controller.abort()
     await expect(call).rejects.toMatchObject({ name: 'AbortError' })
   })
 })
 
-test('tells of every exchange once, whether it succeeds or fails', async () => {
+test('reports every exchange once, whether it succeeds or fails', async () => {
   const seen: Exchange[] = []
   const api = createClient({ baseUrl: 'http://localhost:8080', observe: (exchange) => seen.push(exchange) })
 
-  fetchMock.mockResolvedValueOnce(answer(404, { type: 'about:blank', title: 'Not Found', status: 404 }))
-  await api.request('GET', '/api/nowhere').catch(() => {})
+  fetchMock.mockResolvedValueOnce(respond(404, { type: 'about:blank', title: 'Not Found', status: 404 }))
+  await api.send('GET', '/api/nowhere').catch(() => {})
   fetchMock.mockRejectedValueOnce(new TypeError('Failed to fetch'))
-  await api.hello().catch(() => {})
+  await api.request('GET', '/api/hello').catch(() => {})
 
   expect(seen).toHaveLength(2)
   expect(seen[0]).toMatchObject({ method: 'GET', url: 'http://localhost:8080/api/nowhere', response: { status: 404 } })
@@ -180,7 +174,7 @@ test('tells of every exchange once, whether it succeeds or fails', async () => {
   expect(seen[1]!.error).toBeInstanceOf(NetworkError)
 })
 
-test('imports nothing from outside its folder, which is there to be copied', () => {
+test('the api folder imports nothing from outside, so that it can be copied', () => {
   const files = import.meta.glob<string>('./api/**/*', { query: '?raw', import: 'default', eager: true })
   expect(Object.keys(files)).toContain('./api/client.ts')
   for (const [file, source] of Object.entries(files)) {

@@ -1,24 +1,35 @@
-/** What the rate limit headers of the answers so far say, per policy. */
+/** The API's rate limits, as the headers of its latest responses describe them. */
 import { retryAfterSeconds, type Exchange } from './api/client'
+import { searchPolicy } from './items/policy'
 import { createStore } from './store'
 
-export type Policy = 'default' | 'search' | 'upload' | 'session'
+/** The API's policies. A gauge shows each one, in this order. */
+export const policies = [
+  { policy: 'default', covers: 'everything else' },
+  searchPolicy,
+  { policy: 'upload', covers: 'POST /api/upload' },
+  { policy: 'session', covers: 'POST /api/session' },
+] as const
+
+export type Policy = (typeof policies)[number]['policy']
 
 export interface Limit {
   limit: number
   remaining: number
-  /** Seconds that the limit is counted over. */
+  /** The period that the limit applies to, in seconds. */
   window: number
-  /** When the whole limit is granted again, as performance.now() tells it. */
-  resetAt: number
-  /** After a 429: when the next request is worth sending, else 0. */
+  /** When more requests become available, on the clock of performance.now(). */
+  moreAt: number
+  /** When the whole limit is available again if no request is sent until then. */
+  fullAt: number
+  /** After a 429, when to send the next request; otherwise 0. */
   blockedUntil: number
 }
 
 /**
- * Reads `RateLimit: "search";r=29;t=60` and `RateLimit-Policy: "search";q=30;w=60`.
+ * Reads `RateLimit: "upload";r=4;t=60` and `RateLimit-Policy: "upload";q=5;w=60`.
  * `t` counts from now, so unlike X-RateLimit-Reset it does not depend on this
- * machine's clock being right.
+ * machine's clock.
  */
 export function readLimit(headers: Headers, now: number): { policy: Policy; limit: Limit } | undefined {
   const state = /^"(?<policy>\w+)";r=(?<remaining>\d+);t=(?<reset>\d+)/.exec(headers.get('RateLimit') ?? '')?.groups
@@ -30,7 +41,9 @@ export function readLimit(headers: Headers, now: number): { policy: Policy; limi
       limit: Number(policy.limit),
       window: Number(policy.window),
       remaining: Number(state.remaining),
-      resetAt: now + Number(state.reset) * 1000,
+      moreAt: now + Number(state.reset) * 1000,
+      // The API may count a request for up to a tenth of the period longer.
+      fullAt: now + Number(policy.window) * 1100,
       blockedUntil: 0,
     },
   }

@@ -1,7 +1,7 @@
-// @vitest-environment node -- its Headers lower-case names, as a browser does
+// @vitest-environment node -- its Headers class lower-cases names, as browsers do
 import { expect, test } from 'vitest'
 import type { Exchange } from './api/client'
-import { preflightAsks, preflightReasons } from './preflight'
+import { preflightRequest, preflightReasons } from './preflight'
 
 function exchange(method: string, headers: Record<string, string> = {}, progress = false): Exchange {
   return {
@@ -26,22 +26,22 @@ test.each([
 test.each([
   ['DELETE', exchange('DELETE'), 'the method is DELETE'],
   ['JSON', exchange('POST', { 'Content-Type': 'application/json' }), 'the content type is application/json'],
-  ['a header', exchange('GET', { 'X-Not-Listed': '1' }), 'the header x-not-listed is not a simple one'],
+  ['a header', exchange('GET', { 'X-Not-Listed': '1' }), 'the header x-not-listed is not safelisted'],
   ['progress', exchange('POST', {}, true), 'the upload has progress listeners'],
 ])('%s needs a preflight', (_, exchange, reason) => {
   expect(preflightReasons(exchange)).toEqual([reason])
 })
 
-test('a preflight asks for what is not simple', () => {
+test('a preflight asks for whatever is not safelisted', () => {
   const headers = { Accept: '*/*', 'Content-Type': 'application/json', 'X-Not-Listed': '1' }
-  expect(preflightAsks(exchange('patch', headers))).toEqual({
+  expect(preflightRequest(exchange('patch', headers))).toEqual({
     method: 'patch',
     headers: [
       ['content-type', 'application/json'],
       ['x-not-listed', '1'],
     ],
   })
-  expect(preflightAsks(exchange('POST', { 'Content-Type': 'text/plain' }, true))).toEqual({
+  expect(preflightRequest(exchange('POST', { 'Content-Type': 'text/plain' }, true))).toEqual({
     method: undefined,
     headers: [],
   })

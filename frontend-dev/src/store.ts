@@ -1,6 +1,6 @@
 import { useSyncExternalStore } from 'react'
 
-/** A value that components share; `use` renders them again when it changes. */
+/** A value that components share; a component that calls `use` renders again when the value changes. */
 export function createStore<T>(value: T) {
   const listeners = new Set<() => void>()
   const get = () => value

@@ -8,42 +8,55 @@ import {
   type Client,
   type Exchange,
 } from './api/client'
+import { recordStatus } from './apiStatus'
 import { recordLimit } from './limits'
 import { apiBase } from './page'
-import { recordReach } from './reach'
 
-const expected = [ProblemError, NetworkError, TimeoutError, FormatError]
+const expectedErrors = [ProblemError, NetworkError, TimeoutError, FormatError]
 
-/** A client whose latest exchange can be shown, and whose limits the gauges show. */
+/** Calls that are running. */
+export interface Pending {
+  /** On the clock of performance.now(). */
+  started: number
+  cancel: () => void
+}
+
+/** A client with its latest exchange. What it learns also updates the gauges and the API's status. */
 export function useClient(baseUrl: string = apiBase) {
   const [exchange, setExchange] = useState<Exchange>()
-  const [busy, setBusy] = useState(false)
+  const [pending, setPending] = useState<Pending>()
 
-  const client = useMemo(
-    () =>
-      createClient({
-        baseUrl,
-        observe(exchange) {
-          setExchange(exchange)
-          recordLimit(exchange)
-          if (baseUrl === apiBase) recordReach(exchange)
-        },
-      }),
+  const options = useMemo(
+    () => ({
+      baseUrl,
+      observe(exchange: Exchange) {
+        setExchange(exchange)
+        recordLimit(exchange)
+        if (baseUrl === apiBase) recordStatus(exchange)
+      },
+    }),
     [baseUrl],
   )
+  const client = useMemo(() => createClient(options), [options])
 
-  /** Runs calls one batch at a time; resolves to the error of the API or the network, if any. */
+  /**
+   * Makes calls, which are pending meanwhile and can be cancelled. Resolves to
+   * the API's or the network's error, if there is one.
+   */
   async function run(calls: (api: Client) => Promise<unknown>): Promise<Error | undefined> {
-    setBusy(true)
+    const controller = new AbortController()
+    setPending({ started: performance.now(), cancel: () => controller.abort() })
+    setExchange(undefined)
     try {
-      await calls(client)
+      await calls(createClient({ ...options, signal: controller.signal }))
     } catch (error) {
-      if (expected.some((type) => error instanceof type)) return error as Error
+      if (controller.signal.aborted) return undefined
+      if (expectedErrors.some((type) => error instanceof type)) return error as Error
       throw error
     } finally {
-      setBusy(false)
+      setPending(undefined)
     }
   }
 
-  return { client, exchange, busy, run }
+  return { client, exchange, pending, busy: pending !== undefined, run }
 }

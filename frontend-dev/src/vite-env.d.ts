@@ -1,5 +1,5 @@
 interface ImportMetaEnv {
-  /** The API's address; empty: the page's own origin. Not set: API_PORT of the page's host. */
+  /** The API's address; empty means the page's own origin. If not set, the page's host and API_PORT. */
   readonly VITE_API_URL?: string
   readonly VITE_PAGE_PORT: string
   readonly VITE_BLOCKED_PORT: string

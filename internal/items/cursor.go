@@ -6,9 +6,9 @@ import (
 	"fmt"
 )
 
-// A cursor is the place of the last item of a page: a version byte and the
-// item's seq, big-endian, in base64url. Clients must not look into it, so the
-// version allows another content later.
+// A cursor is the position of a page's last item: a version byte and the item's
+// seq, big-endian, in base64url. It is opaque to clients, so the version allows
+// a different content later.
 const (
 	cursorVersion = 1
 	cursorSize    = 1 + 8 // bytes before base64url
@@ -18,13 +18,13 @@ const (
 func encodeCursor(seq int64) string {
 	raw, err := binary.Append([]byte{cursorVersion}, binary.BigEndian, seq)
 	if err != nil {
-		panic(fmt.Sprintf("a cursor is made of a number, yet: %v", err))
+		panic(fmt.Sprintf("encode a number as a cursor: %v", err))
 	}
 	return base64.RawURLEncoding.EncodeToString(raw)
 }
 
 // decodeCursor returns the seq to continue after: 0 for "", the first page.
-// Only what encodeCursor returns is taken, byte for byte; all else is
+// It accepts only what encodeCursor returns, byte for byte; anything else is
 // ErrBadCursor.
 func decodeCursor(cursor string) (int64, error) {
 	if cursor == "" {
@@ -38,7 +38,7 @@ func decodeCursor(cursor string) (int64, error) {
 	if _, err := binary.Decode(raw[1:], binary.BigEndian, &seq); err != nil {
 		return 0, ErrBadCursor
 	}
-	// The base64 decoder skips line breaks; comparing refuses them.
+	// The base64 decoder skips line breaks; the comparison rejects them.
 	if seq < 1 || encodeCursor(seq) != cursor {
 		return 0, ErrBadCursor
 	}

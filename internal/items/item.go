@@ -1,6 +1,5 @@
 // Package items is the sample resource: what an item is, which rules it obeys,
-// and a store that keeps it in SQLite or PostgreSQL by one code path on
-// database/sql.
+// and a store that keeps it in the database.
 package items
 
 import (
@@ -18,8 +17,8 @@ const (
 	maxNote = 1000
 )
 
-// Item is what the store keeps. Its times are UTC and whole microseconds,
-// which is what both databases return as it was written.
+// Item is what the store keeps. Its times are UTC and whole microseconds, so
+// that both databases return exactly what was written.
 type Item struct {
 	ID        uuid.UUID `json:"id"` // version 7
 	Name      string    `json:"name"`
@@ -28,40 +27,37 @@ type Item struct {
 	UpdatedAt time.Time `json:"updated_at"`
 }
 
-// Draft is what a client may set of an item.
+// Draft is everything that a client may set of an item.
 type Draft struct{ Name, Note string }
 
-// Patch is a change of some fields; nil leaves a field as it is.
-type Patch struct{ Name, Note *string }
-
-// FieldError is one rule that one field breaks.
-type FieldError struct{ Field, Detail string }
-
-// Validate returns every rule that the fields given break, nil for none. The
-// store does not validate: call this before a Draft or a Patch goes there.
-func (p Patch) Validate() []FieldError {
-	var broken []FieldError
-	if p.Name != nil {
-		broken = append(broken, checkText("name", *p.Name, 1, maxName)...)
-	}
-	if p.Note != nil {
-		broken = append(broken, checkText("note", *p.Note, 0, maxNote)...)
-	}
-	return broken
+// Patch holds some of what a client may set; a nil field was left out.
+type Patch struct {
+	Name *string `json:"name"`
+	Note *string `json:"note"`
 }
 
-// checkText refuses what is shorter than low or longer than high, and what
-// PostgreSQL cannot keep: NUL and broken UTF-8.
-func checkText(field, text string, low, high int) []FieldError {
-	var broken []FieldError
+// Validate calls broken for each rule that the patch breaks, with the field's
+// name in JSON and what is wrong with its value. The store does not check the
+// rules: a caller does so before it hands a Draft or a Patch to the store.
+func (p Patch) Validate(broken func(field, detail string)) {
+	if p.Name != nil {
+		validateText("name", *p.Name, 1, maxName, broken)
+	}
+	if p.Note != nil {
+		validateText("note", *p.Note, 0, maxNote, broken)
+	}
+}
+
+// validateText reports a text that is shorter than low or longer than high,
+// and what PostgreSQL cannot store: NUL and invalid UTF-8.
+func validateText(field, text string, low, high int, broken func(field, detail string)) {
 	if n := utf8.RuneCountInString(text); n < low || n > high {
-		broken = append(broken, FieldError{field, fmt.Sprintf("must have %d to %d characters, not %d", low, high, n)})
+		broken(field, fmt.Sprintf("must have %d to %d characters, not %d", low, high, n))
 	}
 	if strings.ContainsRune(text, 0) {
-		broken = append(broken, FieldError{field, "must not contain the character U+0000"})
+		broken(field, "must not contain the character U+0000")
 	}
 	if !utf8.ValidString(text) {
-		broken = append(broken, FieldError{field, "must be valid UTF-8"})
+		broken(field, "must be valid UTF-8")
 	}
-	return broken
 }

@@ -13,6 +13,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
 
+	"example.com/api/internal/database"
+	"example.com/api/internal/database/databasetest"
 	"example.com/api/internal/items"
 )
 
@@ -22,34 +24,41 @@ func TestValidate(t *testing.T) {
 	for _, tt := range []struct {
 		name string
 		in   items.Draft
-		want []items.FieldError
+		want []violation
 	}{
 		{"shortest", items.Draft{Name: "x"}, nil},
 		{"longest, counted in characters", items.Draft{Name: strings.Repeat("ä", 100), Note: strings.Repeat("😀", 1000)}, nil},
-		{"name empty", items.Draft{}, []items.FieldError{{"name", "must have 1 to 100 characters, not 0"}}},
-		{"name too long", items.Draft{Name: long}, []items.FieldError{{"name", "must have 1 to 100 characters, not 101"}}},
-		{"note too long", items.Draft{Name: "x", Note: strings.Repeat("ä", 1001)}, []items.FieldError{{"note", "must have 0 to 1000 characters, not 1001"}}},
-		{"NUL in both", items.Draft{Name: "a\x00", Note: "\x00"}, []items.FieldError{
+		{"name empty", items.Draft{}, []violation{{"name", "must have 1 to 100 characters, not 0"}}},
+		{"name too long", items.Draft{Name: long}, []violation{{"name", "must have 1 to 100 characters, not 101"}}},
+		{"note too long", items.Draft{Name: "x", Note: strings.Repeat("ä", 1001)}, []violation{{"note", "must have 0 to 1000 characters, not 1001"}}},
+		{"NUL in both", items.Draft{Name: "a\x00", Note: "\x00"}, []violation{
 			{"name", "must not contain the character U+0000"}, {"note", "must not contain the character U+0000"}}},
-		{"broken UTF-8", items.Draft{Name: "a\xff"}, []items.FieldError{{"name", "must be valid UTF-8"}}},
-		{"two rules", items.Draft{Name: "", Note: "\xff\x00"}, []items.FieldError{
+		{"broken UTF-8", items.Draft{Name: "a\xff"}, []violation{{"name", "must be valid UTF-8"}}},
+		{"two rules", items.Draft{Name: "", Note: "\xff\x00"}, []violation{
 			{"name", "must have 1 to 100 characters, not 0"}, {"note", "must not contain the character U+0000"}, {"note", "must be valid UTF-8"}}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			if diff := cmp.Diff(tt.want, items.Patch{Name: &tt.in.Name, Note: &tt.in.Note}.Validate()); diff != "" {
+			if diff := cmp.Diff(tt.want, violations(items.Patch{Name: &tt.in.Name, Note: &tt.in.Note})); diff != "" {
 				t.Errorf("Patch.Validate (-want +got):\n%s", diff)
 			}
 		})
 	}
-	if got := (items.Patch{}).Validate(); got != nil {
+	if got := violations(items.Patch{}); got != nil {
 		t.Errorf("an empty patch: got %v, want nothing", got)
 	}
 }
 
+type violation struct{ Field, Detail string }
+
+func violations(p items.Patch) (all []violation) {
+	p.Validate(func(field, detail string) { all = append(all, violation{field, detail}) })
+	return all
+}
+
 func TestItem(t *testing.T) {
 	t.Parallel()
-	eachDatabase(t, func(t *testing.T, newURL func(testing.TB) string) {
+	databasetest.Each(t, func(t *testing.T, newURL func(testing.TB) string) {
 		ctx := context.Background()
 		url := newURL(t)
 		s := open(t, url)
@@ -60,7 +69,7 @@ func TestItem(t *testing.T) {
 		}
 		same := func(what string, want items.Item) {
 			t.Helper()
-			for name, store := range map[string]*items.Store{"same store": s, "another replica": open(t, url)} {
+			for name, store := range map[string]items.Store{"same store": s, "another replica": open(t, url)} {
 				got, err := store.Get(ctx, want.ID)
 				if diff := cmp.Diff(want, got); err != nil || diff != "" {
 					t.Errorf("Get after %s, %s: %v (-want +got):\n%s", what, name, err, diff)
@@ -102,7 +111,7 @@ func TestItem(t *testing.T) {
 				t.Errorf("%s after Delete: got %v, want ErrNotFound", what, err)
 			}
 		}
-		if !s.Up(ctx) {
+		if !s.DB.Up(ctx) {
 			t.Error("Up: got false, want true")
 		}
 	})
@@ -112,7 +121,7 @@ func second[T any](_ T, err error) error { return err }
 
 func TestEmptyIsNotNull(t *testing.T) {
 	t.Parallel()
-	eachDatabase(t, func(t *testing.T, newURL func(testing.TB) string) {
+	databasetest.Each(t, func(t *testing.T, newURL func(testing.TB) string) {
 		ctx := context.Background()
 		s := open(t, newURL(t))
 		page, err := s.List(ctx, "", 20)
@@ -127,7 +136,7 @@ func TestEmptyIsNotNull(t *testing.T) {
 
 func TestPages(t *testing.T) {
 	t.Parallel()
-	eachDatabase(t, func(t *testing.T, newURL func(testing.TB) string) {
+	databasetest.Each(t, func(t *testing.T, newURL func(testing.TB) string) {
 		ctx := context.Background()
 		s := open(t, newURL(t))
 		var want []string
@@ -153,8 +162,8 @@ func TestPages(t *testing.T) {
 			}
 		}
 
-		// A cursor outlives the item it stands on, the newest one too: its place
-		// is not given to the next item.
+		// A cursor outlives the item that it names, even the newest one: that
+		// number is not used again.
 		page, err := s.List(ctx, "", 6)
 		if err != nil || page.Next == "" {
 			t.Fatalf("List: %+v, %v", page, err)
@@ -178,22 +187,22 @@ func TestPages(t *testing.T) {
 	})
 }
 
-// two returns two replicas' stores. With SQLite they are the same: one process
-// owns a file. Another may write now and then, but SQLite's lock is not fair,
-// and one that writes without a pause keeps it.
-func two(t testing.TB, url string) [2]*items.Store {
+// two returns the stores of two replicas. With SQLite they are the same, since
+// one process owns a file: another may write now and then, but SQLite's lock is
+// not fair, and a process that writes without a pause keeps it.
+func two(t testing.TB, url string) [2]items.Store {
 	t.Helper()
 	first := open(t, url)
 	if strings.HasPrefix(url, "file:") {
-		return [2]*items.Store{first, first}
+		return [2]items.Store{first, first}
 	}
-	return [2]*items.Store{first, open(t, url)}
+	return [2]items.Store{first, open(t, url)}
 }
 
-// A reader that follows the list while two replicas write meets every item.
+// A reader that follows the list while two replicas write receives every item.
 func TestPagesSkipNothing(t *testing.T) {
 	t.Parallel()
-	eachDatabase(t, func(t *testing.T, newURL func(testing.TB) string) {
+	databasetest.Each(t, func(t *testing.T, newURL func(testing.TB) string) {
 		const writers, each = 6, 80
 		ctx := context.Background()
 		url := newURL(t)
@@ -237,7 +246,7 @@ func TestPagesSkipNothing(t *testing.T) {
 			}
 			select {
 			case <-written:
-				last = true // what is left now is all there is
+				last = true // nothing is added any more
 			default:
 			}
 		}
@@ -254,7 +263,7 @@ func TestSearch(t *testing.T) {
 		{"A\u0308RGER two", ""},            // decomposed
 		{"plain", "Straße in the note"},    // ß folds to ss
 		{"ΣΊΣΥΦΟΣ", ""},                    // final sigma
-		{"100% _under_ back\\slash", "q'"}, // what LIKE would take for its own
+		{"100% _under_ back\\slash", "q'"}, // the special characters of LIKE
 		{"100 percent under", ""},
 		{"I", "ﬀ ligature"},
 		{"ᾴ", ""}, // alpha, acute, iota below: the fold of the iota depends on its place
@@ -283,7 +292,7 @@ func TestSearch(t *testing.T) {
 		{"a\x00", []int{}},
 		{strings.Repeat("x", 100_000), []int{}},
 	}
-	eachDatabase(t, func(t *testing.T, newURL func(testing.TB) string) {
+	databasetest.Each(t, func(t *testing.T, newURL func(testing.TB) string) {
 		ctx := context.Background()
 		s := open(t, newURL(t))
 		var made []items.Item
@@ -300,7 +309,7 @@ func TestSearch(t *testing.T) {
 				t.Errorf("Search(%.40q): %v (-want +got):\n%s", tt.q, err, diff)
 			}
 		}
-		// What Update and Replace write is found, what they took away is not.
+		// A search finds what Update and Replace wrote, and not what they removed.
 		note, id := "ÖL", made[0].ID
 		if _, err := s.Update(ctx, id, items.Patch{Note: &note}); err != nil {
 			t.Fatal(err)
@@ -329,7 +338,7 @@ func TestSearch(t *testing.T) {
 // replicas: both changes stay.
 func TestPatchesDoNotGetLost(t *testing.T) {
 	t.Parallel()
-	eachDatabase(t, func(t *testing.T, newURL func(testing.TB) string) {
+	databasetest.Each(t, func(t *testing.T, newURL func(testing.TB) string) {
 		ctx := context.Background()
 		url := newURL(t)
 		a, b := open(t, url), open(t, url)
@@ -349,83 +358,28 @@ func TestPatchesDoNotGetLost(t *testing.T) {
 	})
 }
 
-// Another resource's migrations in the same database are not taken for ours.
+// Another resource's migrations in the same database do not count as ours.
 func TestMigrationsOfOthers(t *testing.T) {
 	t.Parallel()
-	eachDatabase(t, func(t *testing.T, newURL func(testing.TB) string) {
+	databasetest.Each(t, func(t *testing.T, newURL func(testing.TB) string) {
 		url := newURL(t)
-		if err := open(t, url).Close(); err != nil { // an SQLite file has to be one
+		if err := open(t, url).DB.Close(); err != nil { // so that the SQLite file exists
 			t.Fatal(err)
 		}
-		execRaw(t, url, "ALTER TABLE items_migrations RENAME TO goose_db_version")
-		execRaw(t, url, "DROP TABLE items")
+		databasetest.Exec(t, url, "ALTER TABLE items_migrations RENAME TO goose_db_version")
+		databasetest.Exec(t, url, "DROP TABLE items")
 		if !strings.HasPrefix(url, "file:") {
-			execRaw(t, url, "DROP FUNCTION items_commit_in_order")
+			databasetest.Exec(t, url, "DROP FUNCTION items_commit_in_order")
 		}
 		create(t, open(t, url), "x", "")
 	})
 }
 
-// Replicas that start together all come up, at once and with one migration: on
-// an empty database, and on one where goose has its table but ours is missing,
-// so that all of them find the same work.
-func TestOpenTogether(t *testing.T) {
-	t.Parallel()
-	for name, prepare := range map[string]func(t *testing.T, url string){
-		"empty": func(*testing.T, string) {},
-		"pending": func(t *testing.T, url string) {
-			if err := open(t, url).Close(); err != nil {
-				t.Fatal(err)
-			}
-			for _, statement := range []string{"DROP TABLE items", "DELETE FROM items_migrations WHERE version_id > 0"} {
-				execRaw(t, url, statement)
-			}
-			if !strings.HasPrefix(url, "file:") {
-				execRaw(t, url, "DROP FUNCTION items_commit_in_order")
-			}
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			eachDatabase(t, func(t *testing.T, newURL func(testing.TB) string) {
-				const replicas = 8
-				url := newURL(t)
-				prepare(t, url)
-				log := &logBuffer{}
-				stores := make([]*items.Store, replicas)
-				var wg sync.WaitGroup
-				for i := range stores {
-					wg.Go(func() {
-						var err error
-						if stores[i], err = items.Open(context.Background(), url, log.logger()); err != nil {
-							t.Errorf("Open: %v", err)
-						}
-					})
-				}
-				wg.Wait()
-				if t.Failed() {
-					return
-				}
-				for _, s := range stores {
-					defer s.Close()
-					create(t, s, "x", "")
-				}
-				if got := len(all(t, open(t, url))); got != replicas {
-					t.Errorf("got %d items, want %d", got, replicas)
-				}
-				if n := strings.Count(log.String(), "database migrated"); n != 1 {
-					t.Errorf("got %d migrations, want 1:\n%s", n, log)
-				}
-			})
-		})
-	}
-}
-
-// Many writers and readers at once do not get in each other's way, and another
-// process (a seed, a backup) gets its turn before and after.
+// Many concurrent writers and readers do not disturb each other, and another
+// process (a seed, a backup) can write before and after.
 func TestNoLockedDatabase(t *testing.T) {
 	t.Parallel()
-	eachDatabase(t, func(t *testing.T, newURL func(testing.TB) string) {
+	databasetest.Each(t, func(t *testing.T, newURL func(testing.TB) string) {
 		ctx := context.Background()
 		url := newURL(t)
 		stores := two(t, url)
@@ -455,9 +409,9 @@ func TestNoLockedDatabase(t *testing.T) {
 
 func TestCancelledContext(t *testing.T) {
 	t.Parallel()
-	eachDatabase(t, func(t *testing.T, newURL func(testing.TB) string) {
-		log := &logBuffer{}
-		s := openLogged(t, newURL(t), log.logger())
+	databasetest.Each(t, func(t *testing.T, newURL func(testing.TB) string) {
+		log := &databasetest.Log{}
+		s := openLogged(t, newURL(t), log.Logger())
 		id := create(t, s, "x", "").ID
 		cancelled, cancel := context.WithCancel(context.Background())
 		cancel()
@@ -473,7 +427,7 @@ func TestCancelledContext(t *testing.T) {
 				"Delete":  s.Delete(ctx, id),
 				"Search":  second(s.Search(ctx, "x")),
 			} {
-				if !errors.Is(err, want) || errors.Is(err, items.ErrUnavailable) {
+				if !errors.Is(err, want) || errors.Is(err, database.ErrUnavailable) {
 					t.Errorf("%s: got %v, want %v", what, err, want)
 				}
 			}
@@ -482,7 +436,7 @@ func TestCancelledContext(t *testing.T) {
 			t.Errorf("Get afterwards: got %+v, %v", got, err)
 		}
 		if text := log.String(); strings.Contains(text, "lost") {
-			t.Errorf("the store took a client's leaving for an outage:\n%s", text)
+			t.Errorf("a client that disconnected was taken for an outage:\n%s", text)
 		}
 	})
 }
@@ -490,7 +444,7 @@ func TestCancelledContext(t *testing.T) {
 func BenchmarkCreate(b *testing.B) { benchmark(b, benchmarkCreate) }
 
 func BenchmarkCreateParallel(b *testing.B) {
-	benchmark(b, func(b *testing.B, s *items.Store) {
+	benchmark(b, func(b *testing.B, s items.Store) {
 		b.SetParallelism(8)
 		b.RunParallel(func(pb *testing.PB) {
 			for pb.Next() {
@@ -501,7 +455,7 @@ func BenchmarkCreateParallel(b *testing.B) {
 }
 
 func BenchmarkList(b *testing.B) {
-	benchmark(b, func(b *testing.B, s *items.Store) {
+	benchmark(b, func(b *testing.B, s items.Store) {
 		for range 1000 {
 			create(b, s, "benchmark", strings.Repeat("note ", 20))
 		}
@@ -515,7 +469,7 @@ func BenchmarkList(b *testing.B) {
 }
 
 func BenchmarkSearch(b *testing.B) {
-	benchmark(b, func(b *testing.B, s *items.Store) {
+	benchmark(b, func(b *testing.B, s items.Store) {
 		for range 1000 {
 			create(b, s, "benchmark", strings.Repeat("note ", 20))
 		}
@@ -528,17 +482,15 @@ func BenchmarkSearch(b *testing.B) {
 	})
 }
 
-func benchmarkCreate(b *testing.B, s *items.Store) {
+func benchmarkCreate(b *testing.B, s items.Store) {
 	for b.Loop() {
 		create(b, s, "benchmark", strings.Repeat("note ", 20))
 	}
 }
 
-func benchmark(b *testing.B, run func(b *testing.B, s *items.Store)) {
-	b.Run("sqlite", func(b *testing.B) { run(b, open(b, newSQLite(b))) })
+func benchmark(b *testing.B, run func(b *testing.B, s items.Store)) {
+	b.Run("sqlite", func(b *testing.B) { run(b, open(b, databasetest.NewSQLite(b))) })
 	b.Run("postgres", func(b *testing.B) {
-		p, err := sharedPostgres()
-		needPostgres(b, err)
-		run(b, open(b, p.newDatabase(b)))
+		run(b, open(b, databasetest.Shared(b).NewDatabase(b)))
 	})
 }

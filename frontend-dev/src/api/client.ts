@@ -1,26 +1,32 @@
 /**
- * A client for the API, written to be copied: this file, `types.ts` and
- * `generated/`, no dependency.
+ * A client for the API, written to be copied: this file and `generated/`, with
+ * no dependencies. The API's description types every call: a path, method,
+ * body or parameter that the description does not list does not compile.
  *
  *   const api = createClient({ baseUrl: apiUrl() })
- *   const { items } = await api.listItems({ limit: 10 })
+ *   const { message } = await api.request('GET', '/api/hello')
+ *   await api.request('POST', '/api/session', { json: { name: 'Ada' } })
  *
- * A call resolves to the body of a 2xx answer. It rejects with
- *   ProblemError  the API answered with an error, and said which;
- *   NetworkError  no answer reached this page, and the browser hides why:
- *                 the API is down, or it does not allow this page's origin;
- *   TimeoutError  no answer came in time; the API may have done it all the same;
- *   FormatError   something answered with success, but not the API;
- *   the signal's reason (an AbortError) when the caller aborted.
+ * A call resolves to the body of a 2xx response. It rejects with
+ *   ProblemError  when the API answered with an error;
+ *   NetworkError  when no response reached this page. The browser hides why:
+ *                 the API may be down, or it may not allow this page's origin;
+ *   TimeoutError  when no response came in time; the API may still have
+ *                 carried out the request;
+ *   FormatError   when a successful response did not come from the API;
+ *   the signal's reason (an AbortError) when the caller aborted the call.
  */
-import type { Hello, Item, ItemInput, ItemPage, Problem, SearchResult, Session, Upload } from './types'
+import type { components, paths } from './generated/openapi'
+
+/** An `application/problem+json` body (RFC 9457). One written by a proxy may lack the detail. */
+export type Problem = Omit<components['schemas']['Problem'], 'detail'> & { detail?: string }
 
 export class ProblemError extends Error {
   override readonly name = 'ProblemError'
   readonly problem: Problem
-  /** Seconds after which the same request may be sent again (429, 503). */
+  /** Seconds until the same request may be sent again (429, 503). */
   readonly retryAfter: number | undefined
-  /** Quote it in a bug report: every log line of the request bears it. */
+  /** Quote it in a bug report: every log line about the request contains it. */
   readonly requestId: string | undefined
 
   constructor(problem: Problem, headers: Headers) {
@@ -34,7 +40,7 @@ export class ProblemError extends Error {
     return this.problem.status
   }
 
-  /** What is wrong with each field, by the field's name. */
+  /** What is wrong with each field, keyed by the field's name. */
   get fields(): Record<string, string> {
     return Object.fromEntries((this.problem.errors ?? []).map((e) => [e.field, e.detail]))
   }
@@ -44,7 +50,7 @@ export class NetworkError extends Error {
   override readonly name = 'NetworkError'
 
   constructor(method: string, url: string, cause?: unknown) {
-    super(`${method} ${url}: no answer that this page may read`, { cause })
+    super(`${method} ${url}: no response that this page may read`, { cause })
   }
 }
 
@@ -52,7 +58,7 @@ export class TimeoutError extends Error {
   override readonly name = 'TimeoutError'
 
   constructor(method: string, url: string, milliseconds: number) {
-    super(`${method} ${url}: no answer within ${milliseconds / 1000} s`)
+    super(`${method} ${url}: no response within ${milliseconds / 1000} s`)
   }
 }
 
@@ -60,58 +66,89 @@ export class FormatError extends Error {
   override readonly name = 'FormatError'
 
   constructor(url: string, contentType: string | null) {
-    super(`${url} answered ${contentType ?? 'without a content type'}, not the API’s JSON`)
+    super(`${url} responded with ${contentType ?? 'no content type'}, not with the API’s JSON`)
   }
 }
 
-export interface RequestOptions {
-  query?: Record<string, string | number | undefined>
+interface CallOptions {
   headers?: Record<string, string>
-  /** Sent as JSON, which makes the browser ask with a preflight first. */
-  json?: unknown
-  /** Sent as it is. */
-  body?: string | FormData
   signal?: AbortSignal | undefined
-  /** Milliseconds until a TimeoutError; 0: none. */
+  /** Milliseconds until a TimeoutError; 0 means no limit. */
   timeout?: number
   credentials?: RequestCredentials
 }
 
-/** What happened on the wire, as far as the browser lets JavaScript see it. */
+/** Options of a request that the description does not check. */
+export interface SendOptions extends CallOptions {
+  query?: Record<string, string | number>
+  /** Sent as JSON, which requires a preflight. */
+  json?: unknown
+  /** Sent unchanged. */
+  body?: string | FormData
+}
+
+/** What the generated types hold for one method of one path. */
+interface Operation {
+  parameters: { path?: unknown; query?: unknown }
+  responses: unknown
+}
+
+type Path = keyof paths
+/** The methods of a path, in upper case as they are sent. */
+type Method<P extends Path> = {
+  [Verb in keyof paths[P]]-?: paths[P][Verb] extends Operation ? Uppercase<Verb & string> : never
+}[keyof paths[P]]
+type OperationOf<P extends Path, M extends Method<P>> = Extract<paths[P][Lowercase<M> & keyof paths[P]], Operation>
+
+/** `path`, `query` and `json` as the description has them: required, optional or absent. */
+type Options<O extends Operation> = CallOptions &
+  Pick<O['parameters'], 'path' | 'query'> &
+  (O extends { requestBody: { content: { 'application/json': infer Body } } } ? { json: Body } : { json?: never })
+
+type Json<Response> = Response extends { content: { 'application/json': infer Body } } ? Body : undefined
+/** The body of a successful response; undefined for a response without one. */
+type Result<O extends Operation> = {
+  [Status in keyof O['responses'] & (200 | 201 | 204)]: Json<O['responses'][Status]>
+}[keyof O['responses'] & (200 | 201 | 204)]
+
+/** What happened on the wire, as far as the browser shows it to JavaScript. */
 export interface Exchange {
   method: string
   url: string
   credentials: RequestCredentials
   requestHeaders: Headers
   requestBody: string | FormData | undefined
-  /** Sent by XMLHttpRequest with listeners for the upload's progress. */
+  /** Whether XMLHttpRequest sent it, with listeners for the upload's progress. */
   progress: boolean
   milliseconds: number
-  response?: Answer
-  /** What the call rejects with, if it does. */
+  response?: ReceivedResponse
+  /** What the call rejects with, if it fails. */
   error?: Error
 }
 
-export interface Answer {
+export interface ReceivedResponse {
   status: number
   statusText: string
-  /** Those that the browser lets JavaScript read. */
+  /** The headers that the browser lets JavaScript read. */
   headers: Headers
   body: unknown
 }
 
 export interface ClientOptions {
-  /** Scheme, host and port, `http://localhost:8080`; empty: the page's own origin. */
+  /** Scheme, host and port, such as `http://localhost:8080`; empty means the page's own origin. */
   baseUrl: string
-  /** Milliseconds; default 10,000. */
+  /** Milliseconds; 10,000 by default. */
   timeout?: number
-  /** Called once for each request, after its answer or failure. */
+  /** Aborts every call of this client. */
+  signal?: AbortSignal
+  /** Called once for each request, after its response or failure. */
   observe?: (exchange: Exchange) => void
 }
 
 /**
- * The API under the host name that this page was loaded from. `localhost` and
- * `127.0.0.1` are different sites: a page on one keeps no cookie of the other.
+ * The API's address under the host name that this page was loaded from.
+ * `localhost` and `127.0.0.1` are different sites: a page on one cannot keep
+ * the other's SameSite=Lax cookies.
  */
 export function apiUrl(port = '8080', hostname = window.location.hostname): string {
   return `http://${hostname}:${port}`
@@ -119,22 +156,37 @@ export function apiUrl(port = '8080', hostname = window.location.hostname): stri
 
 export type Client = ReturnType<typeof createClient>
 
-/** Throws when `baseUrl` is no address of the API. */
-export function createClient({ baseUrl, timeout: defaultTimeout = 10_000, observe = () => {} }: ClientOptions) {
-  // A path would be lost silently: those of the calls start at the root.
+/** Throws when `baseUrl` cannot be the API's address. */
+export function createClient(options: ClientOptions) {
+  const { baseUrl, timeout: defaultTimeout = 10_000, signal: clientSignal, observe = () => {} } = options
+  // A path would be lost silently, because the paths of the calls start at the root.
   if (baseUrl !== '' && !isOrigin(baseUrl)) {
     throw new Error(`baseUrl is ${JSON.stringify(baseUrl)}; write scheme, host and port: http://localhost:8080`)
   }
 
-  /** The body of an answer, or what the call rejects with. */
-  function settle<T>(exchange: Exchange, response: Answer): T {
-    const error = refusal(exchange.url, response)
+  /** Reports the exchange, then returns the response's body or throws its error. */
+  function finish(exchange: Exchange, response: ReceivedResponse): unknown {
+    const error = responseError(exchange.url, response)
     observe({ ...exchange, response, ...(error && { error }) })
     if (error) throw error
-    return response.body as T
+    return response.body
   }
 
-  async function request<T>(method: string, path: string, options: RequestOptions = {}): Promise<T> {
+  /** Makes a call that the description lists. */
+  async function request<P extends Path, M extends Method<P>>(
+    method: M,
+    path: P,
+    ...[options]: {} extends Options<OperationOf<P, M>>
+      ? [options?: Options<OperationOf<P, M>>]
+      : [options: Options<OperationOf<P, M>>]
+  ): Promise<Result<OperationOf<P, M>>> {
+    const { path: parameters = {}, ...rest } = (options ?? {}) as SendOptions & { path?: Record<string, string> }
+    const filled = path.replace(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(parameters[name]!))
+    return (await send(method, filled, rest)) as Result<OperationOf<P, M>>
+  }
+
+  /** Makes any other call. Nothing is checked: neither what is sent nor what comes back. */
+  async function send(method: string, path: string, options: SendOptions = {}): Promise<unknown> {
     const { query, json, signal, timeout = defaultTimeout, credentials = 'include' } = options
     const url = address(baseUrl, path, query)
     const headers = new Headers(options.headers)
@@ -142,7 +194,8 @@ export function createClient({ baseUrl, timeout: defaultTimeout = 10_000, observ
     const body = json === undefined ? options.body : JSON.stringify(json)
 
     const deadline = timeout > 0 ? AbortSignal.timeout(timeout) : undefined
-    const signals = [signal, deadline].filter((s) => s !== undefined)
+    const aborts = [signal, clientSignal].filter((s) => s !== undefined)
+    const signals = [...aborts, deadline].filter((s) => s !== undefined)
     const started = performance.now()
     const exchange = (): Exchange => ({
       method,
@@ -153,7 +206,7 @@ export function createClient({ baseUrl, timeout: defaultTimeout = 10_000, observ
       progress: false,
       milliseconds: performance.now() - started,
     })
-    let answer: Answer
+    let received: ReceivedResponse
     try {
       const response = await fetch(url, {
         method,
@@ -162,7 +215,7 @@ export function createClient({ baseUrl, timeout: defaultTimeout = 10_000, observ
         credentials,
         signal: AbortSignal.any(signals),
       })
-      answer = {
+      received = {
         status: response.status,
         statusText: response.statusText,
         headers: response.headers,
@@ -173,24 +226,25 @@ export function createClient({ baseUrl, timeout: defaultTimeout = 10_000, observ
       observe({ ...exchange(), error })
       throw error
     }
-    return settle<T>(exchange(), answer)
+    return finish(exchange(), received)
 
     function failure(cause: unknown): Error {
-      if (signal?.aborted) return signal.reason
+      const aborted = aborts.find((signal) => signal.aborted)
+      if (aborted) return aborted.reason
       if (deadline?.aborted) return new TimeoutError(method, url, timeout)
       return new NetworkError(method, url, cause)
     }
   }
 
   /**
-   * Uploads with progress, which fetch cannot report: hence XMLHttpRequest.
-   * Its progress listeners make the browser ask with a preflight first.
-   * No time-out: it takes as long as the line does; abort by the signal.
+   * Uploads a file with XMLHttpRequest, because fetch cannot report progress.
+   * The progress listeners require a preflight. There is no timeout, since a
+   * slow connection may take any time; abort it with the signal.
    */
   async function upload(
     file: File,
-    { onProgress, signal }: { onProgress?: (sent: number, total: number) => void; signal?: AbortSignal } = {},
-  ): Promise<Upload> {
+    { onProgress, signal = clientSignal }: { onProgress?: (sent: number, total: number) => void; signal?: AbortSignal } = {},
+  ): Promise<UploadedFile> {
     signal?.throwIfAborted()
     const method = 'POST'
     const url = address(baseUrl, '/api/upload')
@@ -216,14 +270,14 @@ export function createClient({ baseUrl, timeout: defaultTimeout = 10_000, observ
       xhr.upload.onprogress = (event) => onProgress?.(event.loaded, event.total)
       xhr.onload = () => {
         const headers = receivedHeaders(xhr)
-        const answer = {
+        const received = {
           status: xhr.status,
           statusText: xhr.statusText,
           headers,
           body: parse(xhr.responseText, headers),
         }
         try {
-          resolve(settle<Upload>(exchange(), answer))
+          resolve(finish(exchange(), received) as UploadedFile)
         } catch (error) {
           reject(error)
         }
@@ -237,34 +291,12 @@ export function createClient({ baseUrl, timeout: defaultTimeout = 10_000, observ
     })
   }
 
-  const item = (id: string) => `/api/items/${encodeURIComponent(id)}`
-  type Signal = { signal?: AbortSignal }
-
-  return {
-    baseUrl,
-    /** Any request; the calls below are made with it. */
-    request,
-    hello: () => request<Hello>('GET', '/api/hello'),
-
-    listItems: (query: { limit?: number; cursor?: string | undefined } = {}, { signal }: Signal = {}) =>
-      request<ItemPage>('GET', '/api/items', { query, signal }),
-    getItem: (id: string, { signal }: Signal = {}) => request<Item>('GET', item(id), { signal }),
-    createItem: (input: ItemInput) => request<Item>('POST', '/api/items', { json: input }),
-    replaceItem: (id: string, input: ItemInput) => request<Item>('PUT', item(id), { json: input }),
-    changeItem: (id: string, changes: Partial<ItemInput>) => request<Item>('PATCH', item(id), { json: changes }),
-    deleteItem: (id: string) => request<void>('DELETE', item(id)),
-
-    search: (q: string, { signal }: Signal = {}) =>
-      request<SearchResult>('GET', '/api/search', { query: { q }, signal }),
-    upload,
-
-    signIn: (name: string) => request<Session>('POST', '/api/session', { json: { name } }),
-    session: () => request<Session>('GET', '/api/session'),
-    signOut: () => request<void>('DELETE', '/api/session'),
-  }
+  return { baseUrl, request, send, upload }
 }
 
-/** `Retry-After` in seconds: a number as the API sends it, or a date as a proxy may. */
+type UploadedFile = Result<paths['/api/upload']['post']>
+
+/** `Retry-After` in seconds. The API sends a number; a proxy may send a date. */
 export function retryAfterSeconds(value: string | null, now = Date.now()): number | undefined {
   if (value === null) return undefined
   if (/^\d+$/.test(value)) return Number(value)
@@ -272,18 +304,16 @@ export function retryAfterSeconds(value: string | null, now = Date.now()): numbe
   return Number.isNaN(date) ? undefined : Math.max(0, Math.ceil((date - now) / 1000))
 }
 
-/** Whether it is an http origin; a slash at its end does no harm. */
+/** Reports whether baseUrl is an http or https origin; a trailing slash is harmless. */
 function isOrigin(baseUrl: string): boolean {
   if (!URL.canParse(baseUrl)) return false
   const { protocol, href, origin } = new URL(baseUrl)
   return /^https?:$/.test(protocol) && href === `${origin}/`
 }
 
-function address(baseUrl: string, path: string, query: RequestOptions['query'] = {}): string {
+function address(baseUrl: string, path: string, query: SendOptions['query'] = {}): string {
   const url = new URL(path, baseUrl || window.location.origin)
-  for (const [name, value] of Object.entries(query)) {
-    if (value !== undefined) url.searchParams.set(name, String(value))
-  }
+  for (const [name, value] of Object.entries(query)) url.searchParams.set(name, String(value))
   return url.href
 }
 
@@ -297,10 +327,13 @@ function parse(text: string, headers: Headers): unknown {
   }
 }
 
-function refusal(url: string, { status, statusText, headers, body }: Answer): ProblemError | FormatError | undefined {
+function responseError(
+  url: string,
+  { status, statusText, headers, body }: ReceivedResponse,
+): ProblemError | FormatError | undefined {
   const contentType = headers.get('Content-Type')
   if (status >= 200 && status < 300) {
-    // The API's JSON is never a bare text: this is a body that is none.
+    // The API's JSON is never a bare string, so this body was not parsed as JSON.
     return typeof body === 'string' ? new FormatError(url, contentType) : undefined
   }
   const isProblem = contentType?.startsWith('application/problem+json')

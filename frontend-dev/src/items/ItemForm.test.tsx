@@ -20,7 +20,7 @@ async function submit(onSave: () => Promise<void>) {
   return page
 }
 
-test('shows what the API says at the field that caused it, and goes there', async () => {
+test('shows an error at its field and moves the focus there', async () => {
   const problem = {
     type: 'about:blank',
     title: 'Unprocessable Content',
@@ -38,7 +38,7 @@ test('shows what the API says at the field that caused it, and goes there', asyn
   expect(page.querySelector('[name=name]')!.getAttribute('aria-invalid')).toBe('false')
 })
 
-test('shows an error without a field under the form', async () => {
-  const page = await submit(() => Promise.reject(new Error('no answer')))
-  expect(page.querySelector('[role=alert]')!.textContent).toBe('no answer')
+test('shows an error without a field below the form', async () => {
+  const page = await submit(() => Promise.reject(new Error('no response')))
+  expect(page.querySelector('[role=alert]')!.textContent).toBe('no response')
 })

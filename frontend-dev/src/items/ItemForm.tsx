@@ -1,25 +1,25 @@
 import { useId, useRef, useState } from 'react'
 import { ProblemError } from '../api/client'
-import type { Item, ItemInput } from '../api/types'
-import { Run } from '../Run'
+import { CallButton } from '../CallButton'
+import type { Item, ItemDraft } from './types'
 
 interface Props {
-  /** The item to change; none: a new one. */
+  /** The item to edit, or none for a new item. */
   item?: Item
   label: string
-  /** Rejects with what the API or the network says; a ProblemError's fields are shown at the fields. */
-  onSave: (input: Required<ItemInput>) => Promise<void>
-  /** Escape does it, too. */
+  /** Rejects with the API's or the network's error. The form shows a ProblemError's fields next to its own. */
+  onSave: (draft: Required<ItemDraft>) => Promise<void>
+  /** Escape calls it as well. */
   onCancel?: () => void
 }
 
-/** Checks nothing itself: the API's rules are the only ones, and its errors stand at their fields. */
+/** Validates nothing itself: the API's rules are the only ones, and each of its errors is shown at its field. */
 export function ItemForm({ item, label, onSave, onCancel }: Props) {
   const form = useRef<HTMLFormElement>(null)
   const [error, setError] = useState<Error>()
   const [saving, setSaving] = useState(false)
   const fields = error instanceof ProblemError ? error.fields : {}
-  const elsewhere = error && Object.keys(fields).every((field) => field !== 'name' && field !== 'note')
+  const formError = error && Object.keys(fields).every((field) => field !== 'name' && field !== 'note')
 
   async function save(data: FormData) {
     setSaving(true)
@@ -53,9 +53,9 @@ export function ItemForm({ item, label, onSave, onCancel }: Props) {
       <Field label="Name" name="name" value={item?.name} error={fields.name} focus={item !== undefined} />
       <Field label="Note" name="note" value={item?.note} error={fields.note} />
       <div className="actions">
-        <Run policy="default" busy={saving} submit>
+        <CallButton policy="default" busy={saving} submit>
           {label}
-        </Run>
+        </CallButton>
         {onCancel && (
           <button type="button" onClick={onCancel}>
             Cancel
@@ -63,7 +63,7 @@ export function ItemForm({ item, label, onSave, onCancel }: Props) {
         )}
       </div>
       <p className="field-error" role="alert">
-        {elsewhere ? error.message : ''}
+        {formError ? error.message : ''}
       </p>
     </form>
   )

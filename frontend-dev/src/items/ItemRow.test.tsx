@@ -27,7 +27,7 @@ async function show() {
   return { list, press, escape }
 }
 
-test('takes no focus before it is pressed', async () => {
+test('does not take the focus when it is first shown', async () => {
   await show()
   expect(document.activeElement).toBe(document.body)
 })
@@ -36,8 +36,8 @@ test.each([
   ['Edit', 'Save'],
   ['Edit', 'Cancel'],
   ['Edit', 'Escape'],
-  ['Delete', 'Keep'],
-])('%s, then %s: the focus comes back to Edit', async (first, then) => {
+  ['Delete', 'Cancel'],
+])('%s, then %s: the focus returns to Edit', async (first, then) => {
   const { list, press, escape } = await show()
   await press(first)
   if (first === 'Edit') expect(document.activeElement).toBe(list.querySelector('[name=name]'))

@@ -1,33 +1,33 @@
 import { useState } from 'react'
-import type { Item, ItemInput } from '../api/types'
-import { Run } from '../Run'
+import { CallButton } from '../CallButton'
 import { ItemForm } from './ItemForm'
+import type { Item, ItemPatch } from './types'
 
 interface Props {
   item: Item
-  onSave: (changes: Partial<ItemInput>) => Promise<void>
+  onSave: (changes: ItemPatch) => Promise<void>
   onDelete: () => Promise<void>
 }
 
 export function ItemRow({ item, onSave, onDelete }: Props) {
-  const [mode, setMode] = useState<'shown' | 'edited' | 'deleting'>('shown')
-  /** Shown again: the focus was in what is gone. */
+  const [mode, setMode] = useState<'view' | 'edit' | 'confirmDelete'>('view')
+  /** Whether the row was edited before, and so had the focus in a control that no longer exists. */
   const [returned, setReturned] = useState(false)
   const [error, setError] = useState('')
 
   const leave = () => {
-    setMode('shown')
+    setMode('view')
     setReturned(true)
   }
 
-  if (mode === 'edited') {
+  if (mode === 'edit') {
     return (
       <li>
         <ItemForm
           item={item}
           label="Save"
-          onSave={async (input) => {
-            await onSave(input)
+          onSave={async (draft) => {
+            await onSave(draft)
             leave()
           }}
           onCancel={leave}
@@ -44,32 +44,32 @@ export function ItemRow({ item, onSave, onDelete }: Props) {
         <time dateTime={item.updated_at}>{new Date(item.updated_at).toLocaleString()}</time>
       </div>
       <div className="actions">
-        {mode === 'shown' ? (
+        {mode === 'view' ? (
           <>
             <button
               type="button"
               autoFocus={returned}
               aria-label={`Edit ${item.name}`}
-              onClick={() => setMode('edited')}
+              onClick={() => setMode('edit')}
             >
               Edit
             </button>
-            <button type="button" aria-label={`Delete ${item.name}`} onClick={() => setMode('deleting')}>
+            <button type="button" aria-label={`Delete ${item.name}`} onClick={() => setMode('confirmDelete')}>
               Delete
             </button>
           </>
         ) : (
           <>
-            <Run
+            <CallButton
               policy="default"
-              onRun={() => {
+              onCall={() => {
                 onDelete().catch((error: Error) => setError(error.message))
               }}
             >
-              Delete for good
-            </Run>
+              Delete permanently
+            </CallButton>
             <button type="button" autoFocus onClick={leave}>
-              Keep
+              Cancel
             </button>
           </>
         )}

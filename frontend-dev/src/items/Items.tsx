@@ -1,45 +1,47 @@
 import { useCallback, useEffect, useRef, useState } from 'react'
 import { ProblemError, type Exchange } from '../api/client'
-import type { ItemPage } from '../api/types'
+import { CallButton } from '../CallButton'
 import { FailureAdvice } from '../FailureAdvice'
-import { Run } from '../Run'
 import { useClient } from '../useClient'
 import { ItemForm } from './ItemForm'
 import { ItemRow } from './ItemRow'
+import './items.css'
+import type { ItemPage } from './types'
 
 const PAGE_SIZE = 8
 
 export function Items() {
   const { client, exchange, busy, run } = useClient()
   const [page, setPage] = useState<ItemPage>()
-  /** The cursors of the pages up to this one; the first page has none. */
+  /** The cursors of the pages up to the current one. The first page has none. */
   const [cursors, setCursors] = useState<(string | undefined)[]>([undefined])
   const [error, setError] = useState<Error>()
-  const [news, setNews] = useState('')
+  const [message, setMessage] = useState('')
   const cursor = cursors.at(-1)
   const heading = useRef<HTMLHeadingElement>(null)
   const rows = useRef<HTMLOListElement>(null)
-  /** The place of a row that is deleted, until the page without it is shown. */
-  const deleted = useRef<number>(undefined)
+  /** The index of a deleted row, until the page without it is shown. */
+  const deletedRow = useRef<number>(undefined)
 
   const load = useCallback(async () => {
-    setError(await run(async () => setPage(await client.listItems({ limit: PAGE_SIZE, cursor }))))
+    const query = { limit: PAGE_SIZE, ...(cursor && { cursor }) }
+    setError(await run(async () => setPage(await client.request('GET', '/api/items', { query }))))
   }, [client, cursor])
 
   useEffect(() => {
     void load()
   }, [load])
 
-  // The focus went with the row: the next one gets it.
+  // The deleted row had the focus, so move it to the next row.
   useEffect(() => {
-    if (deleted.current === undefined) return
-    const next = rows.current!.children[deleted.current]?.querySelector('button')
+    if (deletedRow.current === undefined) return
+    const next = rows.current!.children[deletedRow.current]?.querySelector('button')
     ;(next ?? heading.current!).focus()
-    deleted.current = undefined
+    deletedRow.current = undefined
   }, [page])
 
   const changed = async (what: string) => {
-    setNews(what)
+    setMessage(what)
     await load()
   }
 
@@ -52,31 +54,34 @@ export function Items() {
         <h3 id="new-item">New item</h3>
         <ItemForm
           label="Create"
-          onSave={async (input) => {
-            const { name } = await client.createItem(input)
-            await changed(`“${name}” is there, at the end of the list.`)
+          onSave={async (draft) => {
+            const { name } = await client.request('POST', '/api/items', { json: draft })
+            await changed(`“${name}” created, at the end of the list.`)
           }}
         />
       </section>
 
-      <p className="news" role="status">
-        {news}
+      <p className="message" role="status">
+        {message}
       </p>
       {error && <LoadError error={error} exchange={exchange} />}
 
       <ol ref={rows} className="rows" aria-label="Items" aria-busy={busy}>
-        {page?.items.map((item, place) => (
+        {page?.items.map((item, index) => (
           <ItemRow
             key={item.id}
             item={item}
             onSave={async (changes) => {
-              const { name } = await client.changeItem(item.id, changes)
-              await changed(`“${name}” is saved.`)
+              const { name } = await client.request('PATCH', '/api/items/{id}', {
+                path: { id: item.id },
+                json: changes,
+              })
+              await changed(`“${name}” saved.`)
             }}
             onDelete={async () => {
-              await client.deleteItem(item.id)
-              deleted.current = place
-              await changed(`“${item.name}” is gone.`)
+              await client.request('DELETE', '/api/items/{id}', { path: { id: item.id } })
+              deletedRow.current = index
+              await changed(`“${item.name}” deleted.`)
             }}
           />
         ))}
@@ -84,26 +89,26 @@ export function Items() {
       {page?.items.length === 0 && <p className="hint">{cursor ? 'No items on this page.' : 'No items yet.'}</p>}
 
       <nav className="pager" aria-label="Pages">
-        <Run
+        <CallButton
           policy="default"
           busy={busy}
-          unless={cursors.length === 1 && 'This is the first page'}
-          onRun={() => setCursors(cursors.slice(0, -1))}
+          disabledReason={cursors.length === 1 && 'This is the first page'}
+          onCall={() => setCursors(cursors.slice(0, -1))}
         >
           Previous
-        </Run>
+        </CallButton>
         <span>Page {cursors.length}</span>
-        <Run
+        <CallButton
           policy="default"
           busy={busy}
-          unless={!page?.next_cursor && 'This is the last page'}
-          onRun={() => setCursors([...cursors, page!.next_cursor])}
+          disabledReason={!page?.next_cursor && 'This is the last page'}
+          onCall={() => setCursors([...cursors, page!.next_cursor])}
         >
           Next
-        </Run>
-        <Run policy="default" busy={busy} onRun={() => void load()}>
+        </CallButton>
+        <CallButton policy="default" busy={busy} onCall={() => void load()}>
           Reload
-        </Run>
+        </CallButton>
       </nav>
     </div>
   )

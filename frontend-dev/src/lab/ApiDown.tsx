@@ -1,22 +1,22 @@
-import { nowhere } from '../page'
-import { Run } from '../Run'
+import { CallButton } from '../CallButton'
+import { deadAddress } from '../page'
 import { useClient } from '../useClient'
-import { Card } from './Card'
+import { Card, type CardProps } from './Card'
 
-export function ApiDown() {
-  const { exchange, busy, run } = useClient(nowhere)
+export function ApiDown(card: CardProps) {
+  const { exchange, pending, busy, run } = useClient(deadAddress)
   return (
     <Card
-      id="api-down"
+      {...card}
       exchange={exchange}
-      busy={busy}
+      pending={pending}
       sample="make dev"
-      why="To JavaScript, a server that does not answer and one that refuses this origin fail alike, so that no page can find out what runs on your machine or in your network."
+      why="To JavaScript, a server that does not respond looks the same as one that does not allow this origin, so no page can find out what runs on your machine or in your network."
     >
       <div className="actions">
-        <Run policy="default" busy={busy} onRun={() => run((api) => api.hello())}>
-          Call {new URL(nowhere).host}
-        </Run>
+        <CallButton policy="default" busy={busy} onCall={() => run((api) => api.request('GET', '/api/hello'))}>
+          Call {new URL(deadAddress).host}
+        </CallButton>
       </div>
       <p className="hint">Nothing listens there.</p>
     </Card>

@@ -1,38 +1,38 @@
-import { Run } from '../Run'
+import { CallButton } from '../CallButton'
 import { useClient } from '../useClient'
-import { Card } from './Card'
+import { Card, type CardProps } from './Card'
 
-export function BlockedHeader() {
-  const { exchange, busy, run } = useClient()
+export function BlockedHeader(card: CardProps) {
+  const { exchange, pending, busy, run } = useClient()
   return (
     <Card
-      id="blocked-header"
+      {...card}
       exchange={exchange}
-      busy={busy}
-      sample={`# .env of the API, which must start anew
-CORS_ALLOWED_HEADERS=Authorization,Content-Type,X-Request-ID,X-Not-Listed`}
+      pending={pending}
+      sample={`# .env of the API, which reads it at startup
+CORS_ALLOWED_HEADERS=Authorization,Content-Type,If-Match,X-Request-ID,X-Not-Listed`}
       why={
         <>
-          The preflight’s answer lists what is allowed, and the browser does not send a request that needs more; methods
-          are compared letter by letter, so <code>'patch'</code> is not <code>'PATCH'</code>.
+          The response to the preflight lists what is allowed, and the browser does not send a request that needs more.
+          Methods are case-sensitive, so <code>'patch'</code> is not <code>'PATCH'</code>.
         </>
       }
     >
       <div className="actions">
-        <Run
+        <CallButton
           policy="default"
           busy={busy}
-          onRun={() => run((api) => api.request('GET', '/api/hello', { headers: { 'X-Not-Listed': '1' } }))}
+          onCall={() => run((api) => api.request('GET', '/api/hello', { headers: { 'X-Not-Listed': '1' } }))}
         >
           GET with X-Not-Listed
-        </Run>
-        <Run
+        </CallButton>
+        <CallButton
           policy="default"
           busy={busy}
-          onRun={() => run((api) => api.request('patch', '/api/items/1', { json: { note: '' } }))}
+          onCall={() => run((api) => api.send('patch', '/api/session', { json: { name: 'Ada' } }))}
         >
           'patch' in lower case
-        </Run>
+        </CallButton>
       </div>
     </Card>
   )

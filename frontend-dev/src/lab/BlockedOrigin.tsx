@@ -1,39 +1,45 @@
-import { isSecondPage, pageOrigin, pages } from '../page'
-import { useReach } from '../reach'
-import { Run } from '../Run'
+import { useApiStatus } from '../apiStatus'
+import { CallButton } from '../CallButton'
+import { isBlockedPort, pageOrigin, pages } from '../page'
 import { useClient } from '../useClient'
-import { Card } from './Card'
+import { Card, type CardProps } from './Card'
 
-export function BlockedOrigin() {
-  const { exchange, busy, run } = useClient()
-  const reach = useReach()
-  const other = isSecondPage ? pages.first : pages.second
+export function BlockedOrigin(card: CardProps) {
+  const { exchange, pending, busy, run } = useClient()
+  const status = useApiStatus()
+  const other = isBlockedPort ? pages.allowed : pages.blocked
   return (
     <Card
-      id="blocked-origin"
+      {...card}
       exchange={exchange}
-      busy={busy}
-      sample={`# .env of the API, which must start anew
+      pending={pending}
+      sample={`# .env of the API, which reads it at startup
 ALLOWED_ORIGINS=${Object.values(pages).join()}`}
       why={
         <>
-          The API answers an origin that <code>ALLOWED_ORIGINS</code> does not list with 403 and without CORS headers,
-          so the browser withholds even the 403 from the page.
+          When <code>ALLOWED_ORIGINS</code> does not list an origin, the API responds to it with 403 and without CORS
+          headers, so the browser hides even the 403 from the page.
         </>
       }
     >
       <div className="actions">
-        <Run policy="default" busy={busy} onRun={() => run((api) => api.hello())}>
+        <CallButton policy="default" busy={busy} onCall={() => run((api) => api.request('GET', '/api/hello'))}>
           GET hello
-        </Run>
-        <Run policy="default" busy={busy} onRun={() => run((api) => api.createItem({ name: 'Lab item' }))}>
-          POST an item
-        </Run>
+        </CallButton>
+        <CallButton
+          policy="session"
+          busy={busy}
+          onCall={() => run((api) => api.request('POST', '/api/session', { json: { name: 'Ada' } }))}
+        >
+          POST a session
+        </CallButton>
       </div>
       <p className="hint">
         This page’s origin, {pageOrigin},{' '}
-        {{ unknown: 'asks', reached: 'is allowed', failed: 'gets no readable answer' }[reach]}.{' '}
-        <a href={`${other}#blocked-origin`}>Open it at {other}</a>
+        {
+          { unknown: 'is being checked', reachable: 'is allowed', unreachable: 'gets no readable response' }[status]
+        }.{' '}
+        <a href={`${other}#${card.id}`}>Open this card at {other}</a>
       </p>
     </Card>
   )

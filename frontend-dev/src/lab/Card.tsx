@@ -1,32 +1,36 @@
 import type { ReactNode } from 'react'
 import type { Exchange } from '../api/client'
 import { ExchangePanel } from '../ExchangePanel'
-import { cards, type CardId } from './cards'
+import type { Pending } from '../useClient'
 
-interface Props {
-  id: CardId
+/** What a card gets from its row in cards.ts. */
+export interface CardProps {
+  /** The fragment that leads to the card. */
+  id: string
+  title: string
+}
+
+interface Props extends CardProps {
   /** Why the browser does what the card shows. */
   why: ReactNode
   exchange: Exchange | undefined
-  busy?: boolean
-  /** The same in plain code, or the setting that changes it. */
+  pending?: Pending | undefined
+  /** The same call in plain code, or the setting that changes the outcome. */
   sample?: string
   /** The buttons. */
   children: ReactNode
 }
 
-export function Card({ id, why, exchange, busy = false, sample, children }: Props) {
-  const card = cards.find((card) => card.id === id)
-  if (!card) return null
+export function Card({ id, title, why, exchange, pending, sample, children }: Props) {
   return (
-    <section className="card" id={id} aria-labelledby={`${id}-title`} aria-busy={busy}>
+    <section className="card" id={id} aria-labelledby={`${id}-title`} aria-busy={pending !== undefined}>
       <div className="card-text">
-        <h3 id={`${id}-title`}>{card.title}</h3>
+        <h3 id={`${id}-title`}>{title}</h3>
         <p className="why">{why}</p>
         {children}
         {sample && <pre className="sample">{sample}</pre>}
       </div>
-      <ExchangePanel exchange={exchange} />
+      <ExchangePanel exchange={exchange} pending={pending} />
     </section>
   )
 }

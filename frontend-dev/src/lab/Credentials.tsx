@@ -1,23 +1,23 @@
 import { useState } from 'react'
+import { CallButton } from '../CallButton'
 import { apiOrigin } from '../page'
-import { Run } from '../Run'
 import { useClient } from '../useClient'
-import { Card } from './Card'
+import { Card, type CardProps } from './Card'
 
-export function Credentials() {
-  const { exchange, busy, run } = useClient()
+export function Credentials(card: CardProps) {
+  const { exchange, pending, busy, run } = useClient()
   const [name, setName] = useState('Ada')
   return (
     <Card
-      id="credentials"
+      {...card}
       exchange={exchange}
-      busy={busy}
+      pending={pending}
       sample={`await fetch('${apiOrigin}/api/session', { credentials: 'include' })`}
       why={
         <>
-          Cookies cross origins only if the page asks (<code>credentials: 'include'</code>) and the API agrees (
-          <code>Access-Control-Allow-Credentials: true</code>); this one is <code>HttpOnly</code>, so no script reads
-          it.
+          Cookies cross origins only if the page asks for it (<code>credentials: 'include'</code>) and the API agrees (
+          <code>Access-Control-Allow-Credentials: true</code>). This cookie is <code>HttpOnly</code>, so no script can
+          read it.
         </>
       }
     >
@@ -25,31 +25,31 @@ export function Credentials() {
         className="actions"
         onSubmit={(event) => {
           event.preventDefault()
-          void run((api) => api.signIn(name))
+          void run((api) => api.request('POST', '/api/session', { json: { name } }))
         }}
       >
         <label>
           Guest name
           <input value={name} autoComplete="off" onChange={(event) => setName(event.target.value)} />
         </label>
-        <Run policy="session" busy={busy} submit>
+        <CallButton policy="session" busy={busy} submit>
           Sign in
-        </Run>
+        </CallButton>
       </form>
       <div className="actions">
-        <Run policy="default" busy={busy} onRun={() => run((api) => api.session())}>
+        <CallButton policy="default" busy={busy} onCall={() => run((api) => api.request('GET', '/api/session'))}>
           Who am I
-        </Run>
-        <Run
+        </CallButton>
+        <CallButton
           policy="default"
           busy={busy}
-          onRun={() => run((api) => api.request('GET', '/api/session', { credentials: 'omit' }))}
+          onCall={() => run((api) => api.request('GET', '/api/session', { credentials: 'omit' }))}
         >
           Who am I, without cookies
-        </Run>
-        <Run policy="default" busy={busy} onRun={() => run((api) => api.signOut())}>
+        </CallButton>
+        <CallButton policy="default" busy={busy} onCall={() => run((api) => api.request('DELETE', '/api/session'))}>
           Sign out
-        </Run>
+        </CallButton>
       </div>
     </Card>
   )

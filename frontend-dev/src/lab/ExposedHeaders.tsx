@@ -1,7 +1,7 @@
+import { CallButton } from '../CallButton'
 import { sameOrigin } from '../page'
-import { Run } from '../Run'
 import { useClient } from '../useClient'
-import { Card } from './Card'
+import { Card, type CardProps } from './Card'
 
 const headers = [
   { name: 'Content-Type', because: 'always readable' },
@@ -13,25 +13,25 @@ const headers = [
   { name: 'Vary', because: 'sent, not exposed' },
 ]
 
-export function ExposedHeaders() {
-  const { exchange, busy, run } = useClient()
+export function ExposedHeaders(card: CardProps) {
+  const { exchange, pending, busy, run } = useClient()
   const received = exchange?.response?.headers
   return (
     <Card
-      id="headers"
+      {...card}
       exchange={exchange}
-      busy={busy}
+      pending={pending}
       why={
         <>
-          The browser shows seven simple headers to every page that may read the answer, and others only if{' '}
-          <code>Access-Control-Expose-Headers</code> lists them.
+          The browser shows seven safelisted headers to every page that may read the response, and any other header only
+          if <code>Access-Control-Expose-Headers</code> lists it.
         </>
       }
     >
       <div className="actions">
-        <Run policy="default" busy={busy} onRun={() => run((api) => api.hello())}>
+        <CallButton policy="default" busy={busy} onCall={() => run((api) => api.request('GET', '/api/hello'))}>
           GET hello
-        </Run>
+        </CallButton>
       </div>
       <table>
         <thead>

@@ -1,37 +1,41 @@
 import { apiUrl } from '../api/client'
+import { CallButton } from '../CallButton'
 import { otherHost, pages } from '../page'
-import { Run } from '../Run'
 import { useClient } from '../useClient'
-import { Card } from './Card'
+import { Card, type CardProps } from './Card'
 
 const otherApi = apiUrl(import.meta.env.VITE_API_PORT, otherHost)
 
-export function Hosts() {
-  const { exchange, busy, run } = useClient(otherApi)
+export function Hosts(card: CardProps) {
+  const { exchange, pending, busy, run } = useClient(otherApi)
   return (
     <Card
-      id="hosts"
+      {...card}
       exchange={exchange}
-      busy={busy}
+      pending={pending}
       sample="const api = createClient({ baseUrl: apiUrl() })"
       why={
         <>
-          <code>localhost</code> and <code>127.0.0.1</code> reach one server but are two sites: CORS lets the call pass,
-          yet the browser neither keeps nor sends a <code>SameSite=Lax</code> cookie across sites.
+          <code>localhost</code> and <code>127.0.0.1</code> lead to one server but are two sites. CORS allows the call,
+          yet the browser neither stores nor sends a <code>SameSite=Lax</code> cookie across sites.
         </>
       }
     >
       <div className="actions">
-        <Run policy="session" busy={busy} onRun={() => run((api) => api.signIn('Ada'))}>
+        <CallButton
+          policy="session"
+          busy={busy}
+          onCall={() => run((api) => api.request('POST', '/api/session', { json: { name: 'Ada' } }))}
+        >
           Sign in at {otherHost}
-        </Run>
-        <Run policy="default" busy={busy} onRun={() => run((api) => api.session())}>
+        </CallButton>
+        <CallButton policy="default" busy={busy} onCall={() => run((api) => api.request('GET', '/api/session'))}>
           Who am I at {otherHost}
-        </Run>
+        </CallButton>
       </div>
       <p className="hint">
-        The client calls the API under the host name of the page, so both work:{' '}
-        <a href={`${pages.firstAtOtherHost}#hosts`}>this page at {otherHost}</a>
+        The client calls the API under the host name of the page, so signing in works under either name:{' '}
+        <a href={`${pages.allowedAtOtherHost}#${card.id}`}>this page at {otherHost}</a>
       </p>
     </Card>
   )

@@ -1,31 +1,16 @@
-import { ApiDown } from './ApiDown'
-import { BlockedHeader } from './BlockedHeader'
-import { BlockedOrigin } from './BlockedOrigin'
-import { Credentials } from './Credentials'
-import { ExposedHeaders } from './ExposedHeaders'
-import { Hosts } from './Hosts'
-import { Preflighted } from './Preflighted'
-import { ReadableErrors } from './ReadableErrors'
-import { Search } from './Search'
-import { Simple } from './Simple'
-import { Upload } from './Upload'
+import { cards } from './cards'
 
 export function Lab() {
+  const show = (refused: boolean) =>
+    cards
+      .filter((card) => card.refused === refused)
+      .map(({ id, title, Content }) => <Content key={id} id={id} title={title} />)
   return (
     <>
       <h2 id="lab">What works</h2>
-      <Simple />
-      <Preflighted />
-      <Credentials />
-      <ExposedHeaders />
-      <ReadableErrors />
-      <Upload />
-      <Search />
-      <h2>What the browser refuses</h2>
-      <BlockedOrigin />
-      <BlockedHeader />
-      <Hosts />
-      <ApiDown />
+      {show(false)}
+      <h2>What the browser blocks</h2>
+      {show(true)}
     </>
   )
 }

@@ -1,76 +1,56 @@
-import { useState } from 'react'
-import type { Item } from '../api/types'
+import { CallButton } from '../CallButton'
 import { apiOrigin } from '../page'
-import { Run } from '../Run'
 import { useClient } from '../useClient'
-import { Card } from './Card'
+import { Card, type CardProps } from './Card'
 
-export function Preflighted() {
-  const { exchange, busy, run } = useClient()
-  const [item, setItem] = useState<Item>()
-  const unless = !item && 'POST first: it makes the item'
+export function Preflighted(card: CardProps) {
+  const { exchange, pending, busy, run } = useClient()
   return (
     <Card
-      id="preflighted"
+      {...card}
       exchange={exchange}
-      busy={busy}
-      sample={`await fetch('${apiOrigin}/api/items', {
+      pending={pending}
+      sample={`await fetch('${apiOrigin}/api/session', {
   method: 'POST',
+  credentials: 'include',
   headers: { 'Content-Type': 'application/json' },
-  body: JSON.stringify({ name: 'Lab item' }),
+  body: JSON.stringify({ name: 'Ada' }),
 })`}
       why={
         <>
-          A form cannot send JSON, <code>PUT</code>, <code>PATCH</code> or <code>DELETE</code>, so the browser first
-          asks with <code>OPTIONS</code> and keeps the API’s answer for as long as <code>Access-Control-Max-Age</code>{' '}
-          says.
+          A form cannot send JSON, <code>PUT</code>, <code>PATCH</code> or <code>DELETE</code>, so the browser asks
+          first with <code>OPTIONS</code>, and keeps the API’s response for as long as{' '}
+          <code>Access-Control-Max-Age</code> says.
         </>
       }
     >
       <div className="actions">
-        <Run
-          policy="default"
+        <CallButton
+          policy="session"
           busy={busy}
-          onRun={() => run(async (api) => setItem(await api.createItem({ name: 'Lab item', note: 'made by POST' })))}
+          onCall={() => run((api) => api.request('POST', '/api/session', { json: { name: 'Ada' } }))}
         >
           POST
-        </Run>
-        <Run
-          policy="default"
-          busy={busy}
-          unless={unless}
-          onRun={() => run((api) => api.replaceItem(item!.id, { name: 'Lab item, replaced', note: 'by PUT' }))}
-        >
+        </CallButton>
+        <CallButton policy="default" busy={busy} onCall={() => run((api) => api.send('PUT', '/api/session'))}>
           PUT
-        </Run>
-        <Run
-          policy="default"
-          busy={busy}
-          unless={unless}
-          onRun={() => run((api) => api.changeItem(item!.id, { note: 'changed by PATCH' }))}
-        >
+        </CallButton>
+        <CallButton policy="default" busy={busy} onCall={() => run((api) => api.send('PATCH', '/api/session'))}>
           PATCH
-        </Run>
-        <Run
-          policy="default"
-          busy={busy}
-          unless={unless}
-          onRun={() =>
-            run(async (api) => {
-              await api.deleteItem(item!.id)
-              setItem(undefined)
-            })
-          }
-        >
+        </CallButton>
+        <CallButton policy="default" busy={busy} onCall={() => run((api) => api.request('DELETE', '/api/session'))}>
           DELETE
-        </Run>
+        </CallButton>
       </div>
       <div className="actions">
-        <Run policy="default" busy={busy} unless={unless} onRun={() => run((api) => api.getItem(item!.id))}>
+        <CallButton policy="default" busy={busy} onCall={() => run((api) => api.request('GET', '/api/session'))}>
           GET, which needs no preflight
-        </Run>
+        </CallButton>
       </div>
-      <p className="hint">{item ? `Item ${item.id} is there.` : 'POST makes the item that the others need.'}</p>
+      <p className="hint">
+        POST signs in and DELETE signs out. PUT and PATCH pass the preflight as well; then this route responds with a
+        405, which the page can read.
+      </p>
     </Card>
   )
 }

@@ -1,53 +1,57 @@
 import type { Client } from '../api/client'
-import { Run } from '../Run'
+import { CallButton } from '../CallButton'
 import { useClient } from '../useClient'
-import { Card } from './Card'
+import { Card, type CardProps } from './Card'
 
-/** More than any limit worth trying by hand; ends the loop where limits are off. */
-const MOST_REQUESTS = 200
+/** Ends the loop where the limit is off or too high to try out by hand. */
+const MAX_REQUESTS = 50
 
-async function exceedSearchLimit(api: Client) {
-  for (let sent = 0; sent < MOST_REQUESTS; sent++) await api.search('lab')
+async function exceedUploadLimit(api: Client) {
+  for (let sent = 0; sent < MAX_REQUESTS; sent++) await api.upload(new File(['lab'], 'lab.txt'))
 }
 
-export function ReadableErrors() {
-  const { exchange, busy, run } = useClient()
+export function ReadableErrors(card: CardProps) {
+  const { exchange, pending, busy, run } = useClient()
   return (
     <Card
-      id="errors"
+      {...card}
       exchange={exchange}
-      busy={busy}
+      pending={pending}
       sample={`if (!response.ok) {
   const { status, detail, errors } = await response.json()
 }`}
       why={
         <>
-          An error is an answer like any other: this page can read it because the API adds its CORS headers before
-          anything can refuse the request; without them a 404 or 429 would look like a dead network.
+          An error is a response like any other. This page can read it because the API adds its CORS headers before
+          anything can reject the request; without them, a 404 or 429 would look like a dead network.
         </>
       }
     >
       <div className="actions">
-        <Run policy="default" busy={busy} onRun={() => run((api) => api.request('GET', '/api/nowhere'))}>
+        <CallButton policy="default" busy={busy} onCall={() => run((api) => api.send('GET', '/api/nowhere'))}>
           404
-        </Run>
-        <Run
-          policy="default"
+        </CallButton>
+        <CallButton
+          policy="session"
           busy={busy}
-          onRun={() => run((api) => api.request('POST', '/api/items', { body: 'a note in plain text' }))}
+          onCall={() => run((api) => api.send('POST', '/api/session', { body: 'a name in plain text' }))}
         >
           415
-        </Run>
-        <Run policy="default" busy={busy} onRun={() => run((api) => api.createItem({ name: '' }))}>
+        </CallButton>
+        <CallButton
+          policy="session"
+          busy={busy}
+          onCall={() => run((api) => api.request('POST', '/api/session', { json: { name: '' } }))}
+        >
           422
-        </Run>
-        <Run policy="search" busy={busy} onRun={() => run(exceedSearchLimit)}>
+        </CallButton>
+        <CallButton policy="upload" busy={busy} onCall={() => run(exceedUploadLimit)}>
           429
-        </Run>
+        </CallButton>
       </div>
       <p className="hint">
-        429 searches until the limit of its policy is used up. Then its button, and each that shares the policy, waits
-        as long as <code>Retry-After</code> says.
+        429 uploads small files until its policy’s limit is used up. Its button, and every other button of the same
+        policy, then waits for as long as <code>Retry-After</code> says.
       </p>
     </Card>
   )

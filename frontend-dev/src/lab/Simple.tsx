@@ -1,27 +1,27 @@
+import { CallButton } from '../CallButton'
 import { apiOrigin } from '../page'
-import { Run } from '../Run'
 import { useClient } from '../useClient'
-import { Card } from './Card'
+import { Card, type CardProps } from './Card'
 
-export function Simple() {
-  const { exchange, busy, run } = useClient()
+export function Simple(card: CardProps) {
+  const { exchange, pending, busy, run } = useClient()
   return (
     <Card
-      id="simple"
+      {...card}
       exchange={exchange}
-      busy={busy}
+      pending={pending}
       sample={`await fetch('${apiOrigin}/api/hello')`}
       why={
         <>
-          A plain <code>GET</code> is what a link or an image could send, so the browser sends it at once, and hands the
-          answer to this page only because <code>Access-Control-Allow-Origin</code> names the page’s origin.
+          A link or an image could cause a plain <code>GET</code>, so the browser sends it at once. It gives the response
+          to this page only because <code>Access-Control-Allow-Origin</code> names the page’s origin.
         </>
       }
     >
       <div className="actions">
-        <Run policy="default" busy={busy} onRun={() => run((api) => api.hello())}>
+        <CallButton policy="default" busy={busy} onCall={() => run((api) => api.request('GET', '/api/hello'))}>
           GET hello
-        </Run>
+        </CallButton>
       </div>
     </Card>
   )

@@ -1,7 +1,7 @@
 import { useState } from 'react'
-import { Run } from '../Run'
+import { CallButton } from '../CallButton'
 import { useClient } from '../useClient'
-import { Card } from './Card'
+import { Card, type CardProps } from './Card'
 
 const MiB = 1024 * 1024
 
@@ -9,8 +9,8 @@ function zeros(mebibytes: number): File {
   return new File([new Uint8Array(mebibytes * MiB)], `${mebibytes}-MiB-of-zeros.bin`)
 }
 
-export function Upload() {
-  const { exchange, busy, run } = useClient()
+export function Upload(card: CardProps) {
+  const { exchange, pending, busy, run } = useClient()
   const [file, setFile] = useState<File>()
   const [progress, setProgress] = useState(0)
 
@@ -21,13 +21,13 @@ export function Upload() {
 
   return (
     <Card
-      id="upload"
+      {...card}
       exchange={exchange}
-      busy={busy}
+      pending={pending}
       why={
         <>
-          A form could send this file, so by itself it needs no preflight, but listening to its progress does; a file
-          that is too large is read to the end and thrown away, so that every browser can read the 413.
+          A form could send this file, so the upload alone needs no preflight, but listening to its progress does. The
+          API reads a file that is too large to the end and discards it, so that every browser can read the 413.
         </>
       }
     >
@@ -36,17 +36,17 @@ export function Upload() {
           File
           <input type="file" onChange={(event) => setFile(event.target.files?.[0])} />
         </label>
-        <Run policy="upload" busy={busy} unless={!file && 'Choose a file first'} onRun={() => send(file!)}>
+        <CallButton policy="upload" busy={busy} disabledReason={!file && 'Choose a file first'} onCall={() => send(file!)}>
           Upload it
-        </Run>
+        </CallButton>
       </div>
       <div className="actions">
-        <Run policy="upload" busy={busy} onRun={() => send(zeros(2))}>
+        <CallButton policy="upload" busy={busy} onCall={() => send(zeros(2))}>
           Upload 2 MiB
-        </Run>
-        <Run policy="upload" busy={busy} onRun={() => send(zeros(11))}>
+        </CallButton>
+        <CallButton policy="upload" busy={busy} onCall={() => send(zeros(11))}>
           Upload 11 MiB: too large
-        </Run>
+        </CallButton>
       </div>
       <label className="progress">
         <span>Sent {Math.round(progress * 100)}%</span>

@@ -1,22 +1,32 @@
-const all = [
-  { id: 'simple', title: 'A simple request', refused: false, development: false },
-  { id: 'preflighted', title: 'A preflighted request', refused: false, development: false },
-  { id: 'credentials', title: 'Credentials', refused: false, development: false },
-  { id: 'headers', title: 'Headers that JavaScript may read', refused: false, development: false },
-  { id: 'errors', title: 'Errors that stay readable', refused: false, development: false },
-  { id: 'upload', title: 'An upload with progress', refused: false, development: false },
-  { id: 'search', title: 'Search as you type', refused: false, development: false },
-  { id: 'blocked-origin', title: 'An origin that is not allowed', refused: true, development: true },
-  { id: 'blocked-header', title: 'A header or method that is not allowed', refused: true, development: false },
-  { id: 'hosts', title: 'localhost against 127.0.0.1', refused: true, development: true },
-  { id: 'api-down', title: 'The API is down', refused: true, development: true },
-] as const
+import { itemCards } from '../items/cards'
+import { ApiDown } from './ApiDown'
+import { BlockedHeader } from './BlockedHeader'
+import { BlockedOrigin } from './BlockedOrigin'
+import { Credentials } from './Credentials'
+import { ExposedHeaders } from './ExposedHeaders'
+import { Hosts } from './Hosts'
+import { Preflighted } from './Preflighted'
+import { ReadableErrors } from './ReadableErrors'
+import { Simple } from './Simple'
+import { Upload } from './Upload'
 
-export type CardId = (typeof all)[number]['id']
+const all = [
+  { id: 'simple', title: 'A simple request', Content: Simple, refused: false, development: false },
+  { id: 'preflighted', title: 'A preflighted request', Content: Preflighted, refused: false, development: false },
+  { id: 'credentials', title: 'Credentials', Content: Credentials, refused: false, development: false },
+  { id: 'headers', title: 'Headers that JavaScript may read', Content: ExposedHeaders, refused: false, development: false },
+  { id: 'errors', title: 'Errors that stay readable', Content: ReadableErrors, refused: false, development: false },
+  { id: 'upload', title: 'An upload with progress', Content: Upload, refused: false, development: false },
+  ...itemCards,
+  { id: 'blocked-origin', title: 'An origin that is not allowed', Content: BlockedOrigin, refused: true, development: true },
+  { id: 'blocked-header', title: 'A header or method that is not allowed', Content: BlockedHeader, refused: true, development: false },
+  { id: 'hosts', title: 'localhost vs. 127.0.0.1', Content: Hosts, refused: true, development: true },
+  { id: 'api-down', title: 'The API is down', Content: ApiDown, refused: true, development: true },
+]
 
 /**
- * The cards of the lab, in their order on the page. A built page has one
- * address and one API: no blocked port, no second host name, and no dead API
- * that its Content-Security-Policy would let it call.
+ * The cards of the lab, in their order on the page. Some need the development
+ * server: a built page has one address and one API, so no blocked port, no
+ * second host name, and no dead API that its Content-Security-Policy allows.
  */
 export const cards = all.filter(({ development }) => import.meta.env.DEV || !development)

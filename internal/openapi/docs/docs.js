@@ -1,6 +1,6 @@
 "use strict";
 
-// Swagger UI knows dark only as a class of the root.
+// Swagger UI is dark if the root element has this class.
 const dark = matchMedia("(prefers-color-scheme: dark)");
 const paint = () => document.documentElement.classList.toggle("dark-mode", dark.matches);
 dark.addEventListener("change", paint);
@@ -14,8 +14,8 @@ SwaggerUIBundle({
   deepLinking: true,
   displayRequestDuration: true,
   tryItOutEnabled: true,
-  validatorUrl: null, // the badge would be asked for at another host
-  // A form for the session cookie could not work: scripts cannot set it.
-  // POST /api/session does, and the browser sends it by itself.
+  validatorUrl: null, // the badge would come from another host
+  // A form for the session cookie could not work, because scripts cannot set
+  // it. POST /api/session sets it, and the browser then sends it by itself.
   plugins: [{ wrapComponents: { authorizeBtn: nothing, authorizeOperationBtn: nothing } }],
 });

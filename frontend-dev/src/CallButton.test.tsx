@@ -1,9 +1,9 @@
 import { act } from 'react'
 import { createRoot } from 'react-dom/client'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { CallButton } from './CallButton'
 import { Gauges } from './Gauges'
 import { recordLimit } from './limits'
-import { Run } from './Run'
 
 beforeEach(() => {
   vi.stubGlobal('IS_REACT_ACT_ENVIRONMENT', true)
@@ -15,56 +15,59 @@ afterEach(() => {
   vi.unstubAllGlobals()
 })
 
-test('a 429 disables the button until Retry-After has passed, and the gauge says so', () => {
-  const onRun = vi.fn()
+test('a 429 disables the buttons of its policy until Retry-After has passed, and the gauge shows the wait', () => {
+  const onCall = vi.fn()
   const page = document.createElement('div')
   act(() =>
     createRoot(page).render(
       <>
         <Gauges />
-        <Run policy="search" onRun={onRun}>
-          Search
-        </Run>
-        <Run policy="upload" onRun={onRun}>
+        <CallButton policy="session" onCall={onCall}>
+          Sign in
+        </CallButton>
+        <CallButton policy="upload" onCall={onCall}>
           Upload
-        </Run>
+        </CallButton>
       </>,
     ),
   )
-  const [search, upload] = [...page.querySelectorAll('button')] as [HTMLButtonElement, HTMLButtonElement]
-  const gauge = page.querySelector('[data-policy="search"]')!
+  const [signIn, upload] = [...page.querySelectorAll('button')] as [HTMLButtonElement, HTMLButtonElement]
+  const gauge = page.querySelector('[data-policy="session"]')!
   expect(gauge.textContent).toContain('not called yet')
 
-  act(() => search.click())
-  expect(onRun).toHaveBeenCalledTimes(1)
+  act(() => signIn.click())
+  expect(onCall).toHaveBeenCalledTimes(1)
 
-  act(() => recordLimit(tooMany('search', 3)))
-  expect(search.getAttribute('aria-disabled')).toBe('true')
-  expect(search.textContent).toContain('wait 3 s')
+  act(() => recordLimit(tooMany('session', 3)))
+  expect(signIn.getAttribute('aria-disabled')).toBe('true')
+  expect(signIn.firstChild!.textContent).toBe('Sign in · 3 s')
   expect(gauge.textContent).toContain('wait 3 s')
   expect(gauge.querySelector('[role=meter]')!.getAttribute('aria-valuenow')).toBe('0')
-  act(() => search.click())
-  expect(onRun).toHaveBeenCalledTimes(1)
+  act(() => signIn.click())
+  expect(onCall).toHaveBeenCalledTimes(1)
 
-  // A policy that was not exceeded goes on.
+  // Other policies are not affected.
   act(() => upload.click())
-  expect(onRun).toHaveBeenCalledTimes(2)
+  expect(onCall).toHaveBeenCalledTimes(2)
 
   for (const left of [2, 1]) {
     act(() => void vi.advanceTimersByTime(1_001))
-    expect(search.textContent).toContain(`wait ${left} s`)
+    expect(signIn.firstChild!.textContent).toBe(`Sign in · ${left} s`)
   }
   act(() => void vi.advanceTimersByTime(1_001))
-  expect(search.getAttribute('aria-disabled')).toBe('false')
+  expect(signIn.getAttribute('aria-disabled')).toBe('false')
+  expect(gauge.textContent).toContain('available')
+  act(() => signIn.click())
+  expect(onCall).toHaveBeenCalledTimes(3)
+
+  act(() => void vi.advanceTimersByTime(70_000))
   expect(gauge.textContent).toContain('full')
-  act(() => search.click())
-  expect(onRun).toHaveBeenCalledTimes(3)
 })
 
 function tooMany(policy: string, seconds: number) {
   return {
-    method: 'GET',
-    url: 'http://localhost:8080/api/search?q=a',
+    method: 'POST',
+    url: 'http://localhost:8080/api/session',
     credentials: 'include' as const,
     requestHeaders: new Headers(),
     requestBody: undefined,

@@ -1,4 +1,4 @@
-package items
+package database
 
 import (
 	"context"
@@ -19,31 +19,31 @@ import (
 )
 
 // That a commit is on the disk before it is acknowledged shows only when the
-// power fails, so this looks at the settings.
+// power fails, so this checks the settings.
 func TestSQLiteSettings(t *testing.T) {
 	t.Parallel()
 	url := "file:" + filepath.Join(t.TempDir(), "app.db")
-	s, err := Open(context.Background(), url, slog.New(slog.DiscardHandler))
+	db, err := Open(context.Background(), url, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer s.Close()
+	defer db.Close()
 	for pragma, want := range map[string]string{"synchronous": "2", "journal_mode": "wal"} {
 		var got string
-		if err := s.write.QueryRow("PRAGMA " + pragma).Scan(&got); err != nil || got != want {
+		if err := db.write.QueryRow("PRAGMA " + pragma).Scan(&got); err != nil || got != want {
 			t.Errorf("PRAGMA %s: got %q, %v, want %q", pragma, got, err, want)
 		}
 	}
-	if n := s.write.Stats().MaxOpenConnections; n != 1 {
+	if n := db.write.Stats().MaxOpenConnections; n != 1 {
 		t.Errorf("got %d writers, want 1", n)
 	}
-	if _, err := s.read.Exec("DELETE FROM items"); err == nil {
+	if _, err := db.read.Exec("CREATE TABLE x (y TEXT)"); err == nil {
 		t.Error("a reader wrote")
 	}
 
-	// A transaction has the write lock from its start: taken at its first
-	// write, it would be refused if another process wrote since its first read.
-	tx, err := s.write.Begin()
+	// A transaction holds the write lock from its start: if it took the lock at
+	// its first write, it would fail if another process wrote since its first read.
+	tx, err := db.write.Begin()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,7 +58,7 @@ func TestSQLiteSettings(t *testing.T) {
 	}
 }
 
-// hangingLocker is a server that hangs when it is to unlock.
+// hangingLocker stands for a server that hangs when asked to unlock.
 type hangingLocker struct{ lock.SessionLocker }
 
 func (hangingLocker) SessionUnlock(ctx context.Context, _ *sql.Conn) error {
@@ -66,31 +66,31 @@ func (hangingLocker) SessionUnlock(ctx context.Context, _ *sql.Conn) error {
 	return ctx.Err()
 }
 
-// The context is goose's for unlocking: it has no end.
-func TestUnlockInTime(t *testing.T) {
+// The context with which goose unlocks never ends.
+func TestBoundedUnlock(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		err := unlockInTime{hangingLocker{}}.SessionUnlock(context.WithoutCancel(t.Context()), nil)
+		err := boundedUnlock{hangingLocker{}}.SessionUnlock(context.WithoutCancel(t.Context()), nil)
 		if !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("got %v, want context.DeadlineExceeded", err)
 		}
 	})
 }
 
-// Whoever waits for a connection gets it before those who came later: where
-// luck decides, some of many wait past their time-out.
+// Operations get a connection in the order in which they asked for it; if chance
+// decided, some of many would wait past their timeout.
 func TestFirstComeFirstServed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		const waiting, each = 100, 10 * time.Millisecond // together less than the time-out
-		s := &Store{dialect: dialect{timeout: sqliteTimeout, wait: sqliteTimeout}}
-		s.period.Store(&period{})
-		p := pool{line: make(chan struct{}, 1)}
+		const waiting, each = 100, 10 * time.Millisecond // together less than the timeout
+		db := &DB{rules: rules{timeout: sqliteTimeout, wait: sqliteTimeout}}
+		db.state.Store(&state{})
+		p := pool{semaphore: make(chan struct{}, 1)}
 		var order []int
 		var wg sync.WaitGroup
 		for i := range waiting {
 			wg.Go(func() {
-				err := s.do(t.Context(), p, func(context.Context) error {
+				err := db.do(t.Context(), p, func(context.Context, *sql.DB) error {
 					time.Sleep(each)
 					order = append(order, i)
 					return nil
@@ -99,7 +99,7 @@ func TestFirstComeFirstServed(t *testing.T) {
 					t.Errorf("%d: %v", i, err)
 				}
 			})
-			synctest.Wait() // it is in line
+			synctest.Wait() // it waits
 		}
 		wg.Wait()
 		if !slices.IsSorted(order) || len(order) != waiting {
@@ -108,22 +108,22 @@ func TestFirstComeFirstServed(t *testing.T) {
 	})
 }
 
-// With more load than can be served, what can be is, and the rest is told so:
-// no operation gets its turn too late to finish, and nothing passes for an
-// outage.
+// Under more load than can be served, every connection stays busy and the rest
+// fails early: no operation is admitted too late to finish, and nothing counts
+// as an outage.
 func TestOverload(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		const conns, clients, each, lasts = 10, 80, 250 * time.Millisecond, 6 * time.Second
-		s := &Store{dialect: dialect{timeout: postgresTimeout, wait: postgresWait, unavailable: postgresUnavailable, gone: postgresGone}}
-		s.period.Store(&period{})
-		p := pool{line: make(chan struct{}, conns)}
+		db := &DB{rules: rules{timeout: postgresTimeout, wait: postgresWait, unavailable: postgresUnavailable, unreachable: postgresUnreachable}}
+		db.state.Store(&state{})
+		p := pool{semaphore: make(chan struct{}, conns)}
 		var served, refused, cutOff atomic.Int64
 		var wg sync.WaitGroup
 		for range clients {
 			wg.Go(func() {
 				for end := time.Now().Add(lasts); time.Now().Before(end); {
-					err := s.do(t.Context(), p, func(ctx context.Context) error {
+					err := db.do(t.Context(), p, func(ctx context.Context, _ *sql.DB) error {
 						select {
 						case <-time.After(each):
 							served.Add(1)
@@ -141,8 +141,8 @@ func TestOverload(t *testing.T) {
 			})
 		}
 		wg.Wait()
-		if possible := int64(conns * (lasts / each)); served.Load() < possible || cutOff.Load() > 0 || s.generation.Load() > 0 {
-			t.Errorf("served %d of %d, cut off %d, generation %d; want all served, 0 and 0", served.Load(), possible, cutOff.Load(), s.generation.Load())
+		if possible := int64(conns * (lasts / each)); served.Load() < possible || cutOff.Load() > 0 || db.generation.Load() > 0 {
+			t.Errorf("served %d of %d, cut off %d, generation %d; want all served, 0 and 0", served.Load(), possible, cutOff.Load(), db.generation.Load())
 		}
 		if refused.Load() == 0 {
 			t.Error("no overload: the test shows nothing")
@@ -150,8 +150,9 @@ func TestOverload(t *testing.T) {
 	})
 }
 
-// A mistake in the program is no outage, which a client would wait for.
-func TestProgramsMistakesAreNoOutage(t *testing.T) {
+// An error of the program or of a resource is not an outage, which a client
+// would wait for.
+func TestOwnErrorsAreNotAnOutage(t *testing.T) {
 	t.Parallel()
 	db, err := sql.Open("sqlite", filepath.Join(t.TempDir(), "x.db"))
 	if err != nil {
@@ -160,6 +161,8 @@ func TestProgramsMistakesAreNoOutage(t *testing.T) {
 	defer db.Close()
 	var n int
 	for _, err := range []error{
+		sql.ErrNoRows,
+		errors.New("the resource's own error"),
 		db.QueryRow("SELECT 'x'").Scan(&n),
 		db.QueryRow("SELECT 1").Scan(&n, &n),
 		db.QueryRow("SELECT $1", struct{}{}).Scan(&n),
@@ -175,23 +178,23 @@ func TestProgramsMistakesAreNoOutage(t *testing.T) {
 	}
 }
 
-// Searches that hold every connection do not make a file look dead.
-func TestSQLiteLooksPastReads(t *testing.T) {
+// Reads that hold every connection do not make a file look dead.
+func TestSQLitePingsPastReads(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
-	s, err := Open(ctx, "file:"+filepath.Join(t.TempDir(), "app.db"), slog.New(slog.DiscardHandler))
+	db, err := Open(ctx, "file:"+filepath.Join(t.TempDir(), "app.db"), slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer s.Close()
-	for range s.read.Stats().MaxOpenConnections {
-		conn, err := s.read.Conn(ctx)
+	defer db.Close()
+	for range db.read.Stats().MaxOpenConnections {
+		conn, err := db.read.Conn(ctx)
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer conn.Close()
 	}
-	if !s.Up(ctx) {
+	if !db.Up(ctx) {
 		t.Error("got down, want up")
 	}
 }

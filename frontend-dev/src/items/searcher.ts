@@ -1,26 +1,26 @@
-import { ProblemError } from './api/client'
-import type { SearchResult } from './api/types'
+import { ProblemError } from '../api/client'
+import type { SearchResult } from './types'
 
 export interface SearchState {
-  /** Requests sent, and those of them given up because the user typed on. */
+  /** The requests sent, and how many of them were aborted because the user kept typing. */
   sent: number
   aborted: number
   result?: SearchResult
   error?: Error
-  /** After a 429: when the search goes on by itself, as performance.now() tells it. */
+  /** After a 429, when the search continues by itself, on the clock of performance.now(). */
   resumesAt?: number
 }
 
-/** Milliseconds without a key pressed before a request is sent. */
+/** How long the user must pause before a request is sent, in milliseconds. */
 const DEBOUNCE = 250
 
 /**
- * A search as you type that lives with its rate limit: it waits for a pause,
- * gives up the request that a newer one replaces, and after a 429 waits as
- * long as Retry-After says, then asks once, for what stands there by then.
+ * A search as you type that respects its rate limit. It waits for a pause,
+ * aborts a request when a newer one replaces it, and after a 429 waits as long
+ * as Retry-After says, then sends one request for the text typed by then.
  */
 export function createSearcher(
-  search: (q: string, options: { signal: AbortSignal }) => Promise<SearchResult>,
+  search: (q: string, signal: AbortSignal) => Promise<SearchResult>,
   changed: (state: SearchState) => void,
 ) {
   let state: SearchState = { sent: 0, aborted: 0 }
@@ -53,7 +53,7 @@ export function createSearcher(
     const request = (running = new AbortController())
     set({ sent: state.sent + 1 })
     try {
-      const result = await search(query, { signal: request.signal })
+      const result = await search(query, request.signal)
       if (running === request) set({ result })
     } catch (error) {
       if (running !== request) return

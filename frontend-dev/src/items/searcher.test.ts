@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { ProblemError } from './api/client'
-import type { SearchResult } from './api/types'
+import { ProblemError } from '../api/client'
 import { createSearcher, type SearchState } from './searcher'
+import type { SearchResult } from './types'
 
 beforeEach(() => {
   vi.useFakeTimers()
@@ -13,46 +13,46 @@ afterEach(() => {
 
 function overLimit(seconds: number) {
   return new ProblemError(
-    { type: 'about:blank', title: 'Too Many Requests', status: 429 },
+    { type: 'about:blank', title: 'Quota Exceeded', status: 429 },
     new Headers({ 'Retry-After': String(seconds) }),
   )
 }
 
 function setUp() {
-  const search = vi.fn<(q: string, options: { signal: AbortSignal }) => Promise<SearchResult>>()
+  const search = vi.fn<(q: string, signal: AbortSignal) => Promise<SearchResult>>()
   search.mockImplementation(async (query) => ({ query, items: [] }))
   let state: SearchState | undefined
   const searcher = createSearcher(search, (next) => (state = next))
-  return { search, searcher, state: () => state, asked: () => search.mock.calls.map(([q]) => q) }
+  return { search, searcher, state: () => state, queries: () => search.mock.calls.map(([q]) => q) }
 }
 
-test('sends one request for a burst of keys', async () => {
-  const { searcher, asked, state } = setUp()
+test('sends one request for a burst of keystrokes', async () => {
+  const { searcher, queries, state } = setUp()
   for (const q of ['a', 'ab', 'abc']) searcher.type(q)
   await vi.advanceTimersByTimeAsync(249)
-  expect(asked()).toEqual([])
+  expect(queries()).toEqual([])
   await vi.advanceTimersByTimeAsync(1)
-  expect(asked()).toEqual(['abc'])
+  expect(queries()).toEqual(['abc'])
   expect(state()).toMatchObject({ sent: 1, aborted: 0, result: { query: 'abc' } })
 })
 
-test('gives up the request that a newer one replaces, and ignores its answer', async () => {
-  const { search, searcher, asked, state } = setUp()
-  let answer: (result: SearchResult) => void = () => {}
-  search.mockImplementationOnce(() => new Promise((resolve) => (answer = resolve)))
+test('aborts a request when a newer one replaces it, and ignores its response', async () => {
+  const { search, searcher, queries, state } = setUp()
+  let respond: (result: SearchResult) => void = () => {}
+  search.mockImplementationOnce(() => new Promise((resolve) => (respond = resolve)))
   searcher.type('old')
   await vi.advanceTimersByTimeAsync(250)
   searcher.type('new')
-  expect(search.mock.calls[0]![1].signal.aborted).toBe(true)
+  expect(search.mock.calls[0]![1].aborted).toBe(true)
   await vi.advanceTimersByTimeAsync(250)
-  answer({ query: 'old', items: [] })
+  respond({ query: 'old', items: [] })
   await vi.advanceTimersByTimeAsync(0)
-  expect(asked()).toEqual(['old', 'new'])
+  expect(queries()).toEqual(['old', 'new'])
   expect(state()).toMatchObject({ sent: 2, aborted: 1, result: { query: 'new' } })
 })
 
-test('after a 429 waits for Retry-After, then asks once for what stands there by then', async () => {
-  const { search, searcher, asked, state } = setUp()
+test('after a 429 waits for Retry-After, then sends one request for the text typed by then', async () => {
+  const { search, searcher, queries, state } = setUp()
   search.mockRejectedValueOnce(overLimit(10))
   searcher.type('first')
   await vi.advanceTimersByTimeAsync(250)
@@ -61,19 +61,19 @@ test('after a 429 waits for Retry-After, then asks once for what stands there by
   await vi.advanceTimersByTimeAsync(4_000)
   searcher.type('second')
   await vi.advanceTimersByTimeAsync(5_999)
-  expect(asked()).toEqual(['first'])
+  expect(queries()).toEqual(['first'])
   await vi.advanceTimersByTimeAsync(1)
-  expect(asked()).toEqual(['first', 'second'])
+  expect(queries()).toEqual(['first', 'second'])
   expect(state()!.resumesAt).toBeUndefined()
 })
 
-test('sends nothing for an empty query, and drops what the last one found', async () => {
-  const { searcher, asked, state } = setUp()
+test('sends nothing for an empty query, and clears the last results', async () => {
+  const { searcher, queries, state } = setUp()
   searcher.type('a')
   await vi.advanceTimersByTimeAsync(250)
   expect(state()).toMatchObject({ result: { query: 'a' } })
   searcher.type('  ')
   expect(state()).toEqual({ sent: 1, aborted: 0 })
   await vi.advanceTimersByTimeAsync(1_000)
-  expect(asked()).toEqual(['a'])
+  expect(queries()).toEqual(['a'])
 })

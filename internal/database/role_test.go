@@ -1,4 +1,4 @@
-package items_test
+package database_test
 
 import (
 	"bufio"
@@ -16,33 +16,34 @@ import (
 	"syscall"
 	"testing"
 
-	"example.com/api/internal/items"
+	"example.com/api/internal/database"
+	"example.com/api/internal/database/databasetest"
 )
 
-// runRole is what this test binary does when a test starts it again as a
-// process that can be killed, or that is not root.
+// runRole runs this test binary as a process of its own, which a test can kill,
+// or which is not root.
 func runRole(role string) (status int) {
-	s, err := items.Open(context.Background(), os.Getenv("ITEMS_TEST_URL"), slog.New(slog.DiscardHandler))
+	db, err := database.Open(context.Background(), os.Getenv("DATABASE_TEST_URL"), slog.New(slog.DiscardHandler), migrations("things"))
 	if err != nil {
 		fmt.Println("open:", err)
 		return 1
 	}
-	defer s.Close()
+	defer db.Close()
+	s := things{db}
 	switch role {
-	case "write": // 8 clients, each prints what was acknowledged to it, until killed
+	case "write": // 8 clients, each of which prints what was acknowledged, until killed
 		var wg sync.WaitGroup
 		for range 8 {
 			wg.Go(func() {
 				for {
-					item, err := s.Create(context.Background(), items.Draft{Name: "x"})
+					id, err := s.Create(context.Background(), "x")
 					if err == nil {
-						fmt.Println("made", item.ID) // one write, so never half a line
-						note := "y"
-						_, err = s.Update(context.Background(), item.ID, items.Patch{Note: &note})
+						fmt.Println("created", id) // one write, so never half a line
+						err = s.Update(context.Background(), id, "y")
 					}
 					if err == nil {
-						fmt.Println("patched", item.ID)
-					} else if !errors.Is(err, items.ErrUnavailable) {
+						fmt.Println("updated", id)
+					} else if !errors.Is(err, database.ErrUnavailable) {
 						fmt.Println("failed:", err)
 						os.Exit(1)
 					}
@@ -51,10 +52,10 @@ func runRole(role string) (status int) {
 		}
 		wg.Wait()
 	case "read-only":
-		_, err := s.Create(context.Background(), items.Draft{Name: "y"})
-		fmt.Println("unavailable:", errors.Is(err, items.ErrUnavailable), err)
-		page, err := s.List(context.Background(), "", 20)
-		fmt.Println("items:", len(page.Items), err)
+		_, err := s.Create(context.Background(), "y")
+		fmt.Println("unavailable:", errors.Is(err, database.ErrUnavailable), err)
+		texts, err := s.All(context.Background())
+		fmt.Println("texts:", len(texts), err)
 	}
 	return 0
 }
@@ -63,7 +64,7 @@ func runRole(role string) (status int) {
 func startRole(t *testing.T, binary, role, url string, as *syscall.Credential) (*exec.Cmd, io.Reader) {
 	t.Helper()
 	cmd := exec.Command(binary)
-	cmd.Env = append(os.Environ(), "ITEMS_TEST_ROLE="+role, "ITEMS_TEST_URL="+url)
+	cmd.Env = append(os.Environ(), "DATABASE_TEST_ROLE="+role, "DATABASE_TEST_URL="+url)
 	cmd.Stderr = os.Stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: as}
 	out, err := cmd.StdoutPipe()
@@ -76,8 +77,8 @@ func startRole(t *testing.T, binary, role, url string, as *syscall.Credential) (
 	return cmd, out
 }
 
-// Every change that was acknowledged is there after kill -9: of the writer with
-// SQLite; of the writer and, every other time, of PostgreSQL with all its
+// Every acknowledged change survives kill -9: with SQLite of the writer, with
+// PostgreSQL of the writer and, every other time, of the server with all its
 // backends.
 func TestKill9(t *testing.T) {
 	t.Parallel()
@@ -90,17 +91,17 @@ func TestKill9(t *testing.T) {
 		t.Fatal(err)
 	}
 	killRounds := func(t *testing.T, url string, kill func(round int, writer *exec.Cmd)) {
-		made, patched := map[string]bool{}, map[string]bool{} // what was acknowledged
+		created, updated := map[string]bool{}, map[string]bool{} // what was acknowledged
 		for round := range rounds {
 			writer, out := startRole(t, binary, "write", url, nil)
 			lines := bufio.NewScanner(out)
 			end := 20 + rand.IntN(80) // acknowledged changes before the kill
 			for n := 0; lines.Scan(); n++ {
 				switch what, id, _ := strings.Cut(lines.Text(), " "); what {
-				case "made":
-					made[id] = true
-				case "patched":
-					patched[id] = true
+				case "created":
+					created[id] = true
+				case "updated":
+					updated[id] = true
 				default:
 					t.Errorf("the writer says %s", lines.Text())
 				}
@@ -109,35 +110,32 @@ func TestKill9(t *testing.T) {
 				}
 			}
 			writer.Wait()
-			notes := map[string]string{}
 			s := open(t, url)
-			for _, item := range all(t, s) {
-				notes[item.ID.String()] = item.Note
-			}
+			texts := all(t, s)
 			s.Close()
-			for id := range made {
-				if note, ok := notes[id]; !ok || patched[id] && note == "" {
-					t.Fatalf("round %d: of item %s, acknowledged as made and patched: %t, there is: %t, note %q", round, id, patched[id], ok, note)
+			for id := range created {
+				if text, found := texts[id]; !found || updated[id] && text != "y" {
+					t.Fatalf("round %d: %s was acknowledged as created, and as updated: %t; found: %t, text %q", round, id, updated[id], found, text)
 				}
 			}
 		}
-		t.Logf("%d kills, %d items made and %d patched, none lost", rounds, len(made), len(patched))
+		t.Logf("%d kills, %d texts created and %d updated, none lost", rounds, len(created), len(updated))
 	}
 	t.Run("sqlite", func(t *testing.T) {
 		t.Parallel()
-		killRounds(t, newSQLite(t), func(_ int, writer *exec.Cmd) { writer.Process.Kill() })
+		killRounds(t, databasetest.NewSQLite(t), func(_ int, writer *exec.Cmd) { writer.Process.Kill() })
 	})
 	t.Run("postgres", func(t *testing.T) {
 		t.Parallel()
-		p := ownPostgres(t)
-		if err := p.start(); err != nil {
+		p := databasetest.Own(t)
+		if err := p.Start(); err != nil {
 			t.Fatal(err)
 		}
-		killRounds(t, p.url("postgres"), func(round int, writer *exec.Cmd) {
+		killRounds(t, p.URL("postgres"), func(round int, writer *exec.Cmd) {
 			if round%2 == 0 {
-				p.signalAll(syscall.SIGKILL)
+				p.SignalAll(syscall.SIGKILL)
 				defer func() {
-					if err := p.start(); err != nil {
+					if err := p.Start(); err != nil {
 						t.Fatal(err)
 					}
 				}()
@@ -147,23 +145,23 @@ func TestKill9(t *testing.T) {
 	})
 }
 
-// A file that may only be read is served to readers; writers are refused.
+// A file that may only be read is served to readers; writes fail.
 func TestSQLiteReadOnlyFile(t *testing.T) {
 	t.Parallel()
 	// Root may write everything, so another user tries, with a copy of this
-	// binary that he may run.
-	as, err := unprivileged()
+	// binary that this user may run.
+	as, err := databasetest.Unprivileged()
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir, err := os.MkdirTemp("", "items-read-only")
+	dir, err := os.MkdirTemp("", "database-read-only")
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
-	path, binary := filepath.Join(dir, "app.db"), filepath.Join(dir, "items.test")
+	path, binary := filepath.Join(dir, "app.db"), filepath.Join(dir, "database.test")
 	s := open(t, "file:"+path)
-	create(t, s, "x", "")
+	create(t, s, "x")
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -189,7 +187,7 @@ func TestSQLiteReadOnlyFile(t *testing.T) {
 	}
 	cmd, out := startRole(t, binary, "read-only", "file:"+path, as)
 	said, _ := io.ReadAll(out)
-	if err := cmd.Wait(); err != nil || !strings.Contains(string(said), "unavailable: true") || !strings.Contains(string(said), "items: 1 <nil>") {
+	if err := cmd.Wait(); err != nil || !strings.Contains(string(said), "unavailable: true") || !strings.Contains(string(said), "texts: 1 <nil>") {
 		t.Errorf("got %v:\n%s", err, said)
 	}
 	if after, err := os.ReadFile(path); err != nil || string(after) != string(before) {

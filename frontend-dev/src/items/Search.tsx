@@ -1,28 +1,29 @@
 import { useEffect, useMemo, useState } from 'react'
 import { useSecondsUntil } from '../countdown'
-import { createSearcher, type SearchState } from '../searcher'
+import { Card, type CardProps } from '../lab/Card'
 import { useClient } from '../useClient'
-import { Card } from './Card'
+import './items.css'
+import { createSearcher, type SearchState } from './searcher'
 
-/** How many results fit without moving the page. */
-const SHOWN = 4
+/** The number of results that fit without moving the page. */
+const MAX_SHOWN = 4
 
-export function Search() {
+export function Search(card: CardProps) {
   const { client, exchange } = useClient()
   const [state, setState] = useState<SearchState>({ sent: 0, aborted: 0 })
-  const searcher = useMemo(() => createSearcher(client.search, setState), [client])
+  const searcher = useMemo(() => createSearcher((q, signal) => client.request('GET', '/api/search', { query: { q }, signal }), setState), [client])
   useEffect(() => searcher.stop, [searcher])
   const wait = useSecondsUntil(state.resumesAt ?? 0)
   const { result } = state
 
   return (
     <Card
-      id="search"
+      {...card}
       exchange={exchange}
       why={
         <>
-          It waits for a pause in the typing, aborts the request that a newer one replaces, and after a 429 goes on by
-          itself once <code>Retry-After</code> is over.
+          It waits for a pause in the typing, aborts a request when a newer one replaces it, and after a 429 continues by
+          itself once <code>Retry-After</code> has passed.
         </>
       }
     >
@@ -39,11 +40,11 @@ export function Search() {
       </div>
       <p className="hint" data-search-state>
         {wait > 0
-          ? `Over the limit: goes on in ${wait} s`
-          : `${state.sent} sent, ${state.aborted} given up${result ? `, ${result.items.length} found` : ''}`}
+          ? `Over the limit: continues in ${wait} s`
+          : `${state.sent} sent, ${state.aborted} aborted${result ? `, ${result.items.length} found` : ''}`}
       </p>
       <ul className="results">
-        {result?.items.slice(0, SHOWN).map((item) => (
+        {result?.items.slice(0, MAX_SHOWN).map((item) => (
           <li key={item.id}>
             <b>{item.name}</b> {item.note}
           </li>

@@ -1,0 +1,62 @@
+/** A rate limit that is used up, and the real wait until it is available again. */
+import assert from 'node:assert/strict'
+import { after, before, describe, test } from 'node:test'
+import { engines } from './support/browsers.mjs'
+import { exchange, open, press } from './support/page.mjs'
+import { freePorts, pause, startApi, startPage, until } from './support/processes.mjs'
+
+const UPLOAD_LIMIT = 6
+
+let api, vite, allowed
+
+before(async () => {
+  const [port, blockedPort] = await freePorts(2)
+  allowed = `http://localhost:${port}`
+  api = await startApi({ ALLOWED_ORIGINS: allowed, RATE_LIMIT_UPLOAD: `${UPLOAD_LIMIT}-M` })
+  vite = await startPage({ port, blockedPort, apiPort: api.port })
+})
+
+after(async () => {
+  await vite?.stop()
+  await api?.stop()
+})
+
+// The engines share one address, and so the limit: they wait at the same time.
+describe('a 429', { concurrency: true }, () => {
+  for (const engine of engines) {
+    test(`counts down, then the next request passes: ${engine.name}`, { skip: engine.missing }, async (t) => {
+      const browser = await engine.open()
+      t.after(() => browser.close())
+      const page = await open(browser, allowed)
+      const disabled = (card) =>
+        page.evaluate(
+          (card) => [...document.querySelectorAll(`#${card} button`)].filter((b) => b.ariaDisabled === 'true').length,
+          card,
+        )
+      const gauge = () => page.text('[data-policy=upload]')
+
+      await press(page, 'errors', '429', 30)
+      assert.match(await exchange(page, 'errors'), /^429.*"violated-policies"/s)
+      assert.match(await gauge(), /^upload0 \/ 6wait \d+ s$/)
+      const button = () => page.evaluate(() => [...document.querySelectorAll('#errors button')].at(-1).innerText)
+      assert.match(await button(), /^429 · \d+ s$/, 'the button keeps its name')
+      assert.equal(await disabled('errors'), 1)
+      assert.equal(await disabled('upload'), 3, 'the policy’s other buttons wait as well')
+
+      // Pressing a waiting button sends nothing.
+      const sent = page.requests.length
+      await page.evaluate(() => [...document.querySelectorAll('#errors button')].at(-1).focus())
+      await page.keyboard.press('Enter')
+      await pause(300)
+      assert.equal(page.requests.length, sent)
+
+      const [, seconds] = /wait (\d+) s/.exec(await gauge())
+      const started = performance.now()
+      await until('the end of the wait', async () => (await disabled('errors')) === 0, 70)
+      const waited = (performance.now() - started) / 1000
+      assert.ok(Math.abs(waited - seconds) < 3, `said ${seconds} s, took ${waited} s`)
+      await press(page, 'upload', 'Upload 2 MiB')
+      assert.match(await exchange(page, 'upload'), /^201/)
+    })
+  }
+})

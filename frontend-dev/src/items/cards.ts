@@ -1,0 +1,8 @@
+import { Search } from './Search'
+import { WriteItem } from './WriteItem'
+
+/** The cards of the lab that call the items' routes. */
+export const itemCards = [
+  { id: 'write-item', title: 'Every method on one resource', Content: WriteItem, refused: false, development: false },
+  { id: 'search', title: 'Search as you type', Content: Search, refused: false, development: false },
+]

@@ -1,0 +1,2 @@
+/** The rate limit that the search has for itself. */
+export const searchPolicy = { policy: 'search', covers: 'GET /api/search' } as const

@@ -1,0 +1,27 @@
+package handlers
+
+import (
+	"context"
+	"errors"
+
+	"github.com/gin-gonic/gin"
+
+	"example.com/api/internal/database"
+	"example.com/api/internal/problem"
+)
+
+// statusClientGone is nginx's code, for the log, for a client that disconnected
+// before the response: nobody reads it, and nothing failed.
+const statusClientGone = 499
+
+// failDatabase turns an error of database.DB into a problem.
+func failDatabase(c *gin.Context, err error) {
+	switch {
+	case errors.Is(err, context.Canceled):
+		c.AbortWithStatus(statusClientGone)
+	case errors.Is(err, database.ErrUnavailable):
+		problem.Abort(c, problem.Unavailable(err))
+	default:
+		problem.Abort(c, problem.Internal(err))
+	}
+}

@@ -1,0 +1,193 @@
+// Package database opens the one database that all resources share, SQLite or
+// PostgreSQL, and keeps it usable: it bounds what waits for a connection and
+// for how long, notices when the database is away and when it is back, and
+// runs the migrations that the resources hand in. It knows none of their
+// tables.
+package database
+
+import (
+	"context"
+	"database/sql"
+
+	"errors"
+	"io/fs"
+	"log/slog"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/singleflight"
+)
+
+// ErrUnavailable means that the database does not answer or cannot write;
+// nothing is wrong with the request. Match it with errors.Is. The text
+// continues with the cause, which is meant for the log: it may name hosts and
+// files, never a password. A write that ends in this error was not
+// acknowledged; it may or may not have been made.
+var ErrUnavailable = errors.New("the database is not available")
+
+var errScheme = errors.New("the database URL has an unknown scheme; write file:app.db for SQLite or postgres://USER:PASSWORD@HOST/DATABASE")
+
+// Engine is a kind of database: resources write some of their SQL once for each.
+type Engine string
+
+// The values are the names of the folders of migrations.
+const (
+	SQLite   Engine = "sqlite"
+	Postgres Engine = "postgres"
+)
+
+// Migrations is the schema of one resource.
+type Migrations struct {
+	// Table records which of the migrations have run. Each resource has its own
+	// and numbers its migrations from 1: in one table for all, the first
+	// migration of the next resource would count as done.
+	Table string
+	// Files holds migrations/sqlite/*.sql and migrations/postgres/*.sql, in
+	// goose's format.
+	Files fs.FS
+}
+
+// DB is an open database. Its methods are safe for concurrent use.
+type DB struct {
+	engine Engine
+	// write is for changes, read for everything else. With PostgreSQL they are
+	// the same pool; for SQLite see openSQLite.
+	read, write pool
+	probe       *sql.DB // one connection, for the health probe alone
+	pings       singleflight.Group
+	rules       rules
+	migrations  []Migrations
+	log         *slog.Logger
+
+	// generation counts up whenever connections to PostgreSQL may be dead
+	// without knowing it: those of an earlier generation are not used again.
+	generation atomic.Int64
+
+	state atomic.Pointer[state] // never nil; see health.go
+	lost  chan struct{}         // wakes monitor; nil with SQLite
+	stop  context.CancelFunc    // ends monitor; nil with SQLite
+	done  chan struct{}         // closed when monitor has ended; nil with SQLite
+}
+
+// rules are what health.go needs to know of an engine.
+type rules struct {
+	timeout     time.Duration    // of one operation
+	wait        time.Duration    // for a connection, within timeout
+	ping        string           // a quick query that returns one number and waits for no lock
+	unavailable func(error) bool // reports whether the database's state is to blame, not the statement
+	unreachable func(error) bool // reports whether nobody answers, so that asking again only costs time
+}
+
+// Open opens the database that url names and brings the schema of every
+// resource up to date. The caller closes it; ctx bounds only the opening; log
+// must not be nil.
+//
+//   - file:PATH is an SQLite file. It is created if it does not exist, readable
+//     only by its owner. PATH is taken literally, without escapes or
+//     parameters. A file that cannot be used is an error.
+//   - postgres:// or postgresql:// is a PostgreSQL server. A server that does
+//     not answer is not an error: every operation returns ErrUnavailable until
+//     it does.
+func Open(ctx context.Context, url string, log *slog.Logger, migrations ...Migrations) (*DB, error) {
+	if path, ok := strings.CutPrefix(url, "file:"); ok {
+		return openSQLite(ctx, path, log, migrations)
+	}
+	if isPostgres(url) {
+		return openPostgres(ctx, url, log, migrations)
+	}
+	return nil, errScheme
+}
+
+// CheckURL returns what is wrong with a URL for Open, as far as its text and
+// the state of the file show. It creates and changes nothing, and its error
+// never holds the password.
+func CheckURL(url string) error {
+	if path, ok := strings.CutPrefix(url, "file:"); ok {
+		return checkFile(path)
+	}
+	if isPostgres(url) {
+		_, err := parsePostgresURL(url)
+		return err
+	}
+	return errScheme
+}
+
+// Engine returns the kind of database that was opened.
+func (db *DB) Engine() Engine { return db.engine }
+
+// Close ends the background work and closes all connections.
+func (db *DB) Close() error {
+	if db.stop != nil {
+		db.stop()
+		<-db.done
+	}
+	// SQLite's writer closes last: it moves the write-ahead log into the file.
+	return errors.Join(db.probe.Close(), db.read.Close(), db.write.Close())
+}
+
+// Read runs an operation that changes nothing. It may use one connection of
+// the pool at a time: rows must be closed before the next query.
+//
+// Read, Write and Transaction return within 2 s, with ErrUnavailable if the
+// database is to blame, with the error of ctx if that has ended, and otherwise
+// with the operation's own error as it is.
+func (db *DB) Read(ctx context.Context, operation func(ctx context.Context, pool *sql.DB) error) error {
+	return db.do(ctx, db.read, operation)
+}
+
+// Write runs an operation that makes one change by one statement. It may use
+// one connection of the pool at a time.
+func (db *DB) Write(ctx context.Context, operation func(ctx context.Context, pool *sql.DB) error) error {
+	return db.do(ctx, db.write, operation)
+}
+
+// Transaction runs an operation that makes several changes, to the tables of
+// one resource or of several. It commits them if the operation returns nil;
+// otherwise none of them is made.
+func (db *DB) Transaction(ctx context.Context, operation func(ctx context.Context, tx *sql.Tx) error) error {
+	return db.do(ctx, db.write, func(ctx context.Context, pool *sql.DB) error {
+		tx, err := pool.BeginTx(ctx, nil)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = tx.Rollback() }() // does nothing after Commit
+		if err := operation(ctx, tx); err != nil {
+			return err
+		}
+		return tx.Commit()
+	})
+}
+
+// pool is a number of connections and a semaphore that admits as many
+// operations. When database/sql has more waiting callers than connections, it
+// hands a free one to any of them, so some of many would wait past their
+// timeout; a channel admits them first come, first served.
+type pool struct {
+	*sql.DB
+	semaphore chan struct{} // holds one value for each running operation
+}
+
+func newPool(db *sql.DB, conns int) pool {
+	db.SetMaxOpenConns(conns)
+	db.SetMaxIdleConns(conns)
+	return pool{DB: db, semaphore: make(chan struct{}, conns)}
+}
+
+// errBusy means that more operations are running than there are connections.
+var errBusy = errors.New("all connections are in use")
+
+// acquire waits for a connection to become free, for as long as wait. The
+// caller calls release unless there is an error.
+func (p pool) acquire(ctx context.Context, wait time.Duration) (release func(), err error) {
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case p.semaphore <- struct{}{}:
+		return func() { <-p.semaphore }, nil
+	case <-timer.C:
+		return nil, errBusy
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}

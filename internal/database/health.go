@@ -1,0 +1,141 @@
+package database
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+)
+
+const (
+	// pingTimeout keeps the answer of Up under half a second.
+	pingTimeout = 300 * time.Millisecond
+	// probeEvery is the pause between two attempts to reach a PostgreSQL that is
+	// down: with the attempt's postgresTimeout it is in use again within 2 s of
+	// its return.
+	probeEvery = 200 * time.Millisecond
+)
+
+// state is a stretch of time through which the database answered, or did not.
+// Each has a pointer of its own, so an operation that began in one state cannot
+// end a later one. SQLite's first state lasts for ever: a file answers at once,
+// with success or with an error.
+type state struct{ down error } // nil: it answers
+
+// do runs one operation that uses one connection of the pool, within the
+// engine's timeout, and returns ErrUnavailable if the database is to blame for
+// its error. While the database is down it fails at once.
+//
+// An operation that gets no answer may only be slow, or wait for somebody's
+// lock: the database counts as down when it does not answer a ping either. If
+// enough operations block, they hold every connection, and callers fail that
+// wait for one or are handed one that a timeout has closed.
+func (db *DB) do(ctx context.Context, p pool, operation func(context.Context, *sql.DB) error) error {
+	state := db.state.Load()
+	if state.down != nil {
+		return unavailable(state.down)
+	}
+	opCtx, cancel := context.WithTimeout(ctx, db.rules.timeout)
+	defer cancel()
+	release, err := p.acquire(opCtx, db.rules.wait)
+	if err == nil {
+		err = operation(opCtx, p.DB)
+		release()
+	}
+	switch {
+	case err == nil, errors.Is(err, sql.ErrNoRows):
+		return err
+	case ctx.Err() != nil:
+		return ctx.Err() // the caller's, and no sign of an outage
+	case errors.Is(err, errBusy):
+		return unavailable(err) // no sign of one either: the database was not asked
+	case opCtx.Err() != nil:
+		err = fmt.Errorf("no answer within %s: %w", db.rules.timeout, err)
+	case !db.rules.unavailable(err):
+		return err
+	}
+	if db.rules.unreachable(err) {
+		db.generation.Add(1)
+		if db.rules.unreachable(db.ping(context.WithoutCancel(ctx))) {
+			db.markDown(state, err)
+		}
+	}
+	return unavailable(err)
+}
+
+// unavailable returns ErrUnavailable with the cause as text: if the cause were
+// wrapped, a timeout of ours would pass for the caller's context.
+func unavailable(cause error) error { return fmt.Errorf("%w: %v", ErrUnavailable, cause) }
+
+// Up reports within half a second whether the database answers.
+func (db *DB) Up(ctx context.Context) bool {
+	if db.state.Load().down != nil {
+		return false
+	}
+	return db.ping(ctx) == nil
+}
+
+// ping asks the database for a sign of life, on a connection that no operation
+// uses. Concurrent callers share one result: queued one by one, the last of
+// many clients of /readyz would time out and take the database for dead. Once
+// connections have become suspect, the earlier result is not shared any more.
+func (db *DB) ping(ctx context.Context) error {
+	result := db.pings.DoChan(strconv.FormatInt(db.generation.Load(), 10), func() (any, error) {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), pingTimeout)
+		defer cancel()
+		var n int
+		return nil, db.probe.QueryRowContext(ctx, db.rules.ping).Scan(&n)
+	})
+	select {
+	case r := <-result:
+		return r.Err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// markDown ends the state in which the database answered, unless it has ended
+// already, and wakes monitor.
+func (db *DB) markDown(was *state, cause error) {
+	if db.lost == nil || !db.state.CompareAndSwap(was, &state{down: cause}) {
+		return
+	}
+	db.log.Warn("PostgreSQL was lost; until it is back, requests that need it get 503", "error", cause)
+	db.lost <- struct{}{} // has room: only monitor ends this state, and it empties lost first
+}
+
+// monitor brings a PostgreSQL that is down back into use, until ctx ends.
+func (db *DB) monitor(ctx context.Context) {
+	defer close(db.done)
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-db.lost:
+		}
+		for err := db.reconnect(ctx); err != nil; err = db.reconnect(ctx) {
+			db.state.Store(&state{down: err}) // the newest reason
+			db.log.Debug("PostgreSQL is still not available", "error", err)
+			select {
+			case <-ctx.Done():
+				return
+			case <-time.After(probeEvery):
+			}
+		}
+		db.state.Store(&state{})
+		db.log.Info("PostgreSQL is available")
+	}
+}
+
+// reconnect returns nil when PostgreSQL answers and has the schema.
+func (db *DB) reconnect(ctx context.Context) error {
+	db.generation.Add(1)
+	pingCtx, cancel := context.WithTimeout(ctx, postgresTimeout)
+	defer cancel()
+	if err := db.write.PingContext(pingCtx); err != nil {
+		return err
+	}
+	return db.migrate(ctx)
+}

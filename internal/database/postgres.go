@@ -1,0 +1,165 @@
+package database
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/stdlib"
+)
+
+const (
+	// openTimeout is how long Open waits for the migrations of a PostgreSQL
+	// that answers; the rest is done in the background.
+	openTimeout = 10 * time.Second
+	// postgresTimeout is how long one operation may take, with connecting and
+	// waiting for a connection: a client hears of an outage within 2 s, and a
+	// ping comes after the timeout.
+	postgresTimeout = 1200 * time.Millisecond
+	// postgresWait leaves an operation that was admitted time to finish: if it
+	// is cut off midway, its connection is lost, and under more load than can be
+	// served every operation would end that way.
+	postgresWait = postgresTimeout / 2
+	// postgresConns is how many connections one process holds at most, besides
+	// the one for pings: well under a server's usual limit of 100 for all
+	// replicas together.
+	postgresConns = 10
+	// Connections are replaced now and then, so that replicas find a new primary
+	// and no idle connections stay behind when the load is over.
+	postgresConnLife = 30 * time.Minute
+	postgresConnIdle = 5 * time.Minute
+)
+
+func isPostgres(url string) bool {
+	return strings.HasPrefix(url, "postgres://") || strings.HasPrefix(url, "postgresql://")
+}
+
+func parsePostgresURL(text string) (*pgx.ConnConfig, error) {
+	u, urlErr := url.Parse(text)
+	config, err := pgx.ParseConfig(text)
+	if urlErr == nil && err == nil {
+		return config, nil
+	}
+	// If the URL has its password in the one place for it, pgx masks it in the
+	// text of its error (not in the error's fields, which hold the whole URL).
+	if urlErr != nil || u.Fragment != "" || strings.Contains(strings.ToLower(u.RawQuery), "pass") ||
+		u.User == nil && strings.Contains(text, "@") || strings.Count(text, "@") > 1 {
+		return nil, errors.New("the database URL cannot be read; write postgres://USER:PASSWORD@HOST:PORT/DATABASE, with special characters of the password as %XX")
+	}
+	return nil, fmt.Errorf("the database URL is wrong: %v", err)
+}
+
+// openPostgres opens one pool, and one connection for pings, and starts monitor.
+func openPostgres(ctx context.Context, rawURL string, log *slog.Logger, migrations []Migrations) (*DB, error) {
+	config, err := parsePostgresURL(rawURL)
+	if err != nil {
+		return nil, err
+	}
+	monitorCtx, stop := context.WithCancel(context.Background())
+	db := &DB{
+		engine: Postgres, migrations: migrations, log: log,
+		rules: rules{
+			timeout: postgresTimeout, wait: postgresWait,
+			ping:        "SELECT 1",
+			unavailable: postgresUnavailable,
+			unreachable: postgresUnreachable,
+		},
+		lost: make(chan struct{}, 1), stop: stop, done: make(chan struct{}),
+	}
+	db.write = db.openPool(*config, postgresConns)
+	db.read = db.write
+	db.probe = db.openPool(*config, 1).DB
+	firstCtx, cancel := context.WithTimeout(ctx, openTimeout)
+	defer cancel()
+	err = db.reconnect(firstCtx)
+	db.state.Store(&state{down: err})
+	go db.monitor(monitorCtx)
+	if ctx.Err() != nil {
+		_ = db.Close()
+		return nil, ctx.Err()
+	}
+	if err != nil {
+		log.Warn("PostgreSQL is not available; until it is, requests that need it get 503", "error", err)
+		db.lost <- struct{}{}
+	}
+	return db, nil
+}
+
+// openPool opens connections that know their generation. SetMaxIdleConns(0)
+// would also drop idle connections, but closes the wrong ones when another
+// connection becomes idle at the same time (Go 1.26).
+func (db *DB) openPool(config pgx.ConnConfig, conns int) pool {
+	const generation = "generation"
+	outdated := func(c *pgx.Conn) bool {
+		return c.PgConn().CustomData()[generation] != db.generation.Load()
+	}
+	connections := stdlib.OpenDB(config,
+		stdlib.OptionAfterConnect(func(_ context.Context, c *pgx.Conn) error {
+			c.PgConn().CustomData()[generation] = db.generation.Load()
+			return nil
+		}),
+		stdlib.OptionShouldPing(func(_ context.Context, p stdlib.ShouldPingParams) bool {
+			return p.IdleDuration > time.Second && !outdated(p.Conn) // do not wait for a dead one
+		}),
+		stdlib.OptionResetSession(func(_ context.Context, c *pgx.Conn) error {
+			if outdated(c) {
+				return driver.ErrBadConn // database/sql closes it and takes another
+			}
+			return nil
+		}))
+	connections.SetConnMaxLifetime(postgresConnLife)
+	connections.SetConnMaxIdleTime(postgresConnIdle)
+	return newPool(connections, conns)
+}
+
+// postgresUnavailable tells an error that the server's state or the network
+// causes from one that the statement or the operation's own code causes.
+func postgresUnavailable(err error) bool {
+	var e *pgconn.PgError
+	if !errors.As(err, &e) {
+		return connectionFailed(err)
+	}
+	switch {
+	case strings.HasPrefix(e.Code, "08"), // connection exception
+		strings.HasPrefix(e.Code, "28"), // invalid authorization
+		strings.HasPrefix(e.Code, "3D"), // no such database
+		strings.HasPrefix(e.Code, "53"), // disk full, out of memory, too many connections
+		strings.HasPrefix(e.Code, "57"), // shutting down, starting up, cancelled by its administrator
+		strings.HasPrefix(e.Code, "58"), // I/O error
+		e.Code == "25006":               // read-only: a standby
+		return true
+	}
+	return false
+}
+
+// postgresUnreachable tells a server that is not there from one that answers,
+// even if with a refusal: that costs nobody time, so it is asked every time.
+func postgresUnreachable(err error) bool {
+	var e *pgconn.PgError
+	if !errors.As(err, &e) {
+		return err != nil
+	}
+	return strings.HasPrefix(e.Code, "08") || strings.HasPrefix(e.Code, "57P")
+}
+
+// connectionFailed reports whether the error is one of the network's or of a
+// connection that has ended. Any other error that the server did not send is
+// the operation's own.
+func connectionFailed(err error) bool {
+	var network net.Error
+	var connect *pgconn.ConnectError
+	return errors.As(err, &network) || errors.As(err, &connect) || pgconn.SafeToRetry(err) || pgconn.Timeout(err) ||
+		errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) ||
+		errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) ||
+		errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrConnDone) || errors.Is(err, sql.ErrTxDone)
+}

@@ -1,0 +1,193 @@
+package database
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"net/url"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"time"
+
+	"modernc.org/sqlite" // also registers the driver "sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+)
+
+const (
+	// sqliteTimeout is how long one operation may take, with waiting for its
+	// turn: a client hears of trouble within 2 s.
+	sqliteTimeout = 1500 * time.Millisecond
+	// busyTimeout is how long opening an SQLite file may be kept waiting by
+	// other processes that open it at the same time.
+	busyTimeout = 10 * time.Second
+)
+
+// openSQLite opens two pools on one file, and one connection for pings. SQLite
+// has one writer at a time, and in WAL mode it does not disturb readers. So
+// writes queue in Go for the one connection of their pool, in order and no
+// longer than their timeout; more connections would poll for SQLite's lock and
+// could fail with "database is locked". Reads have a pool that never waits for
+// a write.
+func openSQLite(ctx context.Context, path string, log *slog.Logger, migrations []Migrations) (*DB, error) {
+	path, err := prepareFile(path)
+	if err != nil {
+		return nil, err
+	}
+	// The busy timeout is for the locks of other programs, such as a backup; it
+	// comes first because the change to WAL needs it. FULL syncs each commit to
+	// the disk before it is acknowledged. Columns of type TIMESTAMP hold Unix
+	// microseconds as integers.
+	dsn := func(parameters string) string {
+		return (&url.URL{Scheme: "file", Path: path}).String() +
+			"?_busy_timeout=1000&_time_integer_format=unix_micro&_inttotime=1" + parameters
+	}
+	write, err := sql.Open("sqlite", dsn("&_pragma=journal_mode(WAL)&_synchronous=FULL&_txlock=immediate"))
+	if err != nil {
+		return nil, err
+	}
+	read, err := sql.Open("sqlite", dsn("&_query_only=1"))
+	if err != nil {
+		return nil, errors.Join(err, write.Close())
+	}
+	probe, err := sql.Open("sqlite", dsn("&_query_only=1"))
+	if err != nil {
+		return nil, errors.Join(err, read.Close(), write.Close())
+	}
+	probe.SetMaxOpenConns(1)
+	readers := runtime.GOMAXPROCS(0) // reading keeps a processor busy: more than one for each gains nothing
+	db := &DB{
+		engine: SQLite, read: newPool(read, readers), write: newPool(write, 1), probe: probe,
+		migrations: migrations, log: log,
+		rules: rules{
+			timeout: sqliteTimeout, wait: sqliteTimeout, // the one writer may be waited for all the time
+			ping:        "SELECT count(*) FROM sqlite_schema", // reads the file
+			unavailable: sqliteUnavailable,
+			unreachable: func(error) bool { return false },
+		},
+	}
+	db.state.Store(&state{})
+	if err := db.startSQLite(ctx); err != nil {
+		_ = db.Close()
+		return nil, fmt.Errorf("SQLite cannot use the file %q: %w; name a database that this server may write, or a new file", path, err)
+	}
+	return db, nil
+}
+
+// startSQLite checks that the file is in WAL mode and migrates it.
+func (db *DB) startSQLite(ctx context.Context) error {
+	started := time.Now()
+	for attempt := 1; ; attempt++ {
+		err := db.tryStartSQLite(ctx)
+		// Another process may have migrated the same file at the same time; then
+		// nothing is pending any more. Or it holds the file's lock just now. Any
+		// other error would come again.
+		again := attempt == 1 || sqliteBusy(err) && time.Since(started) < busyTimeout
+		if err == nil || !again {
+			return err
+		}
+		time.Sleep(20 * time.Millisecond) // SQLite does not wait where it sees a deadlock
+	}
+}
+
+func (db *DB) tryStartSQLite(ctx context.Context) error {
+	var mode string
+	if err := db.write.QueryRowContext(ctx, "PRAGMA journal_mode").Scan(&mode); err != nil {
+		return err
+	}
+	if mode != "wal" {
+		return fmt.Errorf("its journal mode is %q, not wal (is it on a network file system?)", mode)
+	}
+	return db.migrate(ctx)
+}
+
+// sqliteBusy reports whether another process holds the lock; the driver has
+// waited for it for as long as _busy_timeout says.
+func sqliteBusy(err error) bool {
+	var e *sqlite.Error
+	return errors.As(err, &e) && e.Code()&0xff == sqlite3.SQLITE_BUSY
+}
+
+// sqliteUnavailable tells what the disk or another process did to the file
+// from what is wrong with a statement.
+func sqliteUnavailable(err error) bool {
+	var e *sqlite.Error
+	if !errors.As(err, &e) {
+		return false
+	}
+	switch e.Code() & 0xff { // the primary code of an extended one
+	case sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN,
+		sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL, sqlite3.SQLITE_NOMEM,
+		sqlite3.SQLITE_PERM, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB:
+		return true
+	}
+	return false
+}
+
+// checkFile rejects a path that does not name a file, and a file that is not a
+// database. SQLite would take a file of one byte for an empty database and
+// write over it, and would give no reason for a path that it cannot open.
+func checkFile(path string) error {
+	switch {
+	case path == "" || path == ":memory:":
+		return fmt.Errorf("the database URL file:%s names no file; write file:app.db", path)
+	case strings.HasPrefix(path, "//") && !strings.HasPrefix(path, "///"):
+		return fmt.Errorf("the database URL file:%s names a host; write file:app.db or file:/data/app.db", path)
+	case strings.ContainsRune(path, '?'):
+		return fmt.Errorf("the database URL file:%s has parameters, which the server sets itself; write only the path", path)
+	}
+	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) { // it will be created
+		if _, err := os.Stat(filepath.Dir(path)); err != nil {
+			return cannotOpen(err)
+		}
+		return nil
+	}
+	if err != nil {
+		return cannotOpen(err)
+	}
+	if !info.Mode().IsRegular() {
+		return fmt.Errorf("the SQLite file %q is a directory or a device; name a file", path)
+	}
+	if info.Size() == 0 {
+		return nil
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return cannotOpen(err)
+	}
+	defer file.Close()
+	const magic = "SQLite format 3\x00" // SQLite file format, 1.3.1
+	head := make([]byte, len(magic))
+	const smallestDatabase = 512 // bytes: SQLite's smallest page
+	if _, err := io.ReadFull(file, head); err != nil || string(head) != magic || info.Size() < smallestDatabase {
+		return fmt.Errorf("the file %q is not an SQLite database and was left unchanged; name another file", path)
+	}
+	return nil
+}
+
+func cannotOpen(err error) error {
+	return fmt.Errorf("the SQLite file cannot be opened: %w; its directory must exist and be writable", err)
+}
+
+// prepareFile creates the file if it does not exist and returns its absolute
+// path. SQLite would create it readable for everybody.
+func prepareFile(path string) (string, error) {
+	if err := checkFile(path); err != nil {
+		return "", err
+	}
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return "", err
+	}
+	file, err := os.OpenFile(path, os.O_RDONLY|os.O_CREATE, 0o600)
+	if err != nil {
+		return "", cannotOpen(err)
+	}
+	return path, file.Close()
+}

@@ -1,0 +1,295 @@
+// Package template follows docs/make-it-yours.md to the letter in copies of the
+// repository: what a cloner makes of it must pass its tests, too.
+package template
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/you/shop"
+
+// A cloner names the module, adds a resource and then removes the sample.
+func TestShop(t *testing.T) {
+	t.Parallel()
+	c := copyRepository(t)
+	guide := c.read(t, "docs/make-it-yours.md")
+	c.rename(t, guide)
+	c.addOrders(t, guide)
+	c.run(t, ".", "go", "vet", "./...")
+	c.run(t, ".", "go", "test", "./config", "./internal/openapi", ".")
+	c.removeSample(t, guide)
+	c.check(t)
+}
+
+// A cloner removes the sample and has no resource at all.
+func TestWithoutResources(t *testing.T) {
+	t.Parallel()
+	c := copyRepository(t)
+	c.removeSample(t, c.read(t, "docs/make-it-yours.md"))
+	c.check(t)
+}
+
+// clone is a copy of the repository.
+type clone struct{ dir string }
+
+// copyRepository copies what a clone would hold, except for this package.
+func copyRepository(t *testing.T) clone {
+	t.Helper()
+	const top = "../.."
+	c := clone{t.TempDir()}
+	generated := []string{".git", "node_modules", "dist", "bin", "template", "secrets", "observations"}
+	err := filepath.WalkDir(top, func(path string, entry fs.DirEntry, err error) error {
+		name, relErr := filepath.Rel(top, path)
+		switch {
+		case err != nil || relErr != nil:
+			return fmt.Errorf("%w %w", err, relErr)
+		case entry.IsDir() && slices.Contains(generated, entry.Name()):
+			return filepath.SkipDir
+		case entry.IsDir():
+			return os.MkdirAll(filepath.Join(c.dir, name), 0o755)
+		case !entry.Type().IsRegular() || strings.Contains(name, ".db"):
+			return nil
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		return os.WriteFile(filepath.Join(c.dir, name), text, 0o644)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func (c clone) read(t *testing.T, name string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(c.dir, name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+func (c clone) write(t *testing.T, name, text string) {
+	t.Helper()
+	path := filepath.Join(c.dir, name)
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// try runs a command in a folder of the copy.
+func (c clone) try(folder, program string, args ...string) (string, error) {
+	command := exec.Command(program, args...)
+	command.Dir = filepath.Join(c.dir, folder)
+	text, err := command.CombinedOutput()
+	return string(text), err
+}
+
+func (c clone) run(t *testing.T, folder, program string, args ...string) {
+	t.Helper()
+	if text, err := c.try(folder, program, args...); err != nil {
+		t.Fatalf("%s %s: %v\n%s", program, strings.Join(args, " "), err, text)
+	}
+}
+
+// check runs the tests that remain, except for those that take minutes.
+func (c clone) check(t *testing.T) {
+	t.Helper()
+	unformatted, err := c.try(".", "gofmt", "-l", ".")
+	if err != nil || strings.TrimSpace(unformatted) != "" {
+		t.Errorf("gofmt: %v, these files need it:\n%s", err, unformatted)
+	}
+	c.run(t, ".", "go", "vet", "./...")
+	c.run(t, ".", "go", "test", "-skip", "TestRollingRestarts", "./...")
+	if _, err := exec.LookPath("node"); err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatal("Node.js is missing; install version 20.19 or later")
+		}
+		fmt.Println("SKIP the page of", t.Name()+": Node.js is missing; install version 20.19 or later")
+		return
+	}
+	c.run(t, ".", "make", "test-openapi")
+	for _, script := range []string{"check-generated", "typecheck", "test", "build"} {
+		c.run(t, "frontend-dev", "npm", "run", script)
+	}
+}
+
+// shell returns the commands of the first sh block after a heading.
+func shell(t *testing.T, guide, heading string) string {
+	t.Helper()
+	_, rest, _ := strings.Cut(guide, "\n## "+heading+"\n")
+	_, rest, _ = strings.Cut(rest, "```sh\n")
+	commands, _, found := strings.Cut(rest, "```")
+	if !found {
+		t.Fatalf("the guide has no commands under %q", heading)
+	}
+	return commands
+}
+
+func (c clone) rename(t *testing.T, guide string) {
+	t.Helper()
+	c.run(t, ".", "sh", "-ec", shell(t, guide, "Name the module"))
+	if text, err := c.try(".", "grep", "-rl", `"example.com/api/`, "--include=*.go", "."); err == nil {
+		t.Fatalf("the old module is still imported by\n%s", text)
+	}
+}
+
+// addOrders creates the files of the guide and inserts its lines.
+func (c clone) addOrders(t *testing.T, guide string) {
+	t.Helper()
+	guide = strings.ReplaceAll(guide, `"example.com/api/`, `"`+module+`/`)
+	blocks := regexp.MustCompile("(?ms)^```\\w+ (\\S+)(?: after (.*?))?\n(.*?)^```$").FindAllStringSubmatch(guide, -1)
+	if len(blocks) < 10 {
+		t.Fatalf("the guide has %d files and insertions, want at least 10", len(blocks))
+	}
+	for _, block := range blocks {
+		name, after, text := block[1], block[2], block[3]
+		if after == "" {
+			c.write(t, name, text)
+			continue
+		}
+		lines := strings.SplitAfter(c.read(t, name), "\n")
+		at := slices.IndexFunc(lines, func(line string) bool {
+			return strings.HasPrefix(strings.TrimSpace(line), strings.TrimSpace(after))
+		})
+		if at < 0 {
+			t.Fatalf("%s has no line that begins with %q, after which the guide inserts lines", name, after)
+		}
+		c.write(t, name, strings.Join(slices.Insert(lines, at+1, text), ""))
+	}
+	c.run(t, ".", "gofmt", "-w", "config", ".")
+	c.generate(t)
+}
+
+// generate makes the page's types from the description.
+func (c clone) generate(t *testing.T) {
+	t.Helper()
+	if _, err := exec.LookPath("npm"); err != nil {
+		return // check reports it
+	}
+	c.run(t, "frontend-dev", "npm", "ci", "--no-audit", "--no-fund")
+	c.run(t, "frontend-dev", "npm", "run", "generate")
+}
+
+func (c clone) removeSample(t *testing.T, guide string) {
+	t.Helper()
+	c.run(t, ".", "sh", "-ec", shell(t, guide, "Remove the sample"))
+	c.removeUndefined(t, regexp.MustCompile(`(?m)^(?:\./)?(\S+\.go):(\d+):\d+: undefined: `), ".", "go", "vet", ".")
+	for _, name := range []string{"config/limits.go", ".env.example", "README.md"} {
+		c.removeSearchLimit(t, name)
+	}
+	c.removePaths(t, "/api/items", "/api/items/{id}", "/api/search")
+	if c.read(t, "router.go"); !strings.Contains(c.read(t, "router.go"), "Resource(),") {
+		c.removeSeed(t)
+	}
+	c.generate(t)
+	if _, err := exec.LookPath("npm"); err == nil {
+		missing := regexp.MustCompile(`(?m)^(\S+\.tsx?)\((\d+),\d+\): error TS(?:2304|2307|2552): `)
+		c.removeUndefined(t, missing, "frontend-dev", "npx", "tsc", "--noEmit")
+	}
+}
+
+// removeUndefined deletes the lines that the compiler names, until it names
+// none. The pattern's groups are the file and the line.
+func (c clone) removeUndefined(t *testing.T, pattern *regexp.Regexp, folder, program string, args ...string) {
+	t.Helper()
+	for range 20 {
+		text, _ := c.try(folder, program, args...)
+		found := pattern.FindStringSubmatch(text)
+		if found == nil {
+			return
+		}
+		name := filepath.Join(folder, found[1])
+		n, _ := strconv.Atoi(found[2]) // digits
+		lines := strings.SplitAfter(c.read(t, name), "\n")
+		t.Logf("%s: deleting %q", name, strings.TrimSpace(lines[n-1]))
+		c.write(t, name, strings.Join(slices.Delete(lines, n-1, n), ""))
+	}
+	t.Fatalf("%s still names missing parts of the sample after 20 lines were deleted", program)
+}
+
+// removeSearchLimit deletes the limit of the search: whole lines in code, and its
+// mention beside others in the README's table.
+func (c clone) removeSearchLimit(t *testing.T, name string) {
+	t.Helper()
+	var kept []string
+	for line := range strings.Lines(c.read(t, name)) {
+		switch {
+		case strings.HasPrefix(line, "|"):
+			line = strings.Replace(line, " `RATE_LIMIT_SEARCH`,", "", 1)
+		case strings.Contains(line, "RATE_LIMIT_SEARCH") || strings.HasPrefix(line, "# GET /api/search"):
+			continue
+		}
+		kept = append(kept, line)
+	}
+	c.write(t, name, strings.Join(kept, ""))
+	c.run(t, ".", "gofmt", "-w", "config")
+}
+
+// removePaths deletes paths from the description, and components that nothing
+// refers to any more.
+func (c clone) removePaths(t *testing.T, paths ...string) {
+	t.Helper()
+	const name = "internal/openapi/openapi.yaml"
+	lines := strings.SplitAfter(c.read(t, name), "\n")
+	for _, path := range paths {
+		lines = removeBlock(t, lines, "  "+path+":\n")
+	}
+	component := regexp.MustCompile(`^    ([\w-]+):`)
+	for again := true; again; {
+		again = false
+		text := strings.Join(lines, "")
+		section := ""
+		for _, line := range lines {
+			if strings.HasPrefix(line, "  ") && !strings.HasPrefix(line, "   ") {
+				section = strings.TrimSuffix(strings.TrimSpace(line), ":")
+			}
+			found := component.FindStringSubmatch(line)
+			if found == nil || !slices.Contains([]string{"schemas", "responses", "parameters", "headers"}, section) {
+				continue
+			}
+			if !strings.Contains(text, "#/components/"+section+"/"+found[1]+"'") {
+				lines, again = removeBlock(t, lines, line), true
+				break
+			}
+		}
+	}
+	c.write(t, name, strings.Join(lines, ""))
+}
+
+// removeBlock deletes a line of YAML and what is indented below it.
+func removeBlock(t *testing.T, lines []string, head string) []string {
+	t.Helper()
+	start := slices.Index(lines, head)
+	if start < 0 {
+		t.Fatalf("the description has no line %q", head)
+	}
+	indent := len(head) - len(strings.TrimLeft(head, " "))
+	end := start + 1
+	for end < len(lines) && (strings.TrimSpace(lines[end]) == "" || len(lines[end])-len(strings.TrimLeft(lines[end], " ")) > indent) {
+		end++
+	}
+	return slices.Delete(slices.Clone(lines), start, end)
+}
+
+// removeSeed deletes the verb that no resource has a use for.
+func (c clone) removeSeed(t *testing.T) {
+	t.Helper()
+	text := c.read(t, "Makefile")
+	text = regexp.MustCompile(`(?m)^seed:.*\n\t.*\n\n`).ReplaceAllString(text, "")
+	c.write(t, "Makefile", strings.Replace(text, " seed ", " ", 1))
+}
