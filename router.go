@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"strings"
 	"sync/atomic"
 
 	"github.com/gin-gonic/gin"
@@ -137,14 +138,21 @@ func newRouter(s config.Settings, p parts) (*gin.Engine, error) {
 	engine.NoRoute(func(c *gin.Context) {
 		problem.Abort(c, problem.NotFound("There is no such route; paths do not end in a slash."))
 	})
-	engine.NoMethod(func(c *gin.Context) { // Gin has set Allow
-		if c.Request.Method == http.MethodOptions {
-			c.Status(http.StatusNoContent)
-			return
-		}
-		problem.Abort(c, problem.MethodNotAllowed("This route does not support the method; Allow lists those that it does."))
-	})
+	engine.NoMethod(noMethod)
 	return engine, nil
+}
+
+// noMethod responds where the path has routes, but none with the method. Gin has
+// set Allow.
+func noMethod(c *gin.Context) {
+	if c.Request.Method != http.MethodOptions {
+		problem.Abort(c, problem.MethodNotAllowed("This route does not support the method; Allow lists those that it does."))
+		return
+	}
+	if strings.Contains(c.Writer.Header().Get("Allow"), http.MethodPatch) {
+		c.Header("Accept-Patch", problem.AcceptPatch) // RFC 5789, 3.1
+	}
+	c.Status(http.StatusNoContent)
 }
 
 // knownRoutes tells the middleware what the rows of each path say.

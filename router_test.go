@@ -12,6 +12,8 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/gin-gonic/gin"
+
 	"example.com/api/config"
 	"example.com/api/handlers"
 	"example.com/api/internal/openapi/openapitest"
@@ -143,4 +145,31 @@ func TestDescriptionIsPublic(t *testing.T) {
 		check(200, request("GET", map[string]string{"Origin": "https://other.test", "Sec-Fetch-Site": "cross-site"}))
 	}
 	check(429, request("GET", map[string]string{"Origin": "https://other.test"}))
+}
+
+// OPTIONS tells what a path supports, and which media type a PATCH must have.
+func TestNoMethod(t *testing.T) {
+	engine := gin.New()
+	engine.HandleMethodNotAllowed = true
+	engine.NoMethod(noMethod)
+	none := func(*gin.Context) {}
+	engine.GET("/read", none)
+	engine.GET("/change", none)
+	engine.PATCH("/change", none)
+	for _, tt := range []struct {
+		method, path       string
+		status             int
+		allow, acceptPatch string
+	}{
+		{"OPTIONS", "/read", 204, "GET", ""},
+		{"OPTIONS", "/change", 204, "GET, PATCH", "application/json"},
+		{"OPTIONS", "/none", 404, "", ""},
+		{"PUT", "/change", 405, "GET, PATCH", ""},
+	} {
+		w := httptest.NewRecorder()
+		engine.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), tt.method, tt.path, nil))
+		if h := w.Header(); w.Code != tt.status || h.Get("Allow") != tt.allow || h.Get("Accept-Patch") != tt.acceptPatch {
+			t.Errorf("%s %s: got %d, Allow %q, Accept-Patch %q, want %+v", tt.method, tt.path, w.Code, h.Get("Allow"), h.Get("Accept-Patch"), tt)
+		}
+	}
 }

@@ -127,13 +127,19 @@ func Unavailable(cause error) *Problem {
 // used again as soon as it is back, so there is no reason to wait longer.
 const retryAfterUnavailable = "1"
 
+// AcceptPatch is the media type that every PATCH of this API accepts.
+const AcceptPatch = "application/json"
+
 // Abort responds with the problem, ends the chain of handlers, and leaves the
 // problem in c.Errors for the access log. It reads the request ID from the
 // response header that middleware.RequestID has set.
 func Abort(c *gin.Context, p *Problem) {
 	p.RequestID = c.Writer.Header().Get("X-Request-Id")
-	if p.Status == http.StatusServiceUnavailable {
+	switch {
+	case p.Status == http.StatusServiceUnavailable:
 		c.Header("Retry-After", retryAfterUnavailable)
+	case p.Status == http.StatusUnsupportedMediaType && c.Request.Method == http.MethodPatch:
+		c.Header("Accept-Patch", AcceptPatch)
 	}
 	_ = c.Error(p)
 	c.Abort()

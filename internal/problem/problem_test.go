@@ -23,27 +23,36 @@ func TestAbort(t *testing.T) {
 	t.Parallel()
 	cause := errors.New("the password is hunter2")
 	tests := []struct {
+		method  string
 		problem *problem.Problem
 		status  int
 		body    string
 		log     string            // what the access log says
 		header  map[string]string // other than those of every problem
 	}{
-		{problem.BadRequest("why"), 400,
+		{"GET", problem.BadRequest("why"), 400,
 			`{"type":"about:blank","title":"Bad Request","status":400,"detail":"why","request_id":"id1"}`, "why", nil},
-		{problem.NotFound("why"), 404,
+		{"GET", problem.NotFound("why"), 404,
 			`{"type":"about:blank","title":"Not Found","status":404,"detail":"why","request_id":"id1"}`, "why", nil},
-		{problem.TooLarge(10), 413,
+		{"POST", problem.TooLarge(10), 413,
 			`{"type":"about:blank","title":"Request Entity Too Large","status":413,"detail":"The body is larger than the limit of 10 bytes.","request_id":"id1"}`,
 			"The body is larger than the limit of 10 bytes.", nil},
-		{problem.Invalid([]problem.FieldError{{Field: "a", Detail: "is missing"}, {Field: "b", Detail: "is too long"}}), 422,
+		{"PATCH", problem.BadRequest("why"), 400,
+			`{"type":"about:blank","title":"Bad Request","status":400,"detail":"why","request_id":"id1"}`, "why", nil},
+		{"PUT", problem.UnsupportedMediaType("text/plain"), 415,
+			`{"type":"about:blank","title":"Unsupported Media Type","status":415,"detail":"Send the body with Content-Type: text/plain.","request_id":"id1"}`,
+			"Send the body with Content-Type: text/plain.", nil},
+		{"PATCH", problem.UnsupportedMediaType("application/json"), 415,
+			`{"type":"about:blank","title":"Unsupported Media Type","status":415,"detail":"Send the body with Content-Type: application/json.","request_id":"id1"}`,
+			"Send the body with Content-Type: application/json.", map[string]string{"Accept-Patch": "application/json"}},
+		{"POST", problem.Invalid([]problem.FieldError{{Field: "a", Detail: "is missing"}, {Field: "b", Detail: "is too long"}}), 422,
 			`{"type":"about:blank","title":"Unprocessable Entity","status":422,"detail":"These fields are missing or break a rule: a, b.","request_id":"id1",` +
 				`"errors":[{"field":"a","detail":"is missing"},{"field":"b","detail":"is too long"}]}`,
 			"These fields are missing or break a rule: a, b.", nil},
-		{problem.Internal(cause), 500,
+		{"GET", problem.Internal(cause), 500,
 			`{"type":"about:blank","title":"Internal Server Error","status":500,"detail":"Something failed on the server; its log has the reason under this request id.","request_id":"id1"}`,
 			"the password is hunter2", nil},
-		{problem.Unavailable(cause), 503,
+		{"GET", problem.Unavailable(cause), 503,
 			`{"type":"about:blank","title":"Service Unavailable","status":503,"detail":"The database does not answer; retry in a moment.","request_id":"id1"}`,
 			"the password is hunter2", map[string]string{"Retry-After": "1"}},
 	}
@@ -56,8 +65,8 @@ func TestAbort(t *testing.T) {
 			c.Next()
 			logged = c.Errors.Last()
 		}, func(c *gin.Context) { problem.Abort(c, tt.problem) })
-		engine.GET("/", func(c *gin.Context) { c.String(200, "the chain goes on") })
-		c.Request = httptest.NewRequest("GET", "/", nil)
+		engine.Handle(tt.method, "/", func(c *gin.Context) { c.String(200, "the chain goes on") })
+		c.Request = httptest.NewRequest(tt.method, "/", nil)
 		engine.ServeHTTP(w, c.Request)
 
 		body, err := io.ReadAll(w.Body)
