@@ -59,6 +59,7 @@ type route struct {
 // routes is the whole API.
 func routes(s config.Settings, p parts) []route {
 	limits := s.Limits
+	docs := openapi.NewDocs()
 	table := []route{
 		{method: "GET", path: "/api/hello", limit: limits.Default, handler: handlers.Hello},
 		{method: "POST", path: "/api/upload", limit: limits.Upload, handler: handlers.Upload(s.MaxUploadBytes), maxBody: s.MaxUploadBytes + handlers.UploadFraming},
@@ -67,8 +68,8 @@ func routes(s config.Settings, p parts) []route {
 		{method: "DELETE", path: "/api/session", limit: limits.Default, handler: p.sessions.Delete},
 		{method: "GET", path: "/", limit: config.Unlimited(), handler: handlers.Root(p.version)},
 		{method: "GET", path: "/openapi.yaml", limit: limits.Docs, handler: openapi.Description, public: true},
-		{method: "GET", path: "/docs", limit: limits.Docs, handler: openapi.Docs},
-		{method: "GET", path: "/docs/:file", limit: limits.Docs, handler: openapi.DocsFile()},
+		{method: "GET", path: "/docs", limit: limits.Docs, handler: docs.Page},
+		{method: "GET", path: "/docs/:file", limit: limits.Docs, handler: docs.File},
 		{method: "GET", path: "/healthz", limit: config.Unlimited(), handler: handlers.Alive, healthCheck: true},
 		{method: "GET", path: "/readyz", limit: config.Unlimited(), handler: handlers.Ready(p.draining, p.redis, p.database.Up), healthCheck: true},
 	}

@@ -14,6 +14,7 @@ package openapi
 import (
 	"bytes"
 	"compress/gzip"
+	"crypto/sha256"
 	"embed"
 	"fmt"
 	"io"
@@ -49,49 +50,72 @@ func Description(c *gin.Context) {
 	c.Data(http.StatusOK, "application/yaml", description)
 }
 
-// Docs serves the page, with a Content-Security-Policy of its own.
-func Docs(c *gin.Context) {
-	c.Header("Content-Security-Policy", docsPolicy)
-	c.Data(http.StatusOK, "text/html; charset=utf-8", page)
+// Docs is the page that shows the description, and the files that it loads.
+// They are named by their content, so that browsers may keep them for ever: a
+// file that changes has another name.
+type Docs struct {
+	load func() (loadedDocs, error)
 }
 
-// DocsFile serves a script, a style sheet, or a licence of the page, named by
-// the path parameter file. Large files are sent compressed to clients that
-// accept gzip.
-func DocsFile() gin.HandlerFunc {
-	read := sync.OnceValues(readFiles) // at first use, because few servers are ever asked
-	return func(c *gin.Context) {
-		files, err := read()
-		if err != nil {
-			problem.Abort(c, problem.Internal(err))
-			return
-		}
-		file, ok := files[c.Param("file")]
-		if !ok {
-			problem.Abort(c, problem.NotFound("The documentation page has no such file."))
-			return
-		}
-		content := file.plain
-		if file.zipped != nil {
-			c.Writer.Header().Add("Vary", "Accept-Encoding")
-			if acceptsGzip(c.Request.Header.Values("Accept-Encoding")) {
-				c.Header("Content-Encoding", "gzip")
-				content = file.zipped
-			}
-		}
-		c.DataFromReader(http.StatusOK, int64(len(content)), file.mediaType, bytes.NewReader(content), nil)
+// NewDocs reads nothing yet: few servers are ever asked for the page.
+func NewDocs() *Docs { return &Docs{load: sync.OnceValues(loadDocs)} }
+
+// Page serves the page, with a Content-Security-Policy of its own.
+func (d *Docs) Page(c *gin.Context) {
+	loaded, err := d.load()
+	if err != nil {
+		problem.Abort(c, problem.Internal(err))
+		return
 	}
+	c.Header("Content-Security-Policy", docsPolicy)
+	c.Data(http.StatusOK, "text/html; charset=utf-8", loaded.page)
+}
+
+// File serves a script, a style sheet, or a licence of the page, named by the
+// path parameter file. Large files are sent compressed to clients that accept
+// gzip.
+func (d *Docs) File(c *gin.Context) {
+	loaded, err := d.load()
+	if err != nil {
+		problem.Abort(c, problem.Internal(err))
+		return
+	}
+	file, ok := loaded.files[c.Param("file")]
+	if !ok {
+		problem.Abort(c, problem.NotFound("The documentation page has no such file."))
+		return
+	}
+	if file.immutable {
+		c.Header("Cache-Control", "public, max-age=31536000, immutable")
+	}
+	content := file.plain
+	if file.zipped != nil {
+		c.Writer.Header().Add("Vary", "Accept-Encoding")
+		if acceptsGzip(c.Request.Header.Values("Accept-Encoding")) {
+			c.Header("Content-Encoding", "gzip")
+			content = file.zipped
+		}
+	}
+	c.DataFromReader(http.StatusOK, int64(len(content)), file.mediaType, bytes.NewReader(content), nil)
+}
+
+// loadedDocs is the page with its links filled in, and its files by name.
+type loadedDocs struct {
+	page  []byte
+	files map[string]docsFile
 }
 
 // docsFile is a file of docs in the forms in which it is sent.
 type docsFile struct {
 	mediaType     string
 	plain, zipped []byte // zipped is nil for small files
+	immutable     bool   // its name changes with its content
 }
 
-// readFiles returns the files that the page loads, by name. Large files are
-// embedded compressed.
-func readFiles() (map[string]docsFile, error) {
+// loadDocs names scripts and style sheets by their content and puts these names
+// into the page. Licences keep their names, because the scripts refer to them.
+// Large files are embedded compressed.
+func loadDocs() (loadedDocs, error) {
 	mediaTypes := map[string]string{
 		".js":  "text/javascript; charset=utf-8",
 		".css": "text/css; charset=utf-8",
@@ -99,29 +123,36 @@ func readFiles() (map[string]docsFile, error) {
 	}
 	entries, err := docs.ReadDir("docs")
 	if err != nil {
-		return nil, err
+		return loadedDocs{}, err
 	}
-	files := make(map[string]docsFile)
+	loaded := loadedDocs{page: page, files: make(map[string]docsFile)}
 	for _, entry := range entries {
 		content, err := docs.ReadFile("docs/" + entry.Name())
 		if err != nil {
-			return nil, err
+			return loadedDocs{}, err
 		}
 		name, isZipped := strings.CutSuffix(entry.Name(), ".gz")
-		mediaType, ok := mediaTypes[path.Ext(name)]
+		extension := path.Ext(name)
+		mediaType, ok := mediaTypes[extension]
 		if !ok {
 			continue // the page itself
 		}
-		file := docsFile{mediaType: mediaType, plain: content}
+		file := docsFile{mediaType: mediaType, plain: content, immutable: extension != ".txt"}
 		if isZipped {
 			if file.plain, err = unzip(content); err != nil {
-				return nil, fmt.Errorf("decompress %s: %w", entry.Name(), err)
+				return loadedDocs{}, fmt.Errorf("decompress %s: %w", entry.Name(), err)
 			}
 			file.zipped = content
 		}
-		files[name] = file
+		if file.immutable {
+			sum := sha256.Sum256(file.plain)
+			versioned := fmt.Sprintf("%s.%x%s", strings.TrimSuffix(name, extension), sum[:8], extension)
+			loaded.page = bytes.ReplaceAll(loaded.page, []byte(`"docs/`+name+`"`), []byte(`"docs/`+versioned+`"`))
+			name = versioned
+		}
+		loaded.files[name] = file
 	}
-	return files, nil
+	return loaded, nil
 }
 
 func unzip(content []byte) ([]byte, error) {
