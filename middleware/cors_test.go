@@ -157,6 +157,8 @@ func TestCORS(t *testing.T) {
 			headers{"Vary": preflightVary, "Allow-Origin": app, "Allow-Credentials": "true", "Allow-Methods": "PURGE", "Allow-Headers": "authorization,x-a,x-b", "Max-Age": "0"}},
 		{"empty elements are ignored", named, request("OPTIONS", "/", "Origin: "+app, acrm+"GET", acrh+", x-a,,", acrh+"\t, x-b ,"), 204,
 			headers{"Vary": preflightVary, "Allow-Origin": app, "Allow-Credentials": "true", "Allow-Methods": "GET", "Allow-Headers": "x-a,x-b", "Max-Age": "0"}},
+		{"one header by name", named, request("OPTIONS", "/", "Origin: "+app, acrm+"GET", acrh+"x-a"), 204,
+			headers{"Vary": preflightVary, "Allow-Origin": app, "Allow-Credentials": "true", "Allow-Methods": "GET", "Allow-Headers": "x-a", "Max-Age": "0"}},
 		{"only empty elements", named, request("OPTIONS", "/", "Origin: "+app, acrm+"GET", acrh+", ,"), 204,
 			headers{"Vary": preflightVary, "Allow-Origin": app, "Allow-Credentials": "true", "Allow-Methods": "GET", "Max-Age": "0"}},
 		{"what is not a name is not reflected", named, request("OPTIONS", "/", "Origin: "+app, acrm+"A B", acrh+"x<y"), 204,
@@ -295,7 +297,9 @@ func TestDenialIsLogged(t *testing.T) {
 		{"two lines, the API's own https origin", request("GET", "http://h.test/", "Origin: https://h.test", "Origin: https://h.test"), []string{"several values"}},
 		{"two lines", request("GET", "/", "Origin: "+app, "Origin: https://evil.test"),
 			[]string{`origin="` + app + `, https://evil.test"`, "several values"}},
-		{"hostile text", request("GET", "/", "Origin: "+strings.Repeat("x", 10_000)+"\"\n\x1b"), []string{"xxx..."}},
+		{"hostile text", request(strings.Repeat("M", 1000), "/"+strings.Repeat("p", 1000), "Origin: "+strings.Repeat("x", 10_000)+"\"\n\x1b"),
+			[]string{" origin=" + strings.Repeat("x", 200) + "... ", " method=" + strings.Repeat("M", 20) + "... ", " path=/" + strings.Repeat("p", 199) + "... "}},
+		{"text that does not print", request("GET", "/%0a", "Origin: \x1b[31m"), []string{`origin=\x1b[31m`, `path=/\n`}},
 	}
 	for _, tt := range tests {
 		var out bytes.Buffer
@@ -346,8 +350,10 @@ func TestRefusedPreflightIsLogged(t *testing.T) {
 			[]string{"origin=https://evil.test", "asked_for=x-a setting=CORS_ALLOWED_HEADERS"}},
 		{"any origin", middleware.CORSOptions{Origins: origin.Any()}, request("OPTIONS", "/", "Origin: null", acrm+"GET", acrh+"x-a"),
 			[]string{"origin=null", "asked_for=x-a setting=CORS_ALLOWED_HEADERS"}},
-		{"hostile text", listed, request("OPTIONS", "/", "Origin: "+app, acrm+strings.Repeat("M", 5000), acrh+strings.Repeat("x,", 5000)),
-			[]string{"asked_for=M", `asked_for="x, x`}},
+		{"hostile text", listed, request("OPTIONS", "/"+strings.Repeat("p", 1000), "Origin: "+app, acrm+strings.Repeat("M", 5000), acrh+strings.Repeat("x,", 5000)),
+			[]string{" path=/" + strings.Repeat("p", 199) + "... ", " asked_for=" + strings.Repeat("M", 200) + "... ", `asked_for="` + strings.Repeat("x, ", 66) + `x,..."`}},
+		{"a long origin", middleware.CORSOptions{Origins: origin.Any()}, request("OPTIONS", "/", "Origin: "+strings.Repeat("o", 1000), acrm+"GET", acrh+"x-a"),
+			[]string{" origin=" + strings.Repeat("o", 200) + "... "}},
 	}
 	for _, tt := range tests {
 		var out bytes.Buffer

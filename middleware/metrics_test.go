@@ -20,6 +20,7 @@ func TestMetrics(t *testing.T) {
 	serve(e, request("BREW", "/nobody/knows"))
 	serve(e, request("OPTIONS", "/", "Origin: "+app, "Access-Control-Request-Method: PUT"))
 	serve(e, request("OPTIONS", "/", "Origin: "+app, "Access-Control-Request-Method: PURGE"))
+	serve(e, request("OPTIONS", "/", "Origin: "+app, "Access-Control-Request-Method: PUT", "Access-Control-Request-Headers: x-a"))
 	serve(e, request("GET", "/", "Origin: https://evil.test"))
 	got := serve(m.Endpoint(), request("GET", "/metrics")).Body.String()
 	for _, want := range []string{
@@ -27,7 +28,7 @@ func TestMetrics(t *testing.T) {
 		`http_requests_total{method="PUT",route="/",status="200"} 1`,
 		`http_requests_total{method="other",route="unmatched",status="404"} 1`,
 		`http_request_duration_seconds_count{method="GET",route="/"} 1`,
-		"cors_preflights_total 2", "cors_preflights_refused_total 1", "cors_denied_total 1", "rate_limit_counters 7", `version="v1.2.3"`, "go_goroutines",
+		"cors_preflights_total 3", "cors_preflights_refused_total 2", "cors_denied_total 1", "rate_limit_counters 7", `version="v1.2.3"`, "go_goroutines",
 	} {
 		if !strings.Contains(got, want) {
 			t.Errorf("the metrics lack %s", want)
