@@ -105,19 +105,33 @@ func (p Proxies) Client(r *http.Request) netip.Addr {
 	return client
 }
 
-// IsHTTPS reports whether the client's own connection was encrypted: this
-// one, or the one that a trusted proxy says it took the request from. Only
-// the last value counts, the one that the proxy nearest to us wrote.
-func (p Proxies) IsHTTPS(r *http.Request) bool {
+// IsHTTPS reports whether the client's own connection was encrypted.
+func (p Proxies) IsHTTPS(r *http.Request) bool { return p.Scheme(r) == "https" }
+
+// Scheme returns the scheme that the client used, in lower case: "https" on an
+// encrypted connection, otherwise what a trusted proxy says. It returns "" if
+// nobody who is trusted says it.
+func (p Proxies) Scheme(r *http.Request) string {
 	if r.TLS != nil {
-		return true
+		return "https"
 	}
+	claimed := ClaimedScheme(r)
+	if claimed == "" || !p.TrustsPeer(r) {
+		return ""
+	}
+	return claimed
+}
+
+// ClaimedScheme returns what the peer, trusted or not, says in
+// X-Forwarded-Proto about its own client, in lower case. Only the last value
+// counts: the nearest proxy wrote it.
+func ClaimedScheme(r *http.Request) string {
 	lines := r.Header["X-Forwarded-Proto"]
-	if len(lines) == 0 || !p.TrustsPeer(r) {
-		return false
+	if len(lines) == 0 {
+		return ""
 	}
 	proto, _, _ := cutLast(lines[len(lines)-1])
-	return strings.EqualFold(proto, "https")
+	return strings.ToLower(proto)
 }
 
 func peer(r *http.Request) netip.Addr {

@@ -101,25 +101,27 @@ func TestClient(t *testing.T) {
 	}
 }
 
-func TestIsHTTPS(t *testing.T) {
+func TestScheme(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
-		name  string
-		peer  string
-		tls   bool
-		proto []string
-		want  bool
+		name    string
+		peer    string
+		tls     bool
+		proto   []string
+		want    string
+		claimed string
 	}{
-		{"plain", "10.0.0.1:1", false, nil, false},
-		{"TLS here", "9.9.9.9:1", true, nil, true},
-		{"TLS here, whatever a header says", "10.0.0.1:1", true, []string{"http"}, true},
-		{"a trusted proxy says so", "10.0.0.1:1", false, []string{"https"}, true},
-		{"in capitals", "10.0.0.1:1", false, []string{"HTTPS"}, true},
-		{"a stranger says so", "9.9.9.9:1", false, []string{"https"}, false},
-		{"only the last value counts", "10.0.0.1:1", false, []string{"https, http"}, false},
-		{"only the last value counts", "10.0.0.1:1", false, []string{"http, https"}, true},
-		{"only the last line counts", "10.0.0.1:1", false, []string{"https", "http"}, false},
-		{"garbage", "10.0.0.1:1", false, []string{"httpsx"}, false},
+		{"nobody says it", "10.0.0.1:1", false, nil, "", ""},
+		{"TLS here", "9.9.9.9:1", true, nil, "https", ""},
+		{"TLS here, whatever a header says", "10.0.0.1:1", true, []string{"http"}, "https", "http"},
+		{"a trusted proxy says https", "10.0.0.1:1", false, []string{"https"}, "https", "https"},
+		{"a trusted proxy says http", "10.0.0.1:1", false, []string{"http"}, "http", "http"},
+		{"in capitals", "10.0.0.1:1", false, []string{"HTTPS"}, "https", "https"},
+		{"an untrusted peer says https", "9.9.9.9:1", false, []string{"https"}, "", "https"},
+		{"only the last value counts", "10.0.0.1:1", false, []string{"https, http"}, "http", "http"},
+		{"only the last value counts", "10.0.0.1:1", false, []string{"http, https"}, "https", "https"},
+		{"only the last line counts", "10.0.0.1:1", false, []string{"https", "http"}, "http", "http"},
+		{"garbage", "10.0.0.1:1", false, []string{"httpsx"}, "httpsx", "httpsx"},
 	}
 	for _, tt := range tests {
 		r := &http.Request{RemoteAddr: tt.peer, Header: http.Header{}}
@@ -129,8 +131,12 @@ func TestIsHTTPS(t *testing.T) {
 		if tt.proto != nil {
 			r.Header["X-Forwarded-Proto"] = tt.proto
 		}
-		if got := trusting(t, "10.0.0.0/8").IsHTTPS(r); got != tt.want {
-			t.Errorf("%s (%v): %v, want %v", tt.name, tt.proto, got, tt.want)
+		proxies := trusting(t, "10.0.0.0/8")
+		if got := proxies.Scheme(r); got != tt.want || proxies.IsHTTPS(r) != (tt.want == "https") {
+			t.Errorf("%s (%v): scheme %q, IsHTTPS %v, want %q", tt.name, tt.proto, got, proxies.IsHTTPS(r), tt.want)
+		}
+		if got := forwarded.ClaimedScheme(r); got != tt.claimed {
+			t.Errorf("%s (%v): claimed %q, want %q", tt.name, tt.proto, got, tt.claimed)
 		}
 	}
 }
