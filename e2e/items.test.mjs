@@ -125,19 +125,11 @@ for (const engine of engines) {
       await other.close()
     })
 
-    test('a burst of keystrokes sends one search, and writing does not move the page', async () => {
-      const positions = () =>
-        page.evaluate(() =>
-          [...document.querySelectorAll('.card')].map((card) => Math.round(card.getBoundingClientRect().top + scrollY)),
-        )
-      const before = await positions()
+    test('a burst of keystrokes sends one search', async () => {
       const sent = page.requests.length
       await page.fill('#search input', 'lab item')
       await until('the response', async () => (await exchange(page, 'search')).includes('q=lab+item'))
       assert.equal(page.requests.length - sent, 1)
-      await press(page, 'write-item', 'POST')
-      await press(page, 'write-item', 'DELETE')
-      assert.deepEqual(await positions(), before)
     })
 
     test('after a 429 the search continues by itself once the wait is over', async () => {

@@ -291,22 +291,28 @@ for (const engine of engines) {
       await until('the response', async () => (await exchange(page, 'simple')).startsWith('200'))
     })
 
-    test('nothing moves when responses arrive, and the page calls no other host', async () => {
-      const places = () =>
-        page.evaluate(() =>
-          [...document.querySelectorAll('.card')].map((c) => Math.round(c.getBoundingClientRect().top + scrollY)),
-        )
-      const before = await places()
-      for (const [card, button] of [
-        ['preflighted', 'POST'],
-        ['preflighted', 'DELETE'],
-        ['headers', 'GET hello'],
-        ['errors', '422'],
-        ['api-down', 'Call'],
-      ]) {
-        await press(page, card, button)
+    test('a response is shown whole and moves nothing above it, and the page calls no other host', async () => {
+      const top = (card) =>
+        page.evaluate((card) => Math.round(document.getElementById(card).getBoundingClientRect().top + scrollY), card)
+      for (const width of [390, 1280]) {
+        await page.resize(width, 900)
+        for (const [card, button] of [
+          ['preflighted', 'POST'],
+          ['preflighted', 'DELETE'],
+          ['headers', 'GET hello'],
+          ['errors', '422'],
+          ['api-down', 'Call'],
+        ]) {
+          const before = await top(card)
+          await press(page, card, button)
+          assert.equal(await top(card), before, card)
+          const hidden = await page.evaluate((card) => {
+            const { scrollHeight, clientHeight } = document.querySelector(`#${card} .exchange-detail`)
+            return scrollHeight - clientHeight
+          }, card)
+          assert.ok(hidden <= 0, `${card} at ${width}: ${hidden} px hidden`)
+        }
       }
-      assert.deepEqual(await places(), before)
 
       const hosts = new Set(
         page.requests.filter(({ url }) => url.startsWith('http')).map(({ url }) => new URL(url).hostname),
@@ -365,7 +371,8 @@ for (const engine of engines) {
         await press(page, 'simple', 'GET hello')
         assert.match(await exchange(page, 'simple'), /^200/)
         await page.click('#simple button', 'GET hello')
-        await until('the time', async () => /^Sending…[1-9] s Cancel$/.test(await exchange(page, 'simple')))
+        const panel = () => page.evaluate(() => document.querySelector('#simple .exchange').innerText)
+        await until('the time', async () => /^Sending…\s+[1-9] s Cancel\s*$/.test(await panel()))
         await page.click('#simple .exchange button', 'Cancel')
         await until('the end', async () => /^Cancelled/.test(await exchange(page, 'simple')))
         assert.equal(await page.evaluate(() => document.activeElement.ariaLabel), 'Request and response')

@@ -32,10 +32,13 @@ export function CallButton({ policy, busy = false, disabledReason = false, submi
     >
       <span>
         {children}
-        {wait > 0 && ` · ${wait} s`}
+        {wait > 0 && <small> · {wait} s</small>}
       </span>
       {/* In the same grid cell, so that the button keeps its width. */}
-      <span className="invisible">{children} · 60 s</span>
+      <span className="invisible">
+        {children}
+        <small> · 60 s</small>
+      </span>
     </button>
   )
 }
