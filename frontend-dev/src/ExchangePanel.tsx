@@ -1,9 +1,11 @@
 import { useRef } from 'react'
 import { FormatError, type Exchange, type ReceivedResponse } from './api/client'
+import { CopyButton } from './CopyButton'
 import { useSecondsSince } from './countdown'
 import { FailureAdvice } from './FailureAdvice'
 import { pageOrigin } from './page'
 import { preflightReasons } from './preflight'
+import { asCurl, asFetch } from './snippets'
 import type { Pending } from './useClient'
 
 /**
@@ -102,6 +104,10 @@ function Request({ exchange }: { exchange: Exchange }) {
       {requestBody !== undefined && (
         <pre>{typeof requestBody === 'string' ? excerpt(requestBody) : [...requestBody].map(part).join('\n')}</pre>
       )}
+      <p className="caption">
+        <CopyButton text={asCurl(exchange, pageOrigin)} label="Copy as curl" />
+        <CopyButton text={asFetch(exchange)} label="Copy as fetch" />
+      </p>
     </>
   )
 }
