@@ -8,6 +8,8 @@ interface Props {
   /** Why the button cannot be pressed now, apart from the rate limit. */
   disabledReason?: string | false
   submit?: boolean
+  /** Whether the call destroys something. */
+  danger?: boolean
   onCall?: () => void
   children: ReactNode
 }
@@ -16,13 +18,21 @@ interface Props {
  * A button that calls the API. After a 429 it counts Retry-After down and
  * cannot be pressed. It uses aria-disabled, not disabled, to keep the focus.
  */
-export function CallButton({ policy, busy = false, disabledReason = false, submit = false, onCall, children }: Props) {
+export function CallButton({
+  policy,
+  busy = false,
+  disabledReason = false,
+  submit = false,
+  danger = false,
+  onCall,
+  children,
+}: Props) {
   const wait = useSecondsUntil(useLimit(policy)?.blockedUntil ?? 0)
   const disabled = wait > 0 || disabledReason !== false
   return (
     <button
       type={submit ? 'submit' : 'button'}
-      className="call"
+      className={danger ? 'call danger' : 'call'}
       aria-disabled={disabled}
       title={disabledReason || undefined}
       onClick={(event) => {
