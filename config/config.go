@@ -54,6 +54,7 @@ type variables struct {
 
 	RedisURL          string `envconfig:"REDIS_URL"`
 	RedisURLFile      string `envconfig:"REDIS_URL_FILE"`
+	RedisPrefix       string `envconfig:"REDIS_PREFIX" default:"ratelimit:"`
 	DatabaseURL       string `envconfig:"DATABASE_URL" default:"file:app.db"`
 	DatabaseURLFile   string `envconfig:"DATABASE_URL_FILE"`
 	SessionSecret     string `envconfig:"SESSION_SECRET"`
@@ -94,6 +95,7 @@ type Settings struct {
 	RateLimitMaxClients int
 
 	RedisURL        Secret // "": counters in this process
+	RedisPrefix     string // begins every key
 	DatabaseURL     Secret // file:… or postgres://…
 	SessionSecret   Secret // "": make one; in production never empty
 	SessionSameSite http.SameSite
@@ -268,6 +270,7 @@ func (m *mistakes) parse(v variables, checks []Check) Settings {
 		RateLimitMaxClients: int(m.integer("RATE_LIMIT_MAX_CLIENTS", v.RateLimitMaxClients, 1, 1<<30)),
 
 		RedisURL:        m.url("REDIS_URL", v.RedisURL, v.RedisURLFile, checks, "redis://", "rediss://", "unix://"),
+		RedisPrefix:     m.redisPrefix("REDIS_PREFIX", v.RedisPrefix),
 		DatabaseURL:     m.url("DATABASE_URL", v.DatabaseURL, v.DatabaseURLFile, checks, "file:", "postgres://", "postgresql://"),
 		SessionSecret:   m.sessionSecret("SESSION_SECRET", v.SessionSecret, v.SessionSecretFile, production),
 		SessionSameSite: m.sameSite("SESSION_SAMESITE", v.SessionSameSite),

@@ -43,10 +43,10 @@ func TestDefaults(t *testing.T) {
 	}
 	got := join(s.Production, s.Host, s.Port, s.Origins, s.CORSCredentials, s.CORSMethods, s.CORSHeaders, s.CORSMaxAge,
 		s.TrustedProxies, len(s.AllowedHosts), s.HTTPSRedirect, s.HSTSMaxAge, s.RateLimitDefault, s.RateLimitSearch, s.RateLimitUpload,
-		s.RateLimitSession, s.RateLimitMaxClients, s.RedisURL.IsSet(), s.DatabaseURL.Reveal(), s.SessionSecret.IsSet(), s.SessionSameSite == http.SameSiteLaxMode,
+		s.RateLimitSession, s.RateLimitMaxClients, s.RedisURL.IsSet(), s.RedisPrefix, s.DatabaseURL.Reveal(), s.SessionSecret.IsSet(), s.SessionSameSite == http.SameSiteLaxMode,
 		s.MaxBodyBytes, s.MaxUploadBytes, s.LogLevel, s.LogJSON, s.ShutdownDelay, s.ShutdownTimeout, s.MetricsAddr == "")
 	want := "false 127.0.0.1 8080 http://localhost:5173,http://127.0.0.1:5173,http://localhost:3000 true [GET HEAD POST PUT PATCH DELETE] [Authorization Content-Type X-Request-ID] 10m0s " +
-		"none 0 false 8760h0m0s 100-M 30-M 5-M 10-M 100000 false file:app.db false true 1048576 10485760 INFO false 0s 15s true"
+		"none 0 false 8760h0m0s 100-M 30-M 5-M 10-M 100000 false ratelimit: file:app.db false true 1048576 10485760 INFO false 0s 15s true"
 	if got != want {
 		t.Errorf("development:\n got %s\nwant %s", got, want)
 	}
@@ -200,6 +200,9 @@ func TestRefuses(t *testing.T) {
 		{[]string{"LOG_LEVEL=LOUD"}, []string{`LOG_LEVEL="LOUD"`, "debug or info or warn or error"}},
 		{[]string{"LOG_FORMAT=xml"}, []string{"text or json"}},
 		{[]string{"REDIS_URL=http://:hunter2@redis:6379"}, []string{"REDIS_URL", `"http"`, "redis://"}},
+		{[]string{"REDIS_PREFIX=shop{1}:"}, []string{`REDIS_PREFIX="shop{1}:" is not a prefix`, "shop-ratelimit:"}},
+		{[]string{"REDIS_PREFIX=shop*"}, []string{`REDIS_PREFIX="shop*" is not a prefix`}},
+		{[]string{"REDIS_PREFIX=" + strings.Repeat("x", 65)}, []string{"REDIS_PREFIX", "is not a prefix"}},
 		{[]string{"DATABASE_URL=mysql://root:hunter2@db/app"}, []string{"DATABASE_URL", `"mysql"`, "postgres://"}},
 		{[]string{"DATABASE_URL_FILE=postgres://u:hunter2@db/app"}, []string{"DATABASE_URL_FILE", "name of a file"}},
 		{[]string{"DATABASE_URL=u:hunter2@h?x=http://y"}, []string{"DATABASE_URL", "file:"}},

@@ -314,6 +314,17 @@ func withoutSecrets(text string) string {
 	return shown
 }
 
+var redisPrefixForm = regexp.MustCompile(`^[A-Za-z0-9._:/-]{1,64}$`)
+
+// redisPrefix takes no braces, which would put all keys on one node of a Redis
+// Cluster, and none of the characters that are wildcards in an ACL.
+func (m *mistakes) redisPrefix(name, value string) string {
+	if !redisPrefixForm.MatchString(value) {
+		m.add(name, value, "is not a prefix for keys; write 1 to 64 of the characters A-Z a-z 0-9 . _ : / -, such as shop-ratelimit:")
+	}
+	return value
+}
+
 func (m *mistakes) sessionSecret(name, value, file string, production bool) Secret {
 	text, ok := m.fromFile(name, value, file)
 	switch {
