@@ -187,16 +187,6 @@ func (m *mistakes) allowedHosts(name, value string, production bool) origin.Host
 	return origin.NewHostList(distinct(hosts)...)
 }
 
-// redisPrefix excludes blanks, which no log shows, and braces, which would put
-// the keys of all clients into one slot of a Redis Cluster.
-func (m *mistakes) redisPrefix(name, value string) string {
-	const most = 100
-	if len(value) > most || strings.ContainsFunc(value, func(r rune) bool { return r <= ' ' || r > '~' || r == '{' || r == '}' }) {
-		m.add(name, value, fmt.Sprintf("is not a prefix for keys; write up to %d printable ASCII characters without blanks and braces, such as myapp:ratelimit:", most))
-	}
-	return value
-}
-
 // idleTimeout excludes 0, for which net/http would take another timeout.
 func (m *mistakes) idleTimeout(name, value string) time.Duration {
 	d := m.duration(name, value, maxDuration)
@@ -322,6 +312,17 @@ func withoutSecrets(text string) string {
 		shown += "?…"
 	}
 	return shown
+}
+
+var redisPrefixForm = regexp.MustCompile(`^[A-Za-z0-9._:/-]{1,64}$`)
+
+// redisPrefix takes no braces, which would put all keys on one node of a Redis
+// Cluster, and none of the characters that are wildcards in an ACL.
+func (m *mistakes) redisPrefix(name, value string) string {
+	if !redisPrefixForm.MatchString(value) {
+		m.add(name, value, "is not a prefix for keys; write 1 to 64 of the characters A-Z a-z 0-9 . _ : / -, such as shop-ratelimit:")
+	}
+	return value
 }
 
 func (m *mistakes) sessionSecret(name, value, file string, production bool) Secret {
