@@ -243,12 +243,13 @@ func (m *mistakes) parse(v variables, checks []Check) Settings {
 		m.add("APP_ENV", v.AppEnv, "is unknown; write development or production")
 	}
 	credentials := m.boolean("CORS_ALLOW_CREDENTIALS", v.CORSCredentials)
+	origins, warnings := m.origins(v.AllowedOrigins, v.AllowedOriginRegex, production, credentials)
 	s := Settings{
 		Production: production,
 		Host:       m.host("HOST", v.Host, production),
 		Port:       int(m.integer("PORT", v.Port, 0, 65535)),
 
-		Origins:         m.origins(v.AllowedOrigins, v.AllowedOriginRegex, production, credentials),
+		Origins:         origins,
 		CORSCredentials: credentials,
 		CORSMethods:     m.corsMethods("CORS_ALLOWED_METHODS", v.CORSMethods),
 		CORSHeaders:     m.corsHeaders("CORS_ALLOWED_HEADERS", v.CORSHeaders),
@@ -280,6 +281,9 @@ func (m *mistakes) parse(v variables, checks []Check) Settings {
 		ShutdownDelay:   m.duration("SHUTDOWN_DELAY", v.ShutdownDelay, maxDuration),
 		ShutdownTimeout: m.duration("SHUTDOWN_TIMEOUT", v.ShutdownTimeout, maxDuration),
 		MetricsAddr:     m.listenAddress("METRICS_ADDR", v.MetricsAddr),
+	}
+	for _, warning := range warnings {
+		s.Warnings = append(s.Warnings, describe(warning.Setting, warning.Value, warning.Error()))
 	}
 	if s.HTTPSRedirect && v.AllowedHosts == "" {
 		m.add("HTTPS_REDIRECT", v.HTTPSRedirect, "needs ALLOWED_HOSTS, else any Host that a client sends becomes a redirect target; set it to this API's names")

@@ -32,6 +32,12 @@ const (
 type mistakes []string
 
 func (m *mistakes) add(name, value, wrong string) {
+	*m = append(*m, describe(name, value, wrong))
+}
+
+// describe says what is wrong with a value, which it shows up to a length that
+// fits a terminal.
+func describe(name, value, wrong string) string {
 	if len(value) > 200 {
 		value = value[:200] + "…"
 	}
@@ -41,7 +47,14 @@ func (m *mistakes) add(name, value, wrong string) {
 	if strings.Contains(value, `"`) || strings.ContainsFunc(value, func(r rune) bool { return !strconv.IsPrint(r) }) {
 		quoted = strconv.Quote(value)
 	}
-	*m = append(*m, name+"="+quoted+" "+wrong)
+	return name + "=" + quoted + " " + wrong
+}
+
+// addAll adds the mistakes that package origin found.
+func (m *mistakes) addAll(found []*origin.Mistake) {
+	for _, mistake := range found {
+		m.add(mistake.Setting, mistake.Value, mistake.Error())
+	}
 }
 
 // addSecret adds a mistake without the value.
@@ -158,33 +171,9 @@ func (m *mistakes) allowedHosts(name, value string, production bool) origin.Host
 	if value == "" {
 		return origin.LocalHosts()
 	}
-	var hosts []string
-	for _, entry := range m.entries(name, value) {
-		host := strings.ToLower(entry)
-		if addr, err := netip.ParseAddr(strings.Trim(host, "[]")); err == nil {
-			host = addr.String()
-			if addr.Is6() {
-				host = origin.FormatIPv6(addr)
-			}
-			hosts = append(hosts, host)
-			continue
-		}
-		parent, wildcard := strings.CutPrefix(host, "*.")
-		if err := origin.CheckHost(parent); err != nil {
-			m.add(name, entry, err.Error()+"; write host names without scheme, port and path: api.example.com, *.example.com")
-			continue
-		}
-		if _, err := netip.ParseAddr(strings.Trim(parent, "[]")); wildcard && err == nil {
-			m.add(name, entry, "has a * before an IP address, which has no subdomains; list each address")
-			continue
-		}
-		if wildcard && coversPublicSuffix(parent) {
-			m.add(name, entry, wholeSuffix(parent)+"*.example.com")
-			continue
-		}
-		hosts = append(hosts, host)
-	}
-	return origin.NewHostList(distinct(hosts)...)
+	hosts, mistakes := origin.ParseHosts(m.entries(name, value))
+	m.addAll(mistakes)
+	return hosts
 }
 
 // redisPrefix excludes blanks, which no log shows, and braces, which would put

@@ -36,7 +36,7 @@ func (d *denialLog) write(r *http.Request, lines []string, policy *origin.Policy
 		slog.String("origin", cut(strings.Join(lines, ", "), 200)),
 		slog.String("method", cut(r.Method, 20)),
 		slog.String("path", cut(r.URL.Path, 200)),
-		slog.String("reason", cut(policy.Why(lines), 500)))
+		slog.String("reason", cut(policy.Why(lines, r.Host), 500)))
 }
 
 // admit starts a second with its first denial and ends it with a timer, so

@@ -9,25 +9,15 @@ import (
 	"example.com/api/internal/origin"
 )
 
-// policy fails the test unless every entry and the regex ("" for none) parse.
+// policy fails the test unless every entry and the regex ("" for none) are
+// accepted in development.
 func policy(t testing.TB, regex string, entries ...string) *origin.Policy {
 	t.Helper()
-	var patterns []origin.Pattern
-	for _, entry := range entries {
-		pattern, err := origin.ParsePattern(entry)
-		if err != nil {
-			t.Fatalf("ParsePattern(%q): %v", entry, err)
-		}
-		patterns = append(patterns, pattern)
+	p, warnings, mistakes := origin.ParsePolicy(origin.Options{Entries: entries, Regex: regex, Credentials: true})
+	if len(warnings)+len(mistakes) > 0 {
+		t.Fatalf("ParsePolicy(%q, %q): warnings %v, mistakes %v", entries, regex, warnings, mistakes)
 	}
-	if regex == "" {
-		return origin.NewPolicy(patterns, nil)
-	}
-	expression, err := origin.CompileRegex(regex)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return origin.NewPolicy(patterns, expression)
+	return p
 }
 
 func TestParsePatternRefuses(t *testing.T) {
@@ -164,7 +154,7 @@ func TestRegexHasToMatchFromEndToEnd(t *testing.T) {
 			}
 		}
 	}
-	if _, err := origin.CompileRegex(`a)|(?:b`); err == nil {
+	if _, _, mistakes := origin.ParsePolicy(origin.Options{Regex: `a)|(?:b`}); len(mistakes) == 0 {
 		t.Error("a pattern that breaks out of its group compiles")
 	}
 }
@@ -202,7 +192,7 @@ func TestWhy(t *testing.T) {
 		{[]string{"https://evil.test"}, []string{"not listed"}},
 	}
 	for _, tt := range tests {
-		got := p.Why(tt.lines)
+		got := p.Why(tt.lines, "")
 		for _, want := range tt.want {
 			if !strings.Contains(got, want) {
 				t.Errorf("Why(%.60q) = %q, want %q in it", tt.lines, got, want)
@@ -219,14 +209,14 @@ func TestWhy(t *testing.T) {
 		"http://127.0.0.1:5174":  "port differs: 5174 is not 5173",
 		"https://localhost:3000": "scheme differs",
 	} {
-		if got := development.Why([]string{value}); !strings.HasPrefix(got, want) {
+		if got := development.Why([]string{value}, ""); !strings.HasPrefix(got, want) {
 			t.Errorf("Why(%q) = %q, want %q", value, got, want)
 		}
 	}
-	if got := policy(t, "", "http://*.localhost:5173").Why([]string{"http://localhost:5173"}); !strings.HasPrefix(got, "parent: ") {
+	if got := policy(t, "", "http://*.localhost:5173").Why([]string{"http://localhost:5173"}, ""); !strings.HasPrefix(got, "parent: ") {
 		t.Errorf("of the parent of a wildcard: %q", got)
 	}
-	if got := policy(t, "").Why([]string{"https://a.com"}); !strings.Contains(got, "ALLOWED_ORIGINS is empty") {
+	if got := policy(t, "").Why([]string{"https://a.com"}, ""); !strings.Contains(got, "ALLOWED_ORIGINS is empty") {
 		t.Errorf("of an empty policy: %q", got)
 	}
 }
@@ -243,7 +233,7 @@ func FuzzPolicy(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, value string) {
 		if !p.Allows(value) {
-			p.Why([]string{value}) // must not panic
+			p.Why([]string{value}, "") // must not panic
 			return
 		}
 		u, err := url.Parse(value)
