@@ -33,8 +33,8 @@ func (m *mistakes) origins(list *string, regex string, production, credentials b
 	return policy, warnings
 }
 
-// corsMethods takes the methods that this server can answer. CONNECT, TRACE
-// and TRACK are forbidden to browsers; other words are typing mistakes.
+// corsMethods accepts the methods that this server can answer. Browsers forbid
+// CONNECT, TRACE and TRACK; any other word is a typing mistake.
 func (m *mistakes) corsMethods(name, value string) []string {
 	known := []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions}
 	all := distinct(m.entries(name, value))
@@ -43,14 +43,14 @@ func (m *mistakes) corsMethods(name, value string) []string {
 	}
 	for _, entry := range all {
 		if !slices.Contains(known, entry) {
-			m.add(name, entry, "is no method that a page can use here (methods are case-sensitive); write some of "+strings.Join(known, ",")+", or * alone")
+			m.add(name, entry, "is not a method that a page can use here (methods are case-sensitive); write some of "+strings.Join(known, ",")+", or * alone")
 		}
 	}
 	return all
 }
 
-// forbiddenRequestHeaders are set by browsers alone (Fetch, 2.2.2); to allow
-// them does nothing and tells of a misunderstanding.
+// forbiddenRequestHeaders are set by browsers alone (Fetch, 2.2.2). Allowing one
+// does nothing, so whoever lists it expects something that will not happen.
 var forbiddenRequestHeaders = []string{
 	"Accept-Charset", "Accept-Encoding", "Connection", "Content-Length", "Cookie", "Cookie2", "Date", "Dnt", "Expect", "Host",
 	"Keep-Alive", "Origin", "Referer", "Set-Cookie", "Te", "Trailer", "Transfer-Encoding", "Upgrade", "Via",
@@ -65,16 +65,25 @@ func (m *mistakes) corsHeaders(name, value string) []string {
 		header := textproto.CanonicalMIMEHeaderKey(entry)
 		switch {
 		case entry == "*":
-			m.add(name, value, "has * beside other headers; * alone means every header, Authorization too")
+			m.add(name, value, "has * beside other headers; write * alone for every header, Authorization too")
 		case !httpguts.ValidHeaderFieldName(entry):
-			m.add(name, entry, "is no header name; write names such as Content-Type, separated by commas")
+			m.add(name, entry, "is not a header name; write names such as Content-Type, separated by commas")
 		case strings.HasPrefix(header, "Access-Control-"):
-			m.add(name, entry, "is a header of the CORS protocol itself, which no page sends; leave it out")
+			m.add(name, entry, "belongs to the CORS protocol itself, and no page sends it; leave it out")
 		case slices.Contains(forbiddenRequestHeaders, header) || strings.HasPrefix(header, "Sec-") || strings.HasPrefix(header, "Proxy-"):
-			m.add(name, entry, "is a header that browsers set themselves and forbid to pages; leave it out")
+			m.add(name, entry, "is set by browsers themselves, which do not let a page send it; leave it out")
 		}
 	}
 	return all
+}
+
+// requestHeaders are never in a response. Whoever exposes one confuses the
+// setting with CORS_ALLOWED_HEADERS.
+var requestHeaders = []string{
+	"Accept-Charset", "Accept-Language", "Access-Control-Request-Headers", "Access-Control-Request-Method", "Authorization",
+	"Cookie", "Cookie2", "Expect", "Host", "If-Match", "If-Modified-Since", "If-None-Match", "If-Range", "If-Unmodified-Since",
+	"Origin", "Proxy-Authorization", "Range", "Referer", "Te", "User-Agent", "X-Forwarded-For", "X-Forwarded-Host",
+	"X-Forwarded-Proto", "X-Requested-With",
 }
 
 func (m *mistakes) corsExposed(name, value string, credentials bool) []string {
@@ -82,12 +91,14 @@ func (m *mistakes) corsExposed(name, value string, credentials bool) []string {
 	for _, entry := range all {
 		switch {
 		case entry == "*" && credentials:
-			m.add(name, entry, "means a header named * where CORS_ALLOW_CREDENTIALS=true; list the headers")
+			m.add(name, entry, "stands for a header named * with CORS_ALLOW_CREDENTIALS=true; list the headers")
 		case entry == "*":
 		case !httpguts.ValidHeaderFieldName(entry):
-			m.add(name, entry, "is no header name; write names such as X-Request-ID, separated by commas")
+			m.add(name, entry, "is not a header name; write names such as X-Request-ID, separated by commas")
+		case slices.Contains(requestHeaders, textproto.CanonicalMIMEHeaderKey(entry)):
+			m.add(name, entry, "is a header of requests, which no response has; leave it out, or list it in CORS_ALLOWED_HEADERS")
 		case strings.EqualFold(entry, "Set-Cookie") || strings.EqualFold(entry, "Set-Cookie2"):
-			m.add(name, entry, "is never shown to JavaScript; leave it out")
+			m.add(name, entry, "is hidden from JavaScript by every browser; leave it out")
 		}
 	}
 	return all

@@ -9,62 +9,97 @@ import (
 )
 
 // maxFillings bounds the texts that are tried to find an example.
-const maxFillings = 4096
+const maxFillings = 1024
 
 // example returns an origin that the expression matches by the form, or "" if
 // none is found. If foreign is set, it is one whose domain somebody else can
 // register because of what the form leaves open, the most telling one.
 func (j *judge) example(f form, foreign bool) string {
-	gaps := f.gaps()
+	parts := f.parts()
 	best, bestRank := "", -1
 	if foreign {
 		bestRank = 0
 	}
-	choice := make([]int, len(gaps))
 	for range maxFillings {
-		text, open := f.fill(gaps, choice)
+		text, open := fill(parts)
 		if rank := j.rank(text, open); rank > bestRank {
 			best, bestRank = text, rank
 			if !foreign {
-				return best
-			}
-		}
-		// Count up, with a digit for each gap.
-		k := len(choice) - 1
-		for ; k >= 0; k-- {
-			if choice[k]++; choice[k] < len(gaps[k].fillings) {
 				break
 			}
-			choice[k] = 0
 		}
-		if k < 0 {
+		if !next(parts) {
 			break
 		}
 	}
 	return best
 }
 
-// gap is a run of tokens that are not spelled out.
-type gap struct {
-	start, end int
-	fillings   []string // texts that may stand there
+// part is a run of tokens of a form that are spelled out, with one text, or
+// that are not, with the texts that are tried for them.
+type part struct {
+	texts  []string
+	choice int    // the text that is tried now
+	open   []bool // of a run that is spelled out, the bytes that are optional
 }
 
-func (f form) gaps() []gap {
-	var gaps []gap
+func (f form) parts() []part {
+	var parts []part
 	for start := 0; start < len(f); {
 		end := start
-		for end < len(f) && (f[end].kind == many || f[end].kind == one && f[end].set.size() != 1) {
+		for end < len(f) && f[end].isOpen() {
 			end++
 		}
-		if end == start {
-			start++
+		if end > start {
+			parts = append(parts, part{texts: f.fillings(start, end)})
+			start = end
 			continue
 		}
-		gaps = append(gaps, gap{start, end, f.fillings(start, end)})
+		literal := part{texts: []string{""}}
+		for ; end < len(f) && !f[end].isOpen(); end++ {
+			if f[end].kind == one {
+				literal.texts[0] += f[end].set.String()
+				literal.open = append(literal.open, f[end].optional && !f[end].set.has('.'))
+			}
+		}
+		parts = append(parts, literal)
 		start = end
 	}
-	return gaps
+	return parts
+}
+
+func (t token) isOpen() bool { return t.kind == many || t.kind == one && t.set.size() != 1 }
+
+// fill returns the text of the chosen texts, and which bytes of it the form
+// leaves open or optional. A dot counts as spelled out: a pattern that forgets
+// to escape it means it all the same.
+func fill(parts []part) (text string, open []bool) {
+	var filled strings.Builder
+	for _, p := range parts {
+		chosen := p.texts[p.choice]
+		filled.WriteString(chosen)
+		if p.open != nil {
+			open = append(open, p.open...)
+			continue
+		}
+		for _, b := range []byte(chosen) {
+			open = append(open, b != '.')
+		}
+	}
+	return filled.String(), open
+}
+
+// next chooses other texts, as a counter with a digit for each part does. It
+// reports false when all have been chosen.
+func next(parts []part) bool {
+	for i := len(parts) - 1; i >= 0; i-- {
+		p := &parts[i]
+		if p.choice++; p.choice < len(p.texts) {
+			return true
+		}
+		p.choice = 0
+	}
+	return false
 }
 
 // fillings returns texts that read like an attacker's, and the plainest ones.
@@ -118,27 +153,6 @@ func (f form) plainest(dotted bool) string {
 		}
 	}
 	return text.String()
-}
-
-// fill returns the text of the form with a choice for each gap, and which
-// bytes of it the form leaves open or optional. A dot counts as spelled out: a
-// pattern that forgets to escape it means it all the same.
-func (f form) fill(gaps []gap, choice []int) (text string, open []bool) {
-	var filled strings.Builder
-	for i := 0; i < len(f); i++ {
-		if len(gaps) > 0 && gaps[0].start == i {
-			filling := gaps[0].fillings[choice[0]]
-			filled.WriteString(filling)
-			for _, b := range []byte(filling) {
-				open = append(open, b != '.')
-			}
-			i, gaps, choice = gaps[0].end-1, gaps[1:], choice[1:]
-		} else if f[i].kind == one {
-			filled.WriteString(f[i].set.String())
-			open = append(open, f[i].optional && !f[i].set.has('.'))
-		}
-	}
-	return filled.String(), open
 }
 
 // rank is -1 for a text that is no origin or is not matched, and 0 for one

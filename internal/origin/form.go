@@ -3,7 +3,6 @@ package origin
 import (
 	"math/bits"
 	"regexp/syntax"
-	"strings"
 	"unicode"
 )
 
@@ -60,7 +59,7 @@ func (l letters) intersect(other letters) letters { return letters{l[0] & other[
 // longestRange counts the characters of the set that are next to each other.
 func (l letters) longestRange() int {
 	longest, row := 0, 0
-	for b := range byte(unicode.MaxASCII) {
+	for b := range byte(unicode.MaxASCII + 1) {
 		if row++; !l.has(b) {
 			row = 0
 		}
@@ -87,18 +86,19 @@ const (
 
 // String returns the characters, the ones that read best in an example first.
 func (l letters) String() string {
-	var text strings.Builder
+	text := make([]byte, 0, l.size())
 	for _, b := range []byte("xae7" + lowerCase + digits) {
-		if l.has(b) && !strings.Contains(text.String(), string(b)) {
-			text.WriteByte(b)
+		if l.has(b) {
+			text = append(text, b)
+			l[b/64] &^= 1 << (b % 64)
 		}
 	}
-	for b := byte(0); b <= unicode.MaxASCII; b++ {
-		if l.has(b) && !strings.Contains(text.String(), string(b)) {
-			text.WriteByte(b)
+	for b := range byte(unicode.MaxASCII + 1) {
+		if l.has(b) {
+			text = append(text, b)
 		}
 	}
-	return text.String()
+	return string(text)
 }
 
 // withoutCase drops an upper-case letter where the lower-case one is there, as
@@ -256,10 +256,10 @@ func counted(node *syntax.Regexp) []form {
 		all = repeated(sub, 0)
 	default:
 		for range node.Max - node.Min {
-			all = optional(join(once, all))
-			if len(all) > maxForms {
+			if len(once)*len(all) >= maxForms {
 				return []form{open(sub)}
 			}
+			all = optional(join(once, all))
 		}
 	}
 	for range node.Min {

@@ -111,7 +111,7 @@ func (j *judge) worst() (verdict, finding) {
 }
 
 // maxExamples bounds the work for patterns with many forms.
-const maxExamples = 64
+const maxExamples = 16
 
 // report adds a finding. The problem says of an example what is wrong with it;
 // a form that the expression does not match after all, because of an anchor in
