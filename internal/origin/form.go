@@ -7,12 +7,12 @@ import (
 )
 
 const (
-	// maxForms bounds the ways to match that a pattern is expanded to. What
-	// would exceed it is taken for open, which can only make the judgment
+	// maxForms bounds the number of forms that a pattern is expanded to. A part
+	// that would exceed it is taken for open, which can only make the judgment
 	// stricter.
 	maxForms = 4096
-	// maxFormLength is more characters than any origin has.
-	maxFormLength = 300
+	// maxTokens bounds the memory of the forms in the same way.
+	maxTokens = 1 << 20
 	// maxListed is how many texts classes may list, as d[ek] does, which the
 	// parser makes of (de|dk). Nobody has registered more domains than that for
 	// one pattern, so that an attacker would find one that is free.
@@ -22,8 +22,9 @@ const (
 	maxRange = 4
 )
 
-// form is one way to match a pattern: the pattern without its alternatives and
-// its optional parts. Together the forms match at least what the pattern does.
+// form is one way to match a pattern: an alternative is chosen, and an optional
+// part is taken or left out. Together, the forms match at least what the pattern
+// matches.
 type form []token
 
 // token is one part of a form.
@@ -101,8 +102,8 @@ func (l letters) String() string {
 	return string(text)
 }
 
-// withoutCase drops an upper-case letter where the lower-case one is there, as
-// in (?i): origins of the web have none.
+// withoutCase drops the upper-case letters whose lower-case letters are in the
+// set, as in (?i): a web origin has no upper-case letters.
 func (l letters) withoutCase() letters {
 	const upperCase = uint64(1<<26-1) << 1 // 'A' is 65, the second bit of the second word
 	l[1] &^= l[1] >> 32 & upperCase
@@ -185,13 +186,13 @@ func alphabet(node *syntax.Regexp) letters {
 	return set
 }
 
-// concatenate joins from the right: if there are too many forms, what stands
-// further left is taken for open, and the domain stays as it is written.
+// concatenate joins from the right: if there are too many forms, the parts on
+// the left are taken for open, and the domain stays spelled out.
 func concatenate(nodes []*syntax.Regexp) []form {
 	all := []form{{}}
 	for i := len(nodes) - 1; i >= 0; i-- {
 		heads := expand(nodes[i])
-		if len(heads)*len(all) > maxForms {
+		if tooMany(heads, all) {
 			heads = []form{open(nodes[i])}
 		}
 		all = join(heads, all)
@@ -199,12 +200,38 @@ func concatenate(nodes []*syntax.Regexp) []form {
 	return all
 }
 
-// join returns each head before each tail, but for those that are too long.
+// tooMany reports whether join would return more than the bounds allow.
+func tooMany(heads, tails []form) bool {
+	n := len(heads) * len(tails)
+	return n > maxForms || n*(longest(heads)+longest(tails)) > maxTokens
+}
+
+func longest(forms []form) int {
+	tokens := 0
+	for _, f := range forms {
+		tokens = max(tokens, len(f))
+	}
+	return tokens
+}
+
+// length returns the least number of characters of a match.
+func (f form) length() int {
+	n := 0
+	for _, t := range f {
+		if t.kind == one {
+			n++
+		}
+	}
+	return n
+}
+
+// join returns each head before each tail, except those that are longer than
+// any origin.
 func join(heads, tails []form) []form {
 	var all []form
 	for _, head := range heads {
 		for _, tail := range tails {
-			if len(head)+len(tail) <= maxFormLength {
+			if head.length()+tail.length() <= maxLength {
 				all = append(all, append(head[:len(head):len(head)], tail...))
 			}
 		}
@@ -256,14 +283,14 @@ func counted(node *syntax.Regexp) []form {
 		all = repeated(sub, 0)
 	default:
 		for range node.Max - node.Min {
-			if len(once)*len(all) >= maxForms {
+			if tooMany(once, all) {
 				return []form{open(sub)}
 			}
 			all = optional(join(once, all))
 		}
 	}
 	for range node.Min {
-		if len(once)*len(all) > maxForms {
+		if tooMany(once, all) {
 			return []form{open(sub)}
 		}
 		all = join(once, all)

@@ -113,9 +113,9 @@ func (j *judge) worst() (verdict, finding) {
 // maxExamples bounds the work for patterns with many forms.
 const maxExamples = 16
 
-// report adds a finding. The problem says of an example what is wrong with it;
-// a form that the expression does not match after all, because of an anchor in
-// its middle, is rejected without one.
+// report adds a finding. The problem is a format that takes an example; without
+// an example, because an anchor in the middle of the pattern prevents a match
+// for instance, the form is rejected all the same.
 func (j *judge) report(v verdict, f form, problem, remedy string) {
 	named := j.found[v].named && v != optionally // of these the last one leaves the part out, and says more
 	if named || j.examples >= maxExamples && j.found[v].problem != "" {
@@ -188,19 +188,19 @@ func (j *judge) host(f, host form) (loopback bool) {
 		at := domainStart(end, start == 0)
 		if at < 0 {
 			j.openDomain(f, host, end, start)
-			return false
+			loopback = false
+			continue
 		}
 		if host.changesAfter(start, at) {
 			j.report(optionally, f, "lets %s in: an optional part of the pattern changes the domain", `list each domain that you mean as an alternative, such as (example\.com|example\.net)`)
-			return false
 		}
 		loopback = loopback && Origin{Host: end[at:]}.IsLoopback()
 	}
 	return loopback
 }
 
-// openDomain judges a host of which only the end is known, which does not
-// begin with a dot and a registered domain.
+// openDomain judges a host whose known end does not contain a registered domain
+// and the dot before it.
 func (j *judge) openDomain(f, host form, end string, start int) {
 	for i := range len(end) {
 		if end[i] != '.' || !isHostingSuffix(end[i+1:]) {
@@ -226,11 +226,11 @@ func (j *judge) openDomain(f, host form, end string, start int) {
 }
 
 // netlifySeparator stands before the name of a site in the names of its
-// previews. Netlify takes no site whose own name has it.
+// previews. Netlify does not let the name of a site contain it.
 const netlifySeparator = "--"
 
 // domainStart returns where the domain that its owner registers begins in the
-// end of a host, or -1 if it is not in there whole, behind a dot.
+// end of a host, or -1 if the end does not contain all of it and the dot before.
 func domainStart(end string, whole bool) int {
 	if whole && isAddress(end) {
 		return 0
@@ -249,7 +249,7 @@ func domainStart(end string, whole bool) int {
 // hostLetters are the characters of a host that is not an IPv6 address.
 var hostLetters = lettersOf(lowerCase + digits + "-_.")
 
-// literal returns the text of a form of which nothing is open.
+// literal returns the text of a form in which nothing is open.
 func (f form) literal() (string, bool) {
 	var text strings.Builder
 	for _, t := range f {
@@ -281,8 +281,8 @@ func (f form) scheme() (scheme string, rest form, spelledOut bool) {
 	return "", nil, false
 }
 
-// splitPort splits what follows the scheme at the colon of the port: the first
-// one that is spelled out, as an origin has no other but in brackets.
+// splitPort splits what follows the scheme at the colon before the port: the
+// first one that is spelled out, as an origin has no other outside of brackets.
 func (f form) splitPort() (host, port form) {
 	bracket := false
 	for i, t := range f {
@@ -343,8 +343,8 @@ func (f form) ends(mostInRow int) (texts []string, start int) {
 }
 
 // listed returns the characters of a token, if they are few enough to have
-// been meant one by one. A dot or a hyphen beside another character decides
-// where a domain begins, and is not listed.
+// been meant one by one. A dot, a hyphen or a colon beside another character
+// decides where a domain begins or ends, and does not count as listed.
 func (t token) listed(most, mostInRow int) (string, bool) {
 	set := t.set
 	if hosts := set.intersect(hostLetters); hosts.size() > 0 {
@@ -353,7 +353,7 @@ func (t token) listed(most, mostInRow int) (string, bool) {
 	switch {
 	case t.kind == many || set.size() == 0 || set.size() > most || set.longestRange() > mostInRow:
 		return "", false
-	case set.size() > 1 && set.intersect(lettersOf("-.")).size() > 0:
+	case t.set.size() > 1 && t.set.has(':') || set.size() > 1 && (set.has('-') || set.has('.')):
 		return "", false
 	}
 	return set.String(), true
