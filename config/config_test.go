@@ -41,11 +41,11 @@ func TestDefaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := join(s.Production, s.Host, s.Port, s.Origins, s.CORSCredentials, s.CORSMethods, s.CORSHeaders, s.CORSMaxAge,
-		s.TrustedProxies, s.AllowedHosts, s.HTTPSRedirect, s.HSTSMaxAge, s.Limits.Default, s.Limits.Search, s.Limits.Upload,
+		s.TrustedProxies, s.AllowedHosts, s.HTTPSRedirect, s.HSTSMaxAge, s.Limits.Default, s.Limits.Upload,
 		s.Limits.Session, s.Limits.Docs, s.RateLimitMaxClients, s.RedisURL.IsSet(), s.RedisPrefix, s.DatabaseURL.Reveal(), s.SessionSecret.IsSet(), s.SessionSecretPrevious.IsSet(), s.SessionSameSite == http.SameSiteLaxMode,
 		s.MaxBodyBytes, s.MaxUploadBytes, s.MaxBufferedBytes, s.IdleTimeout, s.LogLevel, s.LogJSON, s.ShutdownDelay, s.ShutdownTimeout, s.MetricsAddr == "")
 	want := "false 127.0.0.1 8080 http://localhost:5173,http://127.0.0.1:5173,http://localhost:3000 true [GET HEAD POST PUT PATCH DELETE] [Authorization Content-Type If-Match X-Request-ID] 10m0s " +
-		"none localhost,*.localhost,IP addresses false 8760h0m0s default 100-M search 30-M upload 5-M session 10-M docs 60-M 100000 false ratelimit: file:app.db false false true 1048576 10485760 33554432 2m0s INFO false 0s 15s true"
+		"none localhost,*.localhost,IP addresses false 8760h0m0s default 100-M upload 5-M session 10-M docs 60-M 100000 false ratelimit: file:app.db false false true 1048576 10485760 33554432 2m0s INFO false 0s 15s true"
 	if got != want {
 		t.Errorf("development:\n got %s\nwant %s", got, want)
 	}

@@ -14,7 +14,7 @@ import (
 func TestBlanksAccepts(t *testing.T) {
 	checkAccepts(t, []accepted{
 		{[]string{"PORT= ", "ALLOWED_HOSTS=\t ", "CORS_ALLOWED_METHODS= "}, func(s config.Settings) any { return fmt.Sprint(s.Port, s.AllowedHosts, len(s.CORSMethods)) }, "8080 localhost,*.localhost,IP addresses 6"},
-		{[]string{"PORT=", "CORS_MAX_AGE=", "RATE_LIMIT_SEARCH=", "APP_ENV=", "DATABASE_URL="}, func(s config.Settings) any { return fmt.Sprint(s.Port, s.CORSMaxAge, s.Limits.Search) }, "8080 10m0s search 30-M"},
+		{[]string{"PORT=", "CORS_MAX_AGE=", "RATE_LIMIT_UPLOAD=", "APP_ENV=", "DATABASE_URL="}, func(s config.Settings) any { return fmt.Sprint(s.Port, s.CORSMaxAge, s.Limits.Upload) }, "8080 10m0s upload 5-M"},
 	})
 }
 
