@@ -68,14 +68,15 @@ func isBlank(value string) bool { return strings.TrimSpace(value) == "" }
 // values may be secrets and are not shown.
 func unknownNames(environment []string, fromFile map[string]string, file string) []string {
 	var warnings []string
+	settings := Names()
 	for _, variable := range environment {
 		name, _, _ := strings.Cut(variable, "=")
-		if meant := nearestName(name); meant != "" && meant != name {
+		if meant := nearestName(name, settings); meant != "" && meant != name {
 			warnings = append(warnings, name+" is set, but there is no such setting; "+meant+" was probably meant")
 		}
 	}
 	for name := range fromFile {
-		switch meant := nearestName(name); meant {
+		switch meant := nearestName(name, settings); meant {
 		case name:
 		case "":
 			warnings = append(warnings, fmt.Sprintf("%s sets %q, which is not a setting; remove it", file, name))
@@ -88,24 +89,27 @@ func unknownNames(environment []string, fromFile map[string]string, file string)
 }
 
 // nearestName returns the setting that the name is or misspells, or "".
-func nearestName(name string) string {
-	best, fewest := "", 3
-	for _, setting := range Names() {
-		most := 2
+func nearestName(name string, settings []string) string {
+	if slices.Contains(settings, name) {
+		return name
+	}
+	upper := strings.ToUpper(name)
+	best, fewest := "", maxEdits+1
+	for _, setting := range settings {
+		most := maxEdits
 		if len(setting) <= len("PORT") {
 			most = 1 // HOME is two edits away from HOST
 		}
-		upper := strings.ToUpper(name)
 		edits := min(editDistance(upper, setting), editDistance(singular(upper), singular(setting)))
-		if name == setting {
-			return setting
-		}
 		if edits <= most && edits < fewest {
 			best, fewest = setting, edits
 		}
 	}
 	return best
 }
+
+// maxEdits is how many edits away from a setting a name counts as misspelt.
+const maxEdits = 2
 
 // singular returns TRUSTED_PROXY for TRUSTED_PROXIES.
 func singular(name string) string {
@@ -118,8 +122,8 @@ func singular(name string) string {
 // editDistance counts the letters to insert, delete or replace, and the pairs
 // of neighbors to swap, that turn a into b.
 func editDistance(a, b string) int {
-	if max(len(a)-len(b), len(b)-len(a)) > 3 {
-		return 4 // farther than anyone asks for
+	if apart := max(len(a)-len(b), len(b)-len(a)); apart > maxEdits {
+		return apart // at least
 	}
 	before, last, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
 	for j := range row {
