@@ -100,7 +100,14 @@ func run(ctx context.Context, args []string, stderr io.Writer) error {
 		return seed(ctx, db, log)
 	}
 
-	sessions, err := handlers.NewSessions(sessionSecret(settings), settings.SessionSameSite, settings.Production)
+	sessions, err := handlers.NewSessions(handlers.SessionOptions{
+		Secret:         sessionSecret(settings),
+		PreviousSecret: settings.SessionSecretPrevious.Reveal(),
+		SameSite:       settings.SessionSameSite,
+		Production:     settings.Production,
+		Proxies:        settings.TrustedProxies,
+		Log:            log,
+	})
 	if err != nil {
 		return err
 	}
@@ -108,7 +115,7 @@ func run(ctx context.Context, args []string, stderr io.Writer) error {
 	var counters limiter.Store = memory
 	redis := func() string { return "off" }
 	if settings.RedisURL.IsSet() {
-		shared, err := ratelimit.NewRedis(settings.RedisURL.Reveal(), memory, log)
+		shared, err := ratelimit.NewRedis(settings.RedisURL.Reveal(), settings.RedisPrefix, memory, log)
 		if err != nil {
 			return err
 		}
@@ -158,8 +165,8 @@ func newLogWriter(settings config.Settings, stderr io.Writer) *logwriter.Writer 
 	})
 }
 
-// sessionSecret makes one where development has none: sessions then end with
-// the process.
+// sessionSecret returns the secret of the settings, or generates one in
+// development; then sessions end with the process.
 func sessionSecret(settings config.Settings) string {
 	if settings.SessionSecret.IsSet() {
 		return settings.SessionSecret.Reveal()

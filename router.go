@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"strings"
 	"sync/atomic"
 
 	"github.com/gin-gonic/gin"
@@ -45,19 +46,21 @@ func resources() []resource {
 	}
 }
 
-// route is a row of the table. HEAD goes wherever GET does.
+// route is a row of the table. HEAD works wherever GET does.
 type route struct {
 	method, path string
 	handler      gin.HandlerFunc
-	limit        config.Policy // counts its requests; config.Unlimited() for none
+	limit        config.Policy // config.Unlimited() for a route without one
 	maxBody      int64         // in bytes, at most MAX_BODY_BYTES; 0 stands for that
-	streamed     bool          // its handler holds no body in memory: maxBody may be larger
+	streamed     bool          // its handler does not hold the body in memory: maxBody may be larger
 	healthCheck  bool          // see middleware.Route
+	public       bool          // any origin may call it without credentials
 }
 
 // routes is the whole API.
 func routes(s config.Settings, p parts) []route {
 	limits := s.Limits
+	docs := openapi.NewDocs()
 	table := []route{
 		{method: "GET", path: "/api/hello", limit: limits.Default, handler: handlers.Hello},
 		{method: "POST", path: "/api/upload", limit: limits.Upload, handler: handlers.Upload(s.MaxUploadBytes), maxBody: s.MaxUploadBytes + handlers.UploadFraming, streamed: true},
@@ -65,9 +68,9 @@ func routes(s config.Settings, p parts) []route {
 		{method: "GET", path: "/api/session", limit: limits.Default, handler: p.sessions.Get},
 		{method: "DELETE", path: "/api/session", limit: limits.Default, handler: p.sessions.Delete},
 		{method: "GET", path: "/", limit: config.Unlimited(), handler: handlers.Root(p.version)},
-		{method: "GET", path: "/openapi.yaml", limit: limits.Docs, handler: openapi.Description},
-		{method: "GET", path: "/docs", limit: limits.Docs, handler: openapi.Docs},
-		{method: "GET", path: "/docs/:file", limit: limits.Docs, handler: openapi.DocsFile()},
+		{method: "GET", path: "/openapi.yaml", limit: limits.Docs, handler: openapi.Description, public: true},
+		{method: "GET", path: "/docs", limit: limits.Docs, handler: docs.Page},
+		{method: "GET", path: "/docs/:file", limit: limits.Docs, handler: docs.File},
 		{method: "GET", path: "/healthz", limit: config.Unlimited(), handler: handlers.Alive, healthCheck: true},
 		{method: "GET", path: "/readyz", limit: config.Unlimited(), handler: handlers.Ready(p.draining, p.redis, p.database.Up), healthCheck: true},
 	}
@@ -77,57 +80,49 @@ func routes(s config.Settings, p parts) []route {
 	return table
 }
 
-// useMiddleware puts the middleware before every route, known or not. The order
-// is the contract: each line says why it stands where it does.
+// useMiddleware registers the middleware for every request, whether or not a
+// route matches. The order matters; each line gives the reason for its place.
 func useMiddleware(engine *gin.Engine, s config.Settings, p parts, known middleware.Routes) {
 	headers := middleware.NewSecurityHeaders(s.HSTSMaxAge, s.Production, s.TrustedProxies)
-	cors := middleware.NewCORS(middleware.CORSOptions{
+	cors := middleware.CORS(middleware.CORSOptions{
 		Origins: s.Origins, Credentials: s.CORSCredentials, Methods: s.CORSMethods,
 		Headers: s.CORSHeaders, Exposed: s.CORSExposed, MaxAge: s.CORSMaxAge,
-	}, s.TrustedProxies, headers, p.metrics, p.log)
+	}, known, s.TrustedProxies, headers, p.metrics, p.log)
 
 	engine.Use(
-		cors.Handle,          // first: an allowed origin can read every refusal below, and preflights end here
-		headers.Handle,       // on every answer, refusals included
-		middleware.RequestID, // before all that logs or answers with it
-		p.metrics.Handle,     // outside of recovery, so that a panic counts as its 500
-		middleware.AccessLog(known, s.TrustedProxies, p.log),            // the same
-		middleware.Recovery(p.log),                                      // a panic of anything below is a readable 500
+		cors,                   // first: an allowed origin can read every error response below, and preflights end here
+		headers.Handle,         // on every response, errors included
+		middleware.RequestID(), // before everything that logs the ID or responds with it
+		p.metrics.Handle,       // outside recovery, so that a panic counts as a 500
+		middleware.AccessLog(known, s.TrustedProxies, p.log),            // outside recovery, for the same reason
+		middleware.Recovery(p.log),                                      // a panic in anything below becomes a readable 500
 		middleware.BodyLimit(s.MaxBodyBytes, s.MaxBufferedBytes, known), // before anything that reads a body
-		middleware.UntrustedForwarding(s.TrustedProxies, p.log),
-		middleware.AllowedHosts(s.AllowedHosts, known), // before the redirect, which goes to the request's own host
+		middleware.ForwardingWarnings(s.TrustedProxies, p.log),
+		middleware.AllowedHosts(s.AllowedHosts, known), // before the redirect, which goes to the request's Host
 	)
 	if s.HTTPSRedirect {
-		engine.Use(middleware.HTTPSRedirect(known, s.TrustedProxies)) // before anything that would work on what came in clear
+		engine.Use(middleware.HTTPSRedirect(known, s.TrustedProxies)) // before anything that would use a request sent unencrypted
 	}
-	engine.Use(middleware.CrossOriginProtection(s.Origins)) // last, before limits and handlers: forged requests cost their victim no quota
+	engine.Use(middleware.CrossOriginProtection(s.Origins, known)) // last, but before limits and handlers: a forged request costs its victim no quota
 }
 
-// newRouter builds the engine. Rate limits hang on the routes.
+// newRouter builds the engine. Rate limits are part of the routes.
 func newRouter(s config.Settings, p parts) (*gin.Engine, error) {
 	engine := gin.New()
 	engine.HandleMethodNotAllowed = true
-	// Gin answers redirects before any middleware, so without CORS headers,
-	// and a preflight must not be redirected at all.
+	// Gin redirects before any middleware runs, so the redirect would have no
+	// CORS headers; and a redirected preflight fails.
 	engine.RedirectTrailingSlash = false
 	engine.RedirectFixedPath = false
-	// For handlers that ask c.ClientIP; the default trusts everybody.
+	// For handlers that call c.ClientIP; by default it trusts every peer.
 	engine.RemoteIPHeaders = []string{"X-Forwarded-For"}
 	if err := engine.SetTrustedProxies(s.TrustedProxies.Strings()); err != nil {
 		return nil, fmt.Errorf("set the trusted proxies: %w", err)
 	}
 
 	table := routes(s, p)
-	known := make(middleware.Routes)
-	for _, r := range table {
-		shared := known[r.path] // with the other methods of the path
-		known[r.path] = middleware.Route{
-			HealthCheck: r.healthCheck,
-			MaxBody:     max(shared.MaxBody, r.maxBody),
-			Streamed:    shared.Streamed || r.streamed,
-		}
-	}
-	useMiddleware(engine, s, p, known) // before the routes: Gin gives a route only what is registered by then
+	known := knownRoutes(table)
+	useMiddleware(engine, s, p, known) // before the routes: Gin gives a route only the middleware registered so far
 	limits := rateLimits(s, p)
 	for _, r := range table {
 		if r.limit.Name() == "" {
@@ -143,16 +138,40 @@ func newRouter(s config.Settings, p parts) (*gin.Engine, error) {
 		}
 	}
 	engine.NoRoute(func(c *gin.Context) {
-		problem.Abort(c, problem.NotFound("There is no such route; paths have no slash at their end."))
+		problem.Abort(c, problem.NotFound("There is no such route; paths do not end in a slash."))
 	})
-	engine.NoMethod(func(c *gin.Context) { // Gin has set Allow
-		if c.Request.Method == http.MethodOptions {
-			c.Status(http.StatusNoContent)
-			return
-		}
-		problem.Abort(c, problem.MethodNotAllowed("This route does not take the method; Allow names those that it takes."))
-	})
+	engine.NoMethod(noMethod)
 	return engine, nil
+}
+
+// noMethod responds where the path has routes, but none with the method. Gin has
+// set Allow.
+func noMethod(c *gin.Context) {
+	if c.Request.Method != http.MethodOptions {
+		problem.Abort(c, problem.MethodNotAllowed("This route does not support the method; Allow lists those that it does."))
+		return
+	}
+	if strings.Contains(c.Writer.Header().Get("Allow"), http.MethodPatch) {
+		c.Header("Accept-Patch", problem.AcceptPatch) // RFC 5789, 3.1
+	}
+	c.Status(http.StatusNoContent)
+}
+
+// knownRoutes tells the middleware what the rows of each path say.
+func knownRoutes(table []route) middleware.Routes {
+	known := make(middleware.Routes)
+	for _, r := range table {
+		path, found := known[r.path]
+		if !found {
+			path.Public = make(map[string]bool)
+		}
+		path.HealthCheck = path.HealthCheck || r.healthCheck
+		path.MaxBody = max(path.MaxBody, r.maxBody)
+		path.Streamed = path.Streamed || r.streamed
+		path.Public[r.method] = r.public
+		known[r.path] = path
+	}
+	return known
 }
 
 // rateLimits returns a middleware for each policy that is not off.

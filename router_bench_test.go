@@ -30,7 +30,7 @@ func BenchmarkChain(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	sessions, err := handlers.NewSessions(strings.Repeat("s", 32), settings.SessionSameSite, false)
+	sessions, err := handlers.NewSessions(handlers.SessionOptions{Secret: strings.Repeat("s", 32), SameSite: settings.SessionSameSite})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -52,7 +52,7 @@ func BenchmarkChain(b *testing.B) {
 		handler http.Handler
 	}{{"bare Gin", bare}, {"the whole chain", full}} {
 		b.Run(tt.name, func(b *testing.B) {
-			r := httptest.NewRequest("GET", "/api/hello", nil)
+			r := httptest.NewRequest("GET", "http://localhost/api/hello", nil)
 			r.Header.Set("Origin", "http://localhost:5173")
 			b.ReportAllocs()
 			for b.Loop() {

@@ -4,11 +4,15 @@ import (
 	"log/slog"
 	"maps"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"regexp"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
+
+	"github.com/gin-gonic/gin"
 
 	"example.com/api/config"
 	"example.com/api/handlers"
@@ -16,23 +20,66 @@ import (
 	"example.com/api/internal/ratelimit"
 )
 
-// TestDescriptionHasEveryRoute holds the router to the description, both ways.
-func TestDescriptionHasEveryRoute(t *testing.T) {
-	t.Chdir(t.TempDir())
+// defaults returns the settings of an empty environment.
+func defaults(t *testing.T) config.Settings {
+	t.Helper()
+	t.Chdir(t.TempDir()) // no .env file
 	for _, name := range config.Names() {
-		t.Setenv(name, "") // set back when the test ends
+		t.Setenv(name, "") // restored when the test ends
 		os.Unsetenv(name)
 	}
 	settings, err := config.Load()
 	if err != nil {
 		t.Fatal(err)
 	}
-	router, err := newRouter(settings, parts{
+	return settings
+}
+
+// noParts returns what is enough to build the router.
+func noParts() parts {
+	return parts{
 		log:      slog.New(slog.DiscardHandler),
-		counters: ratelimit.NewMemory(settings.RateLimitMaxClients),
+		counters: ratelimit.NewMemory(10),
 		sessions: new(handlers.Sessions),
 		draining: new(atomic.Bool),
-	})
+	}
+}
+
+// A policy that no route has is a setting that does nothing.
+func TestEveryPolicyLimitsARoute(t *testing.T) {
+	settings := defaults(t)
+	used := make(map[config.Policy]bool)
+	for _, r := range routes(settings, noParts()) {
+		used[r.limit] = true
+	}
+	for _, policy := range settings.Limits.All() {
+		if !used[policy] {
+			t.Errorf("no route has the policy %s: give it to a row of the table of routes, or delete its field from config.Limits, "+
+				"its line from .env.example and README.md, and its name from openapi.yaml (violated-policies)", policy.Name())
+		}
+	}
+}
+
+// A route whose limit was forgotten must not be served without one.
+func TestRouteWithoutLimitDoesNotStart(t *testing.T) {
+	settings := defaults(t)
+	p := noParts()
+	if _, err := newRouter(settings, p); err != nil {
+		t.Fatalf("the table of routes as it is: %v", err)
+	}
+	settings.Limits.Upload = config.Policy{} // as in a row that names no limit
+	_, err := newRouter(settings, p)
+	for _, want := range []string{"POST /api/upload", "config.Limits", "config.Unlimited()"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("without a limit on POST /api/upload: got the error %v, want %q in it", err, want)
+		}
+	}
+}
+
+// The router and the description have the same routes.
+func TestDescriptionHasEveryRoute(t *testing.T) {
+	settings := defaults(t)
+	router, err := newRouter(settings, noParts())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,7 +89,7 @@ func TestDescriptionHasEveryRoute(t *testing.T) {
 	}
 	routed := make(map[string]bool)
 	for _, route := range router.Routes() {
-		if route.Method != http.MethodHead { // the description says once that HEAD goes where GET does
+		if route.Method != http.MethodHead { // the description says once that HEAD works wherever GET does
 			routed[route.Method+" "+regexp.MustCompile(`:(\w+)`).ReplaceAllString(route.Path, "{$1}")] = true
 		}
 	}
@@ -59,7 +106,70 @@ func TestDescriptionHasEveryRoute(t *testing.T) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(described)) {
 		if !routed[name] {
-			t.Errorf("openapi.yaml describes %s, which is no route", name)
+			t.Errorf("openapi.yaml describes %s, which is not a route", name)
+		}
+	}
+}
+
+// The description is public: every response on its path can be read by any
+// origin, a refusal too.
+func TestDescriptionIsPublic(t *testing.T) {
+	settings := defaults(t)
+	router, err := newRouter(settings, noParts())
+	if err != nil {
+		t.Fatal(err)
+	}
+	limit, _ := settings.Limits.Docs.Rate()
+	const acrm = "Access-Control-Request-Method"
+	request := func(method string, headers map[string]string) *httptest.ResponseRecorder {
+		r := httptest.NewRequestWithContext(t.Context(), method, "http://localhost/openapi.yaml", nil)
+		for name, value := range headers {
+			r.Header.Set(name, value)
+		}
+		w := httptest.NewRecorder()
+		router.ServeHTTP(w, r)
+		return w
+	}
+	check := func(status int, w *httptest.ResponseRecorder) {
+		t.Helper()
+		h := w.Header()
+		if w.Code != status || h.Get("Access-Control-Allow-Origin") != "*" || h.Get("Access-Control-Allow-Credentials") != "" || slices.Contains(h.Values("Vary"), "Origin") {
+			t.Errorf("got %d %v, want %d with Access-Control-Allow-Origin: * and no Vary: Origin", w.Code, h, status)
+		}
+	}
+	check(204, request("OPTIONS", map[string]string{"Origin": "null", acrm: "GET"}))
+	check(204, request("OPTIONS", nil))
+	check(405, request("POST", map[string]string{"Origin": "https://other.test", "Sec-Fetch-Site": "cross-site"}))
+	check(200, request("HEAD", nil))
+	for range limit.Limit - 1 {
+		check(200, request("GET", map[string]string{"Origin": "https://other.test", "Sec-Fetch-Site": "cross-site"}))
+	}
+	check(429, request("GET", map[string]string{"Origin": "https://other.test"}))
+}
+
+// OPTIONS tells what a path supports, and which media type a PATCH must have.
+func TestNoMethod(t *testing.T) {
+	engine := gin.New()
+	engine.HandleMethodNotAllowed = true
+	engine.NoMethod(noMethod)
+	none := func(*gin.Context) {}
+	engine.GET("/read", none)
+	engine.GET("/change", none)
+	engine.PATCH("/change", none)
+	for _, tt := range []struct {
+		method, path       string
+		status             int
+		allow, acceptPatch string
+	}{
+		{"OPTIONS", "/read", 204, "GET", ""},
+		{"OPTIONS", "/change", 204, "GET, PATCH", "application/json"},
+		{"OPTIONS", "/none", 404, "", ""},
+		{"PUT", "/change", 405, "GET, PATCH", ""},
+	} {
+		w := httptest.NewRecorder()
+		engine.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), tt.method, tt.path, nil))
+		if h := w.Header(); w.Code != tt.status || h.Get("Allow") != tt.allow || h.Get("Accept-Patch") != tt.acceptPatch {
+			t.Errorf("%s %s: got %d, Allow %q, Accept-Patch %q, want %+v", tt.method, tt.path, w.Code, h.Get("Allow"), h.Get("Accept-Patch"), tt)
 		}
 	}
 }

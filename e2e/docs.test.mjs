@@ -1,5 +1,6 @@
 /** The documentation page: "try it out" works with the session cookie, and the page needs nothing from elsewhere. */
 import assert from 'node:assert/strict'
+import http from 'node:http'
 import { after, before, describe, test } from 'node:test'
 import { engines } from './support/browsers.mjs'
 import { openDocs, tryIt } from './support/docs.mjs'
@@ -37,5 +38,31 @@ for (const engine of engines) {
         .filter((url) => !url.startsWith(`${api.url}/`) && !url.startsWith('data:'))
       assert.deepEqual(foreign, [])
     })
+
+    test('the page works below a path prefix that a proxy strips', async (t) => {
+      const proxy = await stripPrefix('/prefix', api)
+      t.after(() => proxy.close())
+      const prefixed = await openDocs(browser, { url: `http://127.0.0.1:${proxy.address().port}/prefix` })
+      assert.equal(await tryIt(prefixed, 'get', '/api/hello'), 200)
+      assert.deepEqual(prefixed.console, [])
+    })
   })
+}
+
+/** A proxy that passes on what is below the prefix, without the prefix. */
+async function stripPrefix(prefix, api) {
+  const proxy = http.createServer((request, response) => {
+    if (!request.url.startsWith(`${prefix}/`)) {
+      response.writeHead(404).end()
+      return
+    }
+    const { method, headers, url } = request
+    const passedOn = http.request(api.url, { method, headers, path: url.slice(prefix.length) }, (answer) => {
+      response.writeHead(answer.statusCode, answer.headers)
+      answer.pipe(response)
+    })
+    request.pipe(passedOn)
+  })
+  await new Promise((resolve) => proxy.listen(0, '127.0.0.1', resolve))
+  return proxy
 }

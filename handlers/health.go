@@ -8,20 +8,22 @@ import (
 	"github.com/gin-gonic/gin"
 )
 
-// Alive answers as long as the process lives.
+// Alive responds with 200 as long as the process lives.
 func Alive(c *gin.Context) {
 	c.JSON(http.StatusOK, struct {
 		Status string `json:"status"`
 	}{"ok"})
 }
 
-// Ready answers 503 once draining is set, so that a load balancer looks
-// elsewhere. It names the state of the parts and does not fail for them: with
-// the database down the other routes work on, and every replica would be out
-// of service at once. redis says its state; database reports whether it
-// answers; nil: there is none.
+// Ready responds with 503 once draining is set, so that a load balancer sends
+// its requests elsewhere. It also names the state of Redis and of the database
+// but does not fail if they are down: the other routes still work, and a
+// failure would take every replica out of service at once.
+//
+// The function redis returns "up", "down", or "off". The function database
+// reports whether the database answers; nil means that there is none.
 func Ready(draining *atomic.Bool, redis func() string, database func(context.Context) bool) gin.HandlerFunc {
-	type answer struct {
+	type response struct {
 		Status   string `json:"status"`
 		Redis    string `json:"redis"`
 		Database string `json:"database"`
@@ -35,9 +37,9 @@ func Ready(draining *atomic.Bool, redis func() string, database func(context.Con
 			}
 		}
 		if draining.Load() {
-			c.JSON(http.StatusServiceUnavailable, answer{"shutting down", redis(), state})
+			c.JSON(http.StatusServiceUnavailable, response{"shutting down", redis(), state})
 			return
 		}
-		c.JSON(http.StatusOK, answer{"ready", redis(), state})
+		c.JSON(http.StatusOK, response{"ready", redis(), state})
 	}
 }

@@ -6,7 +6,7 @@ import (
 	"github.com/gin-gonic/gin"
 )
 
-// Hello answers a simple request: a browser sends it without a preflight.
+// Hello responds to a simple request, which a browser sends without a preflight.
 func Hello(c *gin.Context) {
 	c.JSON(http.StatusOK, struct {
 		Message string `json:"message"`

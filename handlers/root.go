@@ -6,15 +6,16 @@ import (
 	"github.com/gin-gonic/gin"
 )
 
-// Root says what this is to whoever opens the address in a browser.
+// Root tells people who open the server's address what it is and where its
+// documentation is.
 func Root(version string) gin.HandlerFunc {
-	type answer struct {
+	type response struct {
 		Name    string `json:"name"`
 		Version string `json:"version"`
 		Docs    string `json:"docs"`
 		OpenAPI string `json:"openapi"`
 	}
 	return func(c *gin.Context) {
-		c.JSON(http.StatusOK, answer{"Reference API", version, "/docs", "/openapi.yaml"})
+		c.JSON(http.StatusOK, response{"Reference API", version, "/docs", "/openapi.yaml"})
 	}
 }

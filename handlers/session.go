@@ -4,14 +4,20 @@ import (
 	"crypto/hkdf"
 	"crypto/sha256"
 	"fmt"
+	"log/slog"
+	"net"
 	"net/http"
+	"slices"
+	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 	"unicode/utf8"
 
 	"github.com/gin-gonic/gin"
 	"github.com/gorilla/securecookie"
 
+	"example.com/api/internal/forwarded"
 	"example.com/api/internal/problem"
 )
 
@@ -20,36 +26,66 @@ const (
 	maxSessionName = 100 // characters
 )
 
-// Sessions keeps a guest's name in a cookie that is signed and encrypted, and
-// nowhere else. It shows credentials across origins; it is no identity system:
-// whoever asks gets a session, and none can be revoked before its age.
+// Sessions keeps a guest's name in a signed and encrypted cookie, and nowhere
+// else. It shows how credentials work across origins. It is not an identity
+// system: anybody can get a session, and a session cannot be revoked before it
+// expires.
 type Sessions struct {
-	codec  *securecookie.SecureCookie
-	cookie http.Cookie // what each Set-Cookie has in common
+	codecs        []securecookie.Codec // the first one encodes
+	cookie        http.Cookie          // what every Set-Cookie has in common
+	bearsPort     bool                 // the cookie's name ends in the port
+	proxies       forwarded.Proxies
+	log           *slog.Logger
+	warnedOfPlain atomic.Bool
 }
 
-// NewSessions derives the keys from secret, which is at least 32 bytes. In
-// production the cookie is Secure and has the __Host- prefix, so that neither
-// plain http nor a sibling host can plant one. SameSite=None makes it Secure
-// and Partitioned: browsers drop it else.
-func NewSessions(secret string, sameSite http.SameSite, production bool) (*Sessions, error) {
-	keys, err := hkdf.Key(sha256.New, []byte(secret), nil, "session cookie", 32+32)
-	if err != nil {
-		return nil, fmt.Errorf("derive the session keys: %w", err)
+// SessionOptions are what NewSessions needs to know.
+type SessionOptions struct {
+	Secret         string // at least 32 bytes
+	PreviousSecret string // its cookies are still read; "" for none
+	SameSite       http.SameSite
+	Production     bool
+	Proxies        forwarded.Proxies // those that may say that a request came by https
+	Log            *slog.Logger
+}
+
+// NewSessions derives the keys from the secrets. In production the cookie is
+// Secure and has the __Host- prefix, so that neither plain http nor a sibling
+// host can plant one. SameSite=None makes it Secure and Partitioned, because
+// browsers would otherwise reject it.
+//
+// In development the cookie's name ends in the port that the request came to.
+// Cookies do not know ports, and two applications on localhost would otherwise
+// overwrite each other's cookie.
+func NewSessions(options SessionOptions) (*Sessions, error) {
+	s := &Sessions{
+		cookie: http.Cookie{
+			Name:        "session",
+			Path:        "/",
+			HttpOnly:    true,
+			SameSite:    options.SameSite,
+			Secure:      options.Production || options.SameSite == http.SameSiteNoneMode,
+			Partitioned: options.SameSite == http.SameSiteNoneMode,
+		},
+		bearsPort: !options.Production,
+		proxies:   options.Proxies,
+		log:       options.Log,
 	}
-	codec := securecookie.New(keys[:32], keys[32:]) // HMAC-SHA256, AES-256
-	codec.SetSerializer(securecookie.JSONEncoder{})
-	codec.MaxAge(int(sessionAge / time.Second)) // a cookie kept past its age is refused here
-	s := &Sessions{codec: codec, cookie: http.Cookie{
-		Name:        "session",
-		Path:        "/",
-		HttpOnly:    true,
-		SameSite:    sameSite,
-		Secure:      production || sameSite == http.SameSiteNoneMode,
-		Partitioned: sameSite == http.SameSiteNoneMode,
-	}}
-	if production {
+	if options.Production {
 		s.cookie.Name = "__Host-session"
+	}
+	for _, secret := range []string{options.Secret, options.PreviousSecret} {
+		if secret == "" {
+			continue
+		}
+		keys, err := hkdf.Key(sha256.New, []byte(secret), nil, "session cookie", 32+32)
+		if err != nil {
+			return nil, fmt.Errorf("derive the session keys: %w", err)
+		}
+		codec := securecookie.New(keys[:32], keys[32:]) // HMAC-SHA256, AES-256
+		codec.SetSerializer(securecookie.JSONEncoder{})
+		codec.MaxAge(int(sessionAge / time.Second)) // the server refuses a cookie that a client kept too long
+		s.codecs = append(s.codecs, codec)
 	}
 	return s, nil
 }
@@ -71,12 +107,12 @@ func (s *Sessions) Create(c *gin.Context) {
 	detail := ""
 	switch {
 	case len(mistyped) > 0:
-		detail = mistyped[0].Detail // of the one field that there is
+		detail = mistyped[0].Detail // of the only field
 	case body.Name == nil:
 		detail = "is missing"
 	case *body.Name == "" || utf8.RuneCountInString(*body.Name) > maxSessionName:
 		detail = fmt.Sprintf("must have 1 to %d characters", maxSessionName)
-	case strings.ContainsRune(*body.Name, 0): // which many databases cannot keep
+	case strings.ContainsRune(*body.Name, 0): // many databases cannot store it
 		detail = "must not contain the character U+0000"
 	}
 	if detail != "" {
@@ -84,45 +120,133 @@ func (s *Sessions) Create(c *gin.Context) {
 		return
 	}
 	guest := session{Name: *body.Name}
-	value, err := s.codec.Encode(s.cookie.Name, guest)
+	value, err := s.codecs[0].Encode(s.cookie.Name, guest)
 	if err != nil {
 		problem.Abort(c, problem.Internal(fmt.Errorf("encode the session: %w", err)))
 		return
 	}
+	s.warnOfPlainHTTP(c.Request)
+	name := s.nameFor(c.Request)
+	if len(c.Request.CookiesNamed(name)) > 0 {
+		s.clearTwin(c, name)
+	}
 	cookie := s.cookie
-	cookie.Value = value
-	cookie.MaxAge = int(sessionAge / time.Second)
+	cookie.Name, cookie.Value, cookie.MaxAge = name, value, int(sessionAge/time.Second)
 	http.SetCookie(c.Writer, &cookie)
 	c.JSON(http.StatusCreated, guest)
 }
 
-// Get says who is signed in.
+// Get responds with the name of the guest who is signed in.
 func (s *Sessions) Get(c *gin.Context) {
 	guest, ok := s.read(c.Request)
 	if !ok {
-		problem.Abort(c, problem.Unauthorized("Nobody is signed in: the session cookie is missing, expired or not of this server. POST /api/session first, with credentials included and under the host name of the page (localhost is not 127.0.0.1)."))
+		c.Header("WWW-Authenticate", fmt.Sprintf("Cookie realm=%q, cookie-name=%q", "session", s.nameFor(c.Request)))
+		problem.Abort(c, problem.Unauthorized(s.whyNobody(c.Request)))
 		return
 	}
 	c.JSON(http.StatusOK, guest)
 }
 
-// Delete signs out. Browsers keep a cookie that is cleared with attributes
-// other than those it was set with.
+func (s *Sessions) whyNobody(r *http.Request) string {
+	if slices.ContainsFunc(r.Cookies(), s.isOurs) {
+		return "Nobody is signed in: the session cookie has expired or is not from this server. Send POST /api/session to sign in again."
+	}
+	detail := "Nobody is signed in: the request has no session cookie. Send POST /api/session first, with credentials included and with the host name of the page (localhost is not 127.0.0.1)."
+	if s.isLostOverPlainHTTP(r) {
+		detail += " Use https: this request came by plain http, over which browsers do not store or send the cookie, because it is Secure."
+	}
+	return detail
+}
+
+// Delete signs out. It clears the cookie with the attributes that it was set
+// with, because browsers would otherwise keep it.
 func (s *Sessions) Delete(c *gin.Context) {
-	cookie := s.cookie
-	cookie.MaxAge = -1
-	http.SetCookie(c.Writer, &cookie)
+	own := s.nameFor(c.Request)
+	names := []string{own}
+	for _, cookie := range c.Request.Cookies() {
+		// This server's own cookie of another port would stay in charge.
+		if _, ok := s.decode(cookie); ok && !slices.Contains(names, cookie.Name) {
+			names = append(names, cookie.Name)
+		}
+	}
+	for _, name := range names {
+		if len(c.Request.CookiesNamed(name)) > 0 {
+			s.clearTwin(c, name)
+		}
+		cookie := s.cookie
+		cookie.Name, cookie.MaxAge = name, -1
+		http.SetCookie(c.Writer, &cookie)
+	}
 	c.Status(http.StatusNoContent)
 }
 
-// read takes the first good one of the cookies of that name: other apps on
-// the same host, whatever their port, may have set one too.
+// clearTwin clears the cookie of the same name that a server with another
+// SESSION_SAMESITE may have left. To a browser, a partitioned cookie and one
+// that is not are two cookies, and the old one could stay in charge. The twin
+// must be cleared before the cookie is set: a browser without partitions takes
+// both for the same one.
+func (s *Sessions) clearTwin(c *gin.Context, name string) {
+	twin := s.cookie
+	twin.Name, twin.MaxAge = name, -1
+	twin.Partitioned = !twin.Partitioned
+	twin.Secure, twin.SameSite = true, http.SameSiteNoneMode // or it could not be cleared from another site
+	http.SetCookie(c.Writer, &twin)
+}
+
+// nameFor returns the name of the cookie that this server sets.
+func (s *Sessions) nameFor(r *http.Request) string {
+	if address, ok := r.Context().Value(http.LocalAddrContextKey).(*net.TCPAddr); ok && s.bearsPort {
+		return s.cookie.Name + "_" + strconv.Itoa(address.Port)
+	}
+	return s.cookie.Name
+}
+
+// isOurs reports whether the cookie has the name of a session cookie, for
+// whatever port.
+func (s *Sessions) isOurs(cookie *http.Cookie) bool {
+	rest, found := strings.CutPrefix(cookie.Name, s.cookie.Name)
+	if !found || rest == "" {
+		return found
+	}
+	port, found := strings.CutPrefix(rest, "_")
+	return s.bearsPort && found && port != "" && strings.Trim(port, "0123456789") == ""
+}
+
+// decode returns the session in the cookie. Its keys tell whose it is: a cookie
+// of another port is this server's if it was made with this server's secret.
+func (s *Sessions) decode(cookie *http.Cookie) (session, bool) {
+	var guest session
+	ok := s.isOurs(cookie) && securecookie.DecodeMulti(s.cookie.Name, cookie.Value, &guest, s.codecs...) == nil
+	return guest, ok
+}
+
+// read returns the first valid session, because other applications on the same
+// host may have set cookies too. A cookie of this port wins over one that this
+// server set when it had another port.
 func (s *Sessions) read(r *http.Request) (session, bool) {
-	for _, cookie := range r.CookiesNamed(s.cookie.Name) {
-		var guest session
-		if err := s.codec.Decode(s.cookie.Name, cookie.Value, &guest); err == nil {
+	for _, cookie := range slices.Concat(r.CookiesNamed(s.nameFor(r)), r.Cookies()) {
+		if guest, ok := s.decode(cookie); ok {
 			return guest, true
 		}
 	}
 	return session{}, false
+}
+
+// isLostOverPlainHTTP reports whether the browser will not store or send the
+// cookie, because it is Secure and the request came by plain http. If nobody
+// who is trusted says how it came, the page does: browsers do not let a page on
+// https call plain http.
+func (s *Sessions) isLostOverPlainHTTP(r *http.Request) bool {
+	return s.cookie.Secure && !s.proxies.IsHTTPS(r) && forwarded.ClaimedScheme(r) != "https" &&
+		!strings.HasPrefix(r.Header.Get("Origin"), "https://")
+}
+
+// warnOfPlainHTTP tells the operator once what no browser tells the user.
+func (s *Sessions) warnOfPlainHTTP(r *http.Request) {
+	if !s.isLostOverPlainHTTP(r) || s.warnedOfPlain.Swap(true) {
+		return
+	}
+	s.log.LogAttrs(r.Context(), slog.LevelWarn, "the session cookie will not be stored: it is Secure, but the sign-in came by plain http",
+		slog.String("remedy", "serve the API over https; if a proxy does, add its address to TRUSTED_PROXIES and let it send X-Forwarded-Proto; "+
+			"for a server on plain http, use APP_ENV=development and SESSION_SAMESITE=lax"))
 }

@@ -1,20 +1,37 @@
 package handlers
 
 import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"encoding/json"
 	"io"
+	"log/slog"
+	"maps"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/gin-gonic/gin"
+	"github.com/google/go-cmp/cmp"
+
+	"example.com/api/internal/forwarded"
 )
 
-func newSessions(t testing.TB, secret string, sameSite http.SameSite, production bool) *Sessions {
+const testSecret = "0123456789abcdef0123456789abcdef"
+
+func newSessions(t testing.TB, options SessionOptions) *Sessions {
 	t.Helper()
-	s, err := NewSessions(secret, sameSite, production)
+	if options.Log == nil {
+		options.Log = slog.New(slog.DiscardHandler)
+	}
+	s, err := NewSessions(options)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -22,61 +39,262 @@ func newSessions(t testing.TB, secret string, sameSite http.SameSite, production
 }
 
 // call runs one handler and returns the response.
-func call(handler gin.HandlerFunc, method, body string, cookies ...*http.Cookie) *http.Response {
+func call(handler gin.HandlerFunc, r *http.Request) *http.Response {
 	w := httptest.NewRecorder()
-	c, engine := gin.CreateTestContext(w)
-	engine.Handle(method, "/", handler)
-	c.Request = httptest.NewRequest(method, "/", strings.NewReader(body))
-	c.Request.Header.Set("Content-Type", "application/json")
-	for _, cookie := range cookies {
-		c.Request.AddCookie(cookie)
-	}
-	engine.ServeHTTP(w, c.Request)
+	_, engine := gin.CreateTestContext(w)
+	engine.Handle(r.Method, "/", handler)
+	engine.ServeHTTP(w, r)
 	return w.Result()
+}
+
+// sessionRequest returns a request that arrived on port 8080 of this machine.
+func sessionRequest(method, body string, cookies ...*http.Cookie) *http.Request {
+	return sessionRequestOn(8080, method, body, cookies...)
+}
+
+func sessionRequestOn(port int, method, body string, cookies ...*http.Cookie) *http.Request {
+	address := &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: port}
+	r := httptest.NewRequestWithContext(context.WithValue(context.Background(), http.LocalAddrContextKey, address), method, "/", strings.NewReader(body))
+	r.Header.Set("Content-Type", "application/json")
+	for _, cookie := range cookies {
+		r.AddCookie(cookie)
+	}
+	return r
+}
+
+// signIn returns the cookie that signs a guest in.
+func signIn(t testing.TB, s *Sessions, port int, name string, cookies ...*http.Cookie) *http.Cookie {
+	t.Helper()
+	response := call(s.Create, sessionRequestOn(port, "POST", `{"name":"`+name+`"}`, cookies...))
+	set := response.Cookies()
+	if response.StatusCode != 201 || len(set) == 0 {
+		t.Fatalf("sign in: %d, %v", response.StatusCode, set)
+	}
+	return set[len(set)-1]
+}
+
+// signedIn returns who is signed in, or "" if nobody is.
+func signedIn(t testing.TB, s *Sessions, port int, cookies ...*http.Cookie) string {
+	t.Helper()
+	response := call(s.Get, sessionRequestOn(port, "GET", "", cookies...))
+	if response.StatusCode == http.StatusUnauthorized {
+		return ""
+	}
+	var guest session
+	if err := json.NewDecoder(response.Body).Decode(&guest); response.StatusCode != 200 || err != nil {
+		t.Fatalf("%d, %v", response.StatusCode, err)
+	}
+	return guest.Name
 }
 
 func TestSessionCookie(t *testing.T) {
 	t.Parallel()
+	const (
+		lax, strict, none = http.SameSiteLaxMode, http.SameSiteStrictMode, http.SameSiteNoneMode
+		set               = "=V; Path=/; Max-Age=604800; HttpOnly"
+		clear             = "=; Path=/; Max-Age=0; HttpOnly"
+		partitioned       = "; Secure; SameSite=None; Partitioned"
+		unpartitioned     = "; Secure; SameSite=None"
+	)
 	tests := []struct {
 		name       string
 		sameSite   http.SameSite
 		production bool
-		want       string // what follows the value
+		cookie     string // its name
+		attributes string // what follows HttpOnly
+		twin       string // the same, of the cookie that another SESSION_SAMESITE left
 	}{
-		{"development", http.SameSiteLaxMode, false, "session=V; Path=/; Max-Age=604800; HttpOnly; SameSite=Lax"},
-		{"strict", http.SameSiteStrictMode, false, "session=V; Path=/; Max-Age=604800; HttpOnly; SameSite=Strict"},
-		{"none", http.SameSiteNoneMode, false, "session=V; Path=/; Max-Age=604800; HttpOnly; Secure; SameSite=None; Partitioned"},
-		{"production", http.SameSiteLaxMode, true, "__Host-session=V; Path=/; Max-Age=604800; HttpOnly; Secure; SameSite=Lax"},
-		{"production, none", http.SameSiteNoneMode, true, "__Host-session=V; Path=/; Max-Age=604800; HttpOnly; Secure; SameSite=None; Partitioned"},
+		{"development", lax, false, "session_8080", "; SameSite=Lax", partitioned},
+		{"strict", strict, false, "session_8080", "; SameSite=Strict", partitioned},
+		{"none", none, false, "session_8080", partitioned, unpartitioned},
+		{"production", lax, true, "__Host-session", "; Secure; SameSite=Lax", partitioned},
+		{"production, none", none, true, "__Host-session", partitioned, unpartitioned},
 	}
 	for _, tt := range tests {
-		s := newSessions(t, strings.Repeat("s", 32), tt.sameSite, tt.production)
-		created := call(s.Create, "POST", `{"name":"Ada"}`)
+		s := newSessions(t, SessionOptions{Secret: testSecret, SameSite: tt.sameSite, Production: tt.production})
+		check := func(what string, response *http.Response, want ...string) {
+			t.Helper()
+			got := slices.Clone(response.Header.Values("Set-Cookie"))
+			for i, cookie := range response.Cookies() {
+				if cookie.Value != "" {
+					got[i] = strings.Replace(got[i], cookie.Value, "V", 1)
+				}
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("%s: %s: cookies differ (-want +got):\n%s", tt.name, what, diff)
+			}
+		}
+		created := call(s.Create, sessionRequest("POST", `{"name":"Ada"}`))
+		check("sign in", created, tt.cookie+set+tt.attributes)
 		cookie := created.Cookies()[0]
-		got := strings.Replace(created.Header.Get("Set-Cookie"), cookie.Value, "V", 1)
-		if created.StatusCode != 201 || got != tt.want {
-			t.Errorf("%s: %d %s, want %s", tt.name, created.StatusCode, got, tt.want)
-		}
 		if strings.Contains(cookie.Value, "Ada") {
-			t.Errorf("%s: the name can be read in %s", tt.name, cookie.Value)
+			t.Errorf("%s: the name can be read in the value %s", tt.name, cookie.Value)
 		}
-		if got := call(s.Get, "GET", "", cookie).StatusCode; got != 200 {
-			t.Errorf("%s: with the cookie %d, want 200", tt.name, got)
+		if got := signedIn(t, s, 8080, cookie); got != "Ada" {
+			t.Errorf("%s: signed in as %q, want Ada", tt.name, got)
 		}
-		cleared := call(s.Delete, "DELETE", "", cookie).Header.Get("Set-Cookie")
-		want := strings.NewReplacer("=V", "=", "Max-Age=604800", "Max-Age=0").Replace(tt.want)
-		if cleared != want {
-			t.Errorf("%s: cleared by %s, want %s", tt.name, cleared, want)
+		// The twin goes first, because a browser without partitions takes both
+		// for the same cookie.
+		check("sign in again", call(s.Create, sessionRequest("POST", `{"name":"Eve"}`, cookie)), tt.cookie+clear+tt.twin, tt.cookie+set+tt.attributes)
+		check("sign out", call(s.Delete, sessionRequest("DELETE", "", cookie)), tt.cookie+clear+tt.twin, tt.cookie+clear+tt.attributes)
+		check("sign out without a cookie", call(s.Delete, sessionRequest("DELETE", "")), tt.cookie+clear+tt.attributes)
+		check("sign out with a cookie that is not valid", call(s.Delete, sessionRequest("DELETE", "", &http.Cookie{Name: tt.cookie, Value: "x"})),
+			tt.cookie+clear+tt.twin, tt.cookie+clear+tt.attributes)
+	}
+}
+
+// Cookies do not know ports: two applications on localhost share them.
+func TestSessionPorts(t *testing.T) {
+	t.Parallel()
+	a := newSessions(t, SessionOptions{Secret: testSecret})
+	b := newSessions(t, SessionOptions{Secret: strings.Repeat("b", 32)})
+	ofA, ofB := signIn(t, a, 8080, "Ada"), signIn(t, b, 9090, "Bob")
+	if got := signedIn(t, a, 8080, ofA, ofB) + signedIn(t, b, 9090, ofA, ofB); got != "AdaBob" {
+		t.Errorf("two applications: signed in as %s, want AdaBob", got)
+	}
+	for _, cookie := range call(b.Delete, sessionRequestOn(9090, "DELETE", "", ofA, ofB)).Cookies() {
+		if cookie.Name != ofB.Name {
+			t.Errorf("signing out of one application clears %s", cookie.Name)
+		}
+	}
+
+	// The same application on another port, after a restart.
+	if got := signedIn(t, a, 9090, ofA); got != "Ada" {
+		t.Errorf("on another port: signed in as %q, want Ada", got)
+	}
+	newer := signIn(t, a, 9090, "Eve", ofA)
+	if got := signedIn(t, a, 9090, ofA, newer); got != "Eve" {
+		t.Errorf("with a cookie of each port: signed in as %q, want Eve", got)
+	}
+	cleared := make(map[string]bool)
+	for _, cookie := range call(a.Delete, sessionRequestOn(9090, "DELETE", "", ofA, newer, ofB)).Cookies() {
+		cleared[cookie.Name] = true
+	}
+	if want := map[string]bool{ofA.Name: true, newer.Name: true}; !maps.Equal(cleared, want) {
+		t.Errorf("signing out clears %v, want %v", cleared, want)
+	}
+
+	production := newSessions(t, SessionOptions{Secret: testSecret, Production: true})
+	if got := signedIn(t, production, 8080, ofA); got != "" {
+		t.Errorf("production takes a cookie of development: signed in as %s", got)
+	}
+}
+
+// A secret can be changed without signing everybody out.
+func TestPreviousSecret(t *testing.T) {
+	t.Parallel()
+	old := newSessions(t, SessionOptions{Secret: strings.Repeat("o", 32)})
+	both := newSessions(t, SessionOptions{Secret: testSecret, PreviousSecret: strings.Repeat("o", 32)})
+	current := newSessions(t, SessionOptions{Secret: testSecret})
+	if got := signedIn(t, both, 8080, signIn(t, old, 8080, "Ada")); got != "Ada" {
+		t.Errorf("a cookie of the previous secret: signed in as %q, want Ada", got)
+	}
+	if got := signedIn(t, current, 8080, signIn(t, old, 8080, "Ada")); got != "" {
+		t.Errorf("without the previous secret: signed in as %q, want nobody", got)
+	}
+	if got := signedIn(t, current, 8080, signIn(t, both, 8080, "Ada")); got != "Ada" {
+		t.Errorf("the previous secret is written: signed in as %q, want Ada", got)
+	}
+}
+
+// A 401 says what helps, also to a program (RFC 9110, 11.6.1).
+func TestUnauthorized(t *testing.T) {
+	t.Parallel()
+	https := sessionRequest("GET", "")
+	https.TLS = &tls.ConnectionState{}
+	tests := []struct {
+		name       string
+		production bool
+		request    *http.Request
+		challenge  string
+		want       []string
+		wantNot    string
+	}{
+		{"no cookie", false, sessionRequest("GET", ""), `Cookie realm="session", cookie-name="session_8080"`, []string{"no session cookie", "POST /api/session", "credentials", "localhost is not 127.0.0.1"}, "https"},
+		{"a cookie that is not valid", false, sessionRequest("GET", "", &http.Cookie{Name: "session_8080", Value: "x"}),
+			`Cookie realm="session", cookie-name="session_8080"`, []string{"expired", "POST /api/session"}, "no session cookie"},
+		{"production, https", true, https, `Cookie realm="session", cookie-name="__Host-session"`, []string{"no session cookie"}, "plain http"},
+		{"production, plain http", true, sessionRequest("GET", ""), `Cookie realm="session", cookie-name="__Host-session"`, []string{"no session cookie", "plain http", "https"}, "\n"},
+	}
+	for _, tt := range tests {
+		response := call(newSessions(t, SessionOptions{Secret: testSecret, Production: tt.production}).Get, tt.request)
+		body, err := io.ReadAll(response.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := response.Header.Get("WWW-Authenticate"); response.StatusCode != 401 || got != tt.challenge {
+			t.Errorf("%s: %d, WWW-Authenticate %s, want 401, %s", tt.name, response.StatusCode, got, tt.challenge)
+		}
+		for _, want := range tt.want {
+			if !strings.Contains(string(body), want) {
+				t.Errorf("%s: %s lacks %q", tt.name, body, want)
+			}
+		}
+		if strings.Contains(string(body), tt.wantNot) {
+			t.Errorf("%s: %s has %q", tt.name, body, tt.wantNot)
+		}
+	}
+}
+
+// A browser drops a Secure cookie that comes by plain http, and says nothing.
+func TestSignInOverPlainHTTP(t *testing.T) {
+	t.Parallel()
+	proxy := forwarded.NewProxies(netip.MustParsePrefix("192.0.2.1/32")) // httptest's peer
+	with := func(headers ...string) *http.Request {
+		r := sessionRequest("POST", `{"name":"Ada"}`)
+		for _, line := range headers {
+			name, value, _ := strings.Cut(line, ": ")
+			r.Header.Set(name, value)
+		}
+		return r
+	}
+	encrypted := with()
+	encrypted.TLS = &tls.ConnectionState{}
+	tests := []struct {
+		name    string
+		options SessionOptions
+		request *http.Request
+		warns   bool
+	}{
+		{"production", SessionOptions{Production: true}, with(), true},
+		{"a page on plain http", SessionOptions{Production: true}, with("Origin: http://intranet.test"), true},
+		{"the proxy says http", SessionOptions{Production: true, Proxies: proxy}, with("X-Forwarded-Proto: http"), true},
+		{"SameSite=None in development", SessionOptions{SameSite: http.SameSiteNoneMode}, with(), true},
+		{"TLS", SessionOptions{Production: true}, encrypted, false},
+		{"the proxy says https", SessionOptions{Production: true, Proxies: proxy}, with("X-Forwarded-Proto: https"), false},
+		{"an untrusted proxy says https", SessionOptions{Production: true}, with("X-Forwarded-Proto: https"), false},
+		// A browser lets no page on https call plain http, so a proxy took it.
+		{"a page on https", SessionOptions{Production: true}, with("Origin: https://app.test"), false},
+		{"a cookie that is not Secure", SessionOptions{}, with(), false},
+		{"no sign-in", SessionOptions{Production: true}, sessionRequest("POST", `{}`), false},
+	}
+	for _, tt := range tests {
+		var out bytes.Buffer
+		tt.options.Secret, tt.options.Log = testSecret, slog.New(slog.NewTextHandler(&out, nil))
+		s := newSessions(t, tt.options)
+		call(s.Create, tt.request)
+		call(s.Create, with("Origin: http://again.test")) // warned about once
+		if !tt.warns {
+			out.Reset()
+			s = newSessions(t, tt.options)
+			call(s.Create, tt.request)
+		}
+		want := 0
+		if tt.warns {
+			want = 1
+		}
+		if got := out.String(); strings.Count(got, "level=WARN") != want || tt.warns && !(strings.Contains(got, "plain http") && strings.Contains(got, "TRUSTED_PROXIES")) {
+			t.Errorf("%s: want %d warnings, the log is %q", tt.name, want, got)
 		}
 	}
 }
 
 func TestSessionNames(t *testing.T) {
 	t.Parallel()
-	s := newSessions(t, strings.Repeat("s", 32), http.SameSiteLaxMode, false)
+	s := newSessions(t, SessionOptions{Secret: testSecret})
 	for body, want := range map[string]int{
 		`{"name":"A"}`:          201,
-		`{"name":"A\n\u0001é"}`: 201, // what an item's name may hold
+		`{"name":"A\n\u0001é"}`: 201, // as an item's name may
 		`{"name":"` + strings.Repeat("é", maxSessionName) + `"}`:   201,
 		`{"name":"` + strings.Repeat("é", maxSessionName+1) + `"}`: 422,
 		`{"name":""}`:        422,
@@ -84,7 +302,7 @@ func TestSessionNames(t *testing.T) {
 		`{"name":"A\u0000"}`: 422,
 		`{"name":"A\ud800"}`: 400,
 	} {
-		response := call(s.Create, "POST", body)
+		response := call(s.Create, sessionRequest("POST", body))
 		text, _ := io.ReadAll(response.Body)
 		if response.StatusCode != want || want == 422 && !strings.Contains(string(text), `"errors":[{"field":"name"`) {
 			t.Errorf("%.40s: %d %s, want %d", body, response.StatusCode, text, want)
@@ -94,58 +312,56 @@ func TestSessionNames(t *testing.T) {
 
 func TestBadSessionCookies(t *testing.T) {
 	t.Parallel()
-	s := newSessions(t, strings.Repeat("s", 32), http.SameSiteLaxMode, false)
-	good := call(s.Create, "POST", `{"name":"Ada"}`).Cookies()[0]
-	with := func(value string) *http.Cookie { return &http.Cookie{Name: "session", Value: value} }
+	s := newSessions(t, SessionOptions{Secret: testSecret})
+	good := signIn(t, s, 8080, "Ada")
+	with := func(value string) *http.Cookie { return &http.Cookie{Name: good.Name, Value: value} }
 	flipped := []byte(good.Value)
 	flipped[len(flipped)/2] ^= 1
+	foreign := signIn(t, newSessions(t, SessionOptions{Secret: strings.Repeat("x", 32)}), 8080, "Eve")
+	production := signIn(t, newSessions(t, SessionOptions{Secret: testSecret, Production: true}), 8080, "Eve")
 
-	stranger := newSessions(t, strings.Repeat("x", 32), http.SameSiteLaxMode, false)
-	foreign := call(stranger.Create, "POST", `{"name":"Eve"}`).Cookies()[0]
-	renamed := newSessions(t, strings.Repeat("s", 32), http.SameSiteLaxMode, true)
-	other := call(renamed.Create, "POST", `{"name":"Eve"}`).Cookies()[0]
-
-	for name, cookie := range map[string]*http.Cookie{
-		"none": {Name: "other", Value: "x"}, "empty": with(""), "garbage": with("garbage"), "a bit flipped": with(string(flipped)), "cut": with(good.Value[:len(good.Value)-4]),
-		"longer": with(good.Value + "AAAA"), "another secret": with(foreign.Value), "another cookie's value": with(other.Value), "very long": with(strings.Repeat("A", 8000)),
+	for why, cookie := range map[string]*http.Cookie{
+		"none": {Name: "other", Value: good.Value}, "empty": with(""), "garbage": with("garbage"), "a bit flipped": with(string(flipped)), "cut": with(good.Value[:len(good.Value)-4]),
+		"longer": with(good.Value + "AAAA"), "another secret": with(foreign.Value), "another cookie's value": with(production.Value), "very long": with(strings.Repeat("A", 8000)),
+		"not a port": {Name: "session_x", Value: good.Value}, "a longer name": {Name: "session_8080x", Value: good.Value},
 	} {
-		if got := call(s.Get, "GET", "", cookie).StatusCode; got != 401 {
-			t.Errorf("%s: %d, want 401", name, got)
+		if got := signedIn(t, s, 8080, cookie); got != "" {
+			t.Errorf("%s: signed in as %s, want nobody", why, got)
 		}
 	}
-	if got := call(s.Get, "GET", "", with("planted"), good).StatusCode; got != 200 {
-		t.Errorf("a good cookie behind a planted one: %d, want 200", got)
+	if got := signedIn(t, s, 8080, with("planted"), good); got != "Ada" {
+		t.Errorf("a valid cookie behind a planted one: signed in as %q, want Ada", got)
 	}
 }
 
-// A cookie that a client keeps past its age is refused by the server.
+// The server refuses a cookie that a client kept past its age.
 func TestSessionAgeIsEnforced(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := newSessions(t, strings.Repeat("s", 32), http.SameSiteLaxMode, false)
-		cookie := call(s.Create, "POST", `{"name":"Ada"}`).Cookies()[0]
+		s := newSessions(t, SessionOptions{Secret: testSecret})
+		cookie := signIn(t, s, 8080, "Ada")
 		time.Sleep(sessionAge)
-		if got := call(s.Get, "GET", "", cookie).StatusCode; got != 200 {
-			t.Errorf("at its age: %d, want 200", got)
+		if got := signedIn(t, s, 8080, cookie); got != "Ada" {
+			t.Errorf("at its age: signed in as %q, want Ada", got)
 		}
 		time.Sleep(time.Second)
-		if got := call(s.Get, "GET", "", cookie).StatusCode; got != 401 {
-			t.Errorf("past its age: %d, want 401", got)
+		if got := signedIn(t, s, 8080, cookie); got != "" {
+			t.Errorf("past its age: signed in as %q, want nobody", got)
 		}
 	})
 }
 
 func FuzzSessionCookie(f *testing.F) {
-	s := newSessions(f, strings.Repeat("s", 32), http.SameSiteLaxMode, false)
-	good := call(s.Create, "POST", `{"name":"Ada"}`).Cookies()[0].Value
+	s := newSessions(f, SessionOptions{Secret: testSecret})
+	good := signIn(f, s, 8080, "Ada").Value
 	f.Add(good)
 	f.Add("")
 	f.Add(good[:20])
 	f.Fuzz(func(t *testing.T, value string) {
-		r := httptest.NewRequest("GET", "/", nil)
-		r.Header.Set("Cookie", "session="+value)
+		r := sessionRequest("GET", "")
+		r.Header.Set("Cookie", "session_8080="+value)
 		if guest, ok := s.read(r); ok && guest.Name != "Ada" {
-			t.Fatalf("%q is taken for %q", value, guest.Name)
+			t.Fatalf("%q signs in as %q", value, guest.Name)
 		}
 	})
 }

@@ -10,17 +10,17 @@ import (
 	"example.com/api/internal/forwarded"
 )
 
-// AccessLog writes one line a request: server errors at error, the rest at
-// info, because strangers can make as many 4xx as they like, and health
-// checks at debug. Queries are left out: they hold what people search for. The
-// duration is a number, in milliseconds, for programs that add them up.
+// AccessLog writes one line per request: server errors at error, health checks
+// at debug, and everything else at info, because any client can cause as many
+// 4xx responses as it likes. The query is left out: it holds what people search
+// for. The duration is a number of milliseconds, so that programs can add it up.
 func AccessLog(routes Routes, proxies forwarded.Proxies, log *slog.Logger) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		start := time.Now()
-		defer func() { // a panic that ends the connection is logged too
+		defer func() { // deferred: a panic that aborts the connection is logged too
 			level := slog.LevelInfo
 			switch {
-			case routes.of(c).HealthCheck: // its 503 while draining is no failure
+			case routes.of(c).HealthCheck: // a 503 while draining is not an error
 				level = slog.LevelDebug
 			case c.Writer.Status() >= http.StatusInternalServerError:
 				level = slog.LevelError
@@ -29,9 +29,9 @@ func AccessLog(routes Routes, proxies forwarded.Proxies, log *slog.Logger) gin.H
 			if !log.Enabled(ctx, level) {
 				return
 			}
-			attrs := [9]slog.Attr{
-				slog.String("method", cut(c.Request.Method, 20)),
-				slog.String("path", cut(c.Request.URL.Path, 200)),
+			attrs := []slog.Attr{
+				slog.String("method", logText(c.Request.Method, 20)),
+				slog.String("path", logText(c.Request.URL.Path, 200)),
 				slog.String("route", c.FullPath()),
 				slog.Int("status", c.Writer.Status()),
 				slog.Int("bytes", max(c.Writer.Size(), 0)),
@@ -39,12 +39,10 @@ func AccessLog(routes Routes, proxies forwarded.Proxies, log *slog.Logger) gin.H
 				slog.String("client_ip", proxies.Client(c.Request).String()),
 				slog.String("request_id", c.Writer.Header().Get(requestIDKey)),
 			}
-			n := 8
 			if err := c.Errors.Last(); err != nil { // why it was refused or failed
-				attrs[n] = slog.String("error", cut(err.Error(), 500))
-				n++
+				attrs = append(attrs, slog.String("error", logText(err.Error(), 500)))
 			}
-			log.LogAttrs(ctx, level, "request", attrs[:n]...)
+			log.LogAttrs(ctx, level, "request", attrs...)
 		}()
 		c.Next()
 	}

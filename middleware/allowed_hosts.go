@@ -1,7 +1,7 @@
 package middleware
 
 import (
-	"strings"
+	"fmt"
 
 	"github.com/gin-gonic/gin"
 
@@ -9,29 +9,30 @@ import (
 	"example.com/api/internal/problem"
 )
 
-// AllowedHosts rejects requests whose Host, its port aside, is not in the list.
-// It stops DNS rebinding, which makes a foreign page same-origin, and hosts
-// of an attacker's choice in redirects. Health checks come by the machine's
-// own address and are exempt.
+// AllowedHosts refuses requests whose Host header, its port aside, is not in
+// the list.
+//
+// It stops DNS rebinding, which makes a foreign page same-origin, and
+// redirects to a host that an attacker chose. Health checks are exempt: they
+// are sent to the machine's own address.
 func AllowedHosts(hosts origin.HostList, routes Routes) gin.HandlerFunc {
 	return func(c *gin.Context) {
-		if routes.of(c).HealthCheck || hosts.Allows(hostWithoutPort(c.Request.Host)) {
+		host := hostName(c.Request.Host)
+		if routes.of(c).HealthCheck || hosts.Allows(host) {
 			return
 		}
-		problem.Abort(c, problem.BadRequest("The Host of this request is not one that this server answers for (ALLOWED_HOSTS)."))
+		problem.Abort(c, problem.BadRequest(whyHost(c.Request.Host, host)))
 	}
 }
 
-// hostWithoutPort is the host in lower case, without its port and without the
-// dot that ends a fully qualified name, or "" for what is no host at all: what
-// comes before a wildcard's suffix is any client's text.
-func hostWithoutPort(host string) string {
-	if i := strings.LastIndexByte(host, ':'); i >= 0 && strings.Trim(host[i+1:], "0123456789") == "" {
-		host = host[:i]
+// whyHost does not list the allowed hosts: the client may be a stranger.
+func whyHost(header, host string) string {
+	switch {
+	case header == "":
+		return "The request has no Host."
+	case host == "":
+		return fmt.Sprintf("The Host %.100q is not a host name.", header)
 	}
-	host = strings.TrimSuffix(strings.ToLower(host), ".")
-	if origin.CheckHost(host) != nil {
-		return ""
-	}
-	return host
+	return fmt.Sprintf("The host %q is not in ALLOWED_HOSTS. If it is a name of this server, add it after the names that should keep working "+
+		"(in development, localhost): ALLOWED_HOSTS=…,%s", host, host)
 }

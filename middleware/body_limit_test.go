@@ -154,3 +154,9 @@ func TestBodiesShareMemory(t *testing.T) {
 		check("after both have ended", "/json", 108*kib, 200)
 	})
 }
+
+func BenchmarkBodyLimit(b *testing.B) {
+	r := request("POST", "/")
+	r.Body = http.NoBody
+	benchmark(b, r, middleware.BodyLimit(1<<20, 1<<20, nil))
+}

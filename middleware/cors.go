@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/gin-contrib/cors"
+	ginCORS "github.com/gin-contrib/cors"
 	"github.com/gin-gonic/gin"
 	"golang.org/x/net/http/httpguts"
 
@@ -17,158 +17,268 @@ import (
 	"example.com/api/internal/problem"
 )
 
-// CORSOptions is what browsers of other origins may do.
+// CORSOptions says what browsers may do across origins.
 type CORSOptions struct {
 	Origins     *origin.Policy
-	Credentials bool          // must be false where Origins allows any
-	Methods     []string      // upper case; {"*"}: what a preflight asks for
-	Headers     []string      // {"*"}: what a preflight asks for
+	Credentials bool          // must be false if Origins allows any
+	Methods     []string      // upper case; {"*"}: whatever a preflight asks for
+	Headers     []string      // {"*"}: whatever a preflight asks for
 	Exposed     []string      // response headers that JavaScript may read
 	MaxAge      time.Duration // how long a preflight may be cached, in whole seconds
 }
 
-// CORS decides who may call and says why somebody may not; gin-contrib/cors
-// writes the headers of those who may. It has to be the first middleware of
-// the engine: what any later one refuses, an allowed origin can then read,
-// and a preflight ends here, before it could be redirected or cost quota.
-type CORS struct {
-	options CORSOptions
-	library gin.HandlerFunc
-	proxies forwarded.Proxies
-	headers *SecurityHeaders
-	metrics *Metrics
-	denials *denialLog
-	vary    []string // shared by all requests: nobody may assign into it
-}
-
-// NewCORS takes the proxies that may say a request came by https, and the
-// security headers, which a denial bears although it ends before their own
-// middleware. A nil metrics counts nothing.
-func NewCORS(options CORSOptions, proxies forwarded.Proxies, headers *SecurityHeaders, metrics *Metrics, log *slog.Logger) *CORS {
-	config := cors.Config{
+// CORS decides which origins may call. It logs why another may not, and why a
+// browser will stop after a preflight.
+// gin-contrib/cors writes the headers for those that may.
+//
+// It must be the first middleware of the engine. Then an allowed origin can
+// read whatever a later one refuses, and a preflight ends here, before it
+// could be redirected or counted against a limit.
+//
+// It takes the routes, because Gin does not route a preflight, so that CORS must
+// know by itself which are public; the proxies that may say that a request came
+// by https; and the security headers, because a denial has them but ends before
+// their own middleware. A nil metrics counts nothing.
+func CORS(options CORSOptions, routes Routes, proxies forwarded.Proxies, headers *SecurityHeaders, metrics *Metrics, log *slog.Logger) gin.HandlerFunc {
+	config := ginCORS.Config{
 		AllowCredentials: options.Credentials,
 		ExposeHeaders:    options.Exposed,
-		// The library leaves the header out for 0, which means 5 seconds to a
-		// browser; any duration under a second is sent as 0.
+		// The library leaves the header out for 0, which a browser takes for 5
+		// seconds. It sends any positive duration under a second as 0.
 		MaxAge: max(options.MaxAge, time.Nanosecond),
 	}
 	// A literal * does not work with credentials and never covers
-	// Authorization (Fetch, 4.9): what was asked for is answered by name.
+	// Authorization (Fetch, 4.9), so reflectRequested names what was asked for.
 	if !slices.Contains(options.Methods, "*") {
 		config.AllowMethods = options.Methods
 	}
 	if !slices.Contains(options.Headers, "*") {
 		config.AllowHeaders = options.Headers
 	}
-	if options.Origins.AllowsAny() {
-		config.AllowAllOrigins = true
-	} else {
-		// Handle asks origin.Policy before it calls the library, which so has
-		// no list, wildcard or regex of its own.
-		config.AllowOriginFunc = func(string) bool { return true }
+	// handle decides before it calls the library, which therefore needs no list,
+	// wildcard, or pattern of its own.
+	forListed, forAny := config, config
+	forListed.AllowOriginFunc = func(string) bool { return true }
+	forAny.AllowAllOrigins, forAny.AllowCredentials = true, false
+	m := &cors{
+		options:    options,
+		listed:     ginCORS.New(forListed),
+		any:        ginCORS.New(forAny),
+		public:     newPublicRoutes(routes),
+		someOrigin: http.Header{"Origin": {"https://any.example"}},
+		proxies:    proxies,
+		headers:    headers,
+		metrics:    metrics,
+		denials:    newThrottledLog(log, "cors_denied"),
+		refusals:   newThrottledLog(log, "cors_preflight_refused"),
+		vary:       []string{"Origin"},
 	}
-	return &CORS{
-		options: options,
-		library: cors.New(config),
-		proxies: proxies,
-		headers: headers,
-		metrics: metrics,
-		denials: newDenialLog(log),
-		vary:    []string{"Origin"},
-	}
+	return m.handle
 }
 
-// Handle is the middleware.
-func (m *CORS) Handle(c *gin.Context) {
+type cors struct {
+	options CORSOptions
+	listed  gin.HandlerFunc // the library, for an origin that is allowed by name
+	any     gin.HandlerFunc // the library, where every origin is allowed
+	public  publicRoutes
+	// someOrigin stands for the header of a request whose own Origin does not
+	// matter. It must not be changed.
+	someOrigin http.Header
+	proxies    forwarded.Proxies
+	headers    *SecurityHeaders
+	metrics    *Metrics
+	denials    *throttledLog
+	refusals   *throttledLog // of preflights
+	vary       []string      // shared by all requests: its element must not be assigned
+}
+
+func (m *cors) handle(c *gin.Context) {
 	header := c.Writer.Header()
 	lines := c.Request.Header["Origin"]
+	method := c.Request.Method
 	requested := c.Request.Header.Get("Access-Control-Request-Method")
-	preflight := len(lines) > 0 && requested != "" && c.Request.Method == http.MethodOptions
-	if !m.options.Origins.AllowsAny() {
-		// Also on answers to requests without Origin: a cache must not hand
-		// them to a browser of an allowed one.
+	preflight := hasOrigin(lines) && requested != "" && method == http.MethodOptions
+	if preflight {
+		method = requested
+	}
+	anyOrigin := m.options.Origins.AllowsAny() || m.public.has(c, method)
+	if !anyOrigin {
+		// Also on responses to requests without Origin: otherwise a cache could
+		// serve them to a page of an allowed origin, without CORS headers.
 		header["Vary"] = m.vary
 	}
 	if preflight {
 		header["Vary"] = append(header["Vary"], "Access-Control-Request-Method", "Access-Control-Request-Headers")
 	}
 	switch {
-	case len(lines) == 0 || len(lines) == 1 && lines[0] == "":
-		// curl, servers, navigation: not CORS's business.
+	case anyOrigin:
+		m.allow(c, anyOrigin, preflight)
+	case !hasOrigin(lines):
+		// Not a CORS request: curl, another server, or a navigation.
 	case len(lines) == 1 && m.options.Origins.Allows(lines[0]):
-		if preflight {
-			m.metrics.countPreflight()
-			m.answerByName(header, requested, c.Request.Header["Access-Control-Request-Headers"])
-		}
-		m.allow(c, header, preflight)
+		m.allow(c, anyOrigin, preflight)
 	case len(lines) == 1 && m.isSameOrigin(c.Request, lines[0]):
-		// The browser's same-origin policy does not apply to itself.
+		// A page of this server itself needs no CORS headers.
 	default:
 		m.deny(c, lines)
 	}
 }
 
-// answerByName allows the method and the headers that a preflight asks for,
+// reflectRequested allows the method and the headers that a preflight asks for
 // where the settings say *.
-func (m *CORS) answerByName(header http.Header, method string, headerLines []string) {
+//
+// It reflects names (tokens: RFC 9110, 5.6.2) and nothing else that a client
+// sends.
+func (m *cors) reflectRequested(header http.Header, method string, names []string) {
 	if slices.Contains(m.options.Methods, "*") && httpguts.ValidHeaderFieldName(method) {
 		header["Access-Control-Allow-Methods"] = []string{method}
 	}
-	if names := strings.Join(headerLines, ","); slices.Contains(m.options.Headers, "*") && isTokenList(names) {
-		header["Access-Control-Allow-Headers"] = []string{names}
+	isNotName := func(s string) bool { return !httpguts.ValidHeaderFieldName(s) }
+	if slices.Contains(m.options.Headers, "*") && len(names) > 0 && !slices.ContainsFunc(names, isNotName) {
+		header["Access-Control-Allow-Headers"] = []string{strings.Join(names, ",")}
 	}
 }
 
-// allow writes the CORS headers, and the whole answer to a preflight.
-func (m *CORS) allow(c *gin.Context, header http.Header, preflight bool) {
-	// Two things are hidden from the library. It takes an Origin that equals
-	// the Host for same-origin whatever the scheme, and would leave out the
-	// headers of a listed one; and it takes every OPTIONS for a preflight.
-	host, method := c.Request.Host, c.Request.Method
-	c.Request.Host = "\x00" // no Origin ends so
-	if !preflight {
-		c.Request.Method = http.MethodGet
+// explainRefusal logs which setting lacks what a preflight asks for. The browser
+// compares the response with its request, stops, and does not say why.
+func (m *cors) explainRefusal(r *http.Request, method string, names []string) {
+	lacksMethod := !m.allowsMethod(method)
+	lacking := slices.DeleteFunc(names, m.allowsHeader)
+	if lacksMethod || len(lacking) > 0 {
+		m.metrics.countRefusedPreflight()
 	}
-	m.library(c)
-	c.Request.Host, c.Request.Method = host, method
-	// The library's slices are shared by all requests, and one has room to
-	// spare: without the clip an Add would write into everybody's Vary.
+	if lacksMethod {
+		remedy := "add it"
+		if upper := strings.ToUpper(method); m.allowsMethod(upper) {
+			remedy = fmt.Sprintf("method names are case-sensitive: write %q in fetch", upper)
+		}
+		m.warnRefusal(r, method, "CORS_ALLOWED_METHODS", remedy)
+	}
+	switch len(lacking) {
+	case 0:
+	case 1:
+		m.warnRefusal(r, lacking[0], "CORS_ALLOWED_HEADERS", "add it")
+	default:
+		m.warnRefusal(r, strings.Join(lacking, ", "), "CORS_ALLOWED_HEADERS", "add them")
+	}
+}
+
+func (m *cors) warnRefusal(r *http.Request, asked, setting, remedy string) {
+	m.refusals.warn(r.Context(), func() []slog.Attr {
+		return []slog.Attr{
+			slog.String("origin", logText(strings.Join(r.Header["Origin"], ", "), 200)),
+			slog.String("path", logText(r.URL.Path, 200)),
+			slog.String("asked_for", logText(asked, 200)),
+			slog.String("setting", setting),
+			slog.String("remedy", remedy),
+		}
+	})
+}
+
+// allowsMethod reports whether a browser will send the method. GET, HEAD, and
+// POST need no permission (Fetch, CORS-safelisted methods).
+func (m *cors) allowsMethod(method string) bool {
+	switch method {
+	case http.MethodGet, http.MethodHead, http.MethodPost:
+		return true
+	}
+	return slices.Contains(m.options.Methods, method) || slices.Contains(m.options.Methods, "*")
+}
+
+func (m *cors) allowsHeader(name string) bool {
+	equal := func(allowed string) bool { return strings.EqualFold(allowed, name) }
+	return slices.ContainsFunc(m.options.Headers, equal) || slices.Contains(m.options.Headers, "*")
+}
+
+// allow sets the CORS headers. For a preflight, that is the whole response.
+func (m *cors) allow(c *gin.Context, anyOrigin, preflight bool) {
+	r, header := c.Request, c.Writer.Header()
+	if preflight {
+		m.metrics.countPreflight()
+		asked, names := r.Header.Get("Access-Control-Request-Method"), requestedNames(r)
+		m.reflectRequested(header, asked, names)
+		m.explainRefusal(r, asked, names)
+	}
+	// The library gets a request that it cannot misjudge. It takes an Origin that
+	// equals the Host for same-origin, whatever the scheme, and writes no headers
+	// then; it takes every OPTIONS for a preflight; and where every origin is
+	// allowed, it still writes no headers without an Origin.
+	host, method, requestHeader := r.Host, r.Method, r.Header
+	r.Host = ""
+	if !preflight {
+		r.Method = http.MethodGet
+	}
+	if anyOrigin {
+		r.Header = m.someOrigin
+		m.any(c)
+	} else {
+		m.listed(c)
+	}
+	r.Host, r.Method, r.Header = host, method, requestHeader
+	// All requests share the library's slices, and one has spare capacity:
+	// without Clip, a later Header.Add would write into that shared array.
 	if vary, ok := header["Vary"]; ok {
 		header["Vary"] = slices.Clip(vary)
 	}
 }
 
-// deny answers without any Access-Control header, so that the browser keeps
-// the answer from the page; only the log says what was wrong.
-func (m *CORS) deny(c *gin.Context, lines []string) {
+// deny responds without any Access-Control header, so that the browser hides
+// the response from the page. Only the log says what was wrong.
+func (m *cors) deny(c *gin.Context, lines []string) {
 	m.metrics.countDenial()
-	m.denials.write(c.Request, lines, m.options.Origins)
+	m.denials.warn(c.Request.Context(), func() []slog.Attr {
+		return []slog.Attr{
+			slog.String("origin", logText(strings.Join(lines, ", "), 200)),
+			slog.String("method", logText(c.Request.Method, 20)),
+			slog.String("path", logText(c.Request.URL.Path, 200)),
+			slog.String("reason", logText(m.options.Origins.Why(lines, c.Request.Host), 500)),
+		}
+	})
 	m.headers.write(c)
 	problem.Abort(c, problem.Forbidden(fmt.Sprintf(
 		"The origin %.200q may not call this API; the server's log says why (cors_denied).", strings.Join(lines, ", "))))
 }
 
-// isSameOrigin compares with the request's own scheme and Host. Browsers also
-// say it themselves, in a header that scripts cannot set; that is what is
-// left behind a proxy which rewrites Host.
-func (m *CORS) isSameOrigin(r *http.Request, value string) bool {
+// isSameOrigin compares the value with the request's own scheme and Host. It
+// also believes Sec-Fetch-Site, which scripts cannot set: behind a proxy that
+// rewrites Host, nothing else tells.
+func (m *cors) isSameOrigin(r *http.Request, value string) bool {
 	if site := r.Header["Sec-Fetch-Site"]; len(site) == 1 && site[0] == "same-origin" {
 		return true
 	}
-	scheme, defaultPort := "http", ":80"
 	if m.proxies.IsHTTPS(r) {
-		scheme, defaultPort = "https", ":443"
+		return value == ownOrigin("https", r.Host)
 	}
-	return value == scheme+"://"+strings.TrimSuffix(strings.ToLower(r.Host), defaultPort)
+	return value == ownOrigin("http", r.Host)
 }
 
-// isTokenList keeps what is answered by name to names (tokens: RFC 9110, 5.6.2):
-// nothing else a client sends is ever repeated.
-func isTokenList(s string) bool {
-	for name := range strings.SplitSeq(s, ",") {
-		if !httpguts.ValidHeaderFieldName(strings.Trim(name, " \t")) {
-			return false
+// ownOrigin returns the origin of this server's own pages, as a browser writes
+// it, if they are served with the scheme from the host.
+func ownOrigin(scheme, host string) string {
+	defaultPort := ":80"
+	if scheme == "https" {
+		defaultPort = ":443"
+	}
+	return scheme + "://" + strings.TrimSuffix(strings.ToLower(host), defaultPort)
+}
+
+// hasOrigin reports whether the Origin lines of a request say anything. An empty
+// Origin counts as none.
+func hasOrigin(lines []string) bool {
+	return len(lines) > 1 || len(lines) == 1 && lines[0] != ""
+}
+
+// requestedNames returns the header names that a preflight asks for. Several
+// lines are one list, and its empty elements are ignored (RFC 9110, 5.3 and
+// 5.6.1.2).
+func requestedNames(r *http.Request) []string {
+	var names []string
+	for _, line := range r.Header["Access-Control-Request-Headers"] {
+		for name := range strings.SplitSeq(line, ",") {
+			if name = strings.Trim(name, " \t"); name != "" {
+				names = append(names, name)
+			}
 		}
 	}
-	return true
+	return names
 }

@@ -2,6 +2,7 @@ package middleware
 
 import (
 	"net/http"
+	"slices"
 
 	"github.com/gin-gonic/gin"
 
@@ -9,26 +10,36 @@ import (
 	"example.com/api/internal/problem"
 )
 
-// CrossOriginProtection stops cross-site request forgery where CORS had
-// nothing to refuse: a request that changes state and bears no allowed
-// Origin, although the browser says that another site or a sibling host sent
-// it (Fetch Metadata). curl and servers send neither header and pass.
-func CrossOriginProtection(origins *origin.Policy) gin.HandlerFunc {
+// CrossOriginProtection stops cross-site request forgery that CORS does not
+// see: it refuses a state-changing request without an allowed Origin if the
+// browser says, in Sec-Fetch-Site (Fetch Metadata), that a page of another site
+// or of a sibling host sent it. Clients that are not browsers send neither
+// header, and their requests pass. Public routes take requests from any site.
+//
+// http.CrossOriginProtection has the same purpose, but it trusts only a list
+// of exact origins, not a wildcard or a pattern, and reads only the first
+// Sec-Fetch-Site line.
+func CrossOriginProtection(origins *origin.Policy, routes Routes) gin.HandlerFunc {
+	public := newPublicRoutes(routes)
 	return func(c *gin.Context) {
 		switch c.Request.Method {
 		case http.MethodGet, http.MethodHead, http.MethodOptions:
 			return
 		}
-		// Several lines are no browser's; each of them has to be harmless.
-		for _, site := range c.Request.Header["Sec-Fetch-Site"] {
-			if site == "same-origin" || site == "none" || site == "" {
-				continue
-			}
-			if lines := c.Request.Header["Origin"]; len(lines) == 1 && origins.Allows(lines[0]) {
-				return
-			}
-			problem.Abort(c, problem.Forbidden("A page of another site sent this request without an allowed Origin (cross-site request forgery)."))
+		// A browser sends one line. If there are several, all must be harmless.
+		if !slices.ContainsFunc(c.Request.Header["Sec-Fetch-Site"], isForeign) || public.has(c, c.Request.Method) {
 			return
 		}
+		lines := c.Request.Header["Origin"]
+		if len(lines) == 1 && origins.Allows(lines[0]) || origins.AllowsAny() && hasOrigin(lines) {
+			return
+		}
+		problem.Abort(c, problem.Forbidden("A page of another site sent this request without an allowed Origin (cross-site request forgery)."))
 	}
+}
+
+// isForeign reports whether a value of Sec-Fetch-Site names a sender other than
+// a page of this server or the user.
+func isForeign(site string) bool {
+	return site != "same-origin" && site != "none" && site != ""
 }

@@ -11,36 +11,37 @@ import (
 )
 
 // HTTPSRedirect sends people who typed a plain http address to https on the
-// same host, path and query. Other methods are refused: their body has
-// already crossed in clear, and a redirect would hide that. It trusts Host,
-// so AllowedHosts must come before it. Health checks are exempt.
+// same host, path, and query. It refuses methods other than GET and HEAD: their
+// body has already crossed the network unencrypted, and a redirect would hide
+// that. Health checks are exempt.
 //
-// No frontend may rely on it: a fetch that is redirected to another scheme
-// goes on with Origin: null and is refused.
+// AllowedHosts must come before it, because it redirects to the request's Host.
+// A frontend cannot rely on it: a cross-origin fetch that follows the redirect
+// sends Origin: null and is refused.
 func HTTPSRedirect(routes Routes, proxies forwarded.Proxies) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		if proxies.IsHTTPS(c.Request) || routes.of(c).HealthCheck {
 			return
 		}
+		c.Writer.Header().Del("Strict-Transport-Security") // this came by plain http (RFC 6797, 7.2)
 		if c.Request.Method != http.MethodGet && c.Request.Method != http.MethodHead {
-			problem.Abort(c, problem.Forbidden("This server takes requests over https only; use the https:// URL."))
+			problem.Abort(c, problem.Forbidden("This server accepts requests over https only; use the https:// URL."))
 			return
 		}
-		host := hostWithoutPort(c.Request.Host)
+		host := hostName(c.Request.Host)
 		if host == "" {
-			problem.Abort(c, problem.BadRequest("The Host of this request is no host name."))
+			problem.Abort(c, problem.BadRequest("The Host of this request is not a host name."))
 			return
 		}
-		// A request target that is no path ("x:.evil.com", "*") would be
-		// appended to the host and so make it another one.
+		// A request target that is not a path ("x:.evil.com", "*") would become
+		// part of the host in Location.
 		target := c.Request.URL.RequestURI()
 		if !strings.HasPrefix(target, "/") {
-			problem.Abort(c, problem.BadRequest("The request target is no path."))
+			problem.Abort(c, problem.BadRequest("The request target is not a path."))
 			return
 		}
 		c.Abort()
 		c.Header("Location", "https://"+host+target)
 		c.Status(http.StatusPermanentRedirect)
-		c.Writer.WriteHeaderNow()
 	}
 }

@@ -12,49 +12,54 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// Metrics counts requests for Prometheus. Labels are route templates, known
-// methods and statuses, so that no client can make new series. A nil Metrics
+// Metrics counts requests for Prometheus. Its labels are route templates, known
+// methods, and statuses, so that no client can create new series. A nil Metrics
 // counts nothing.
 type Metrics struct {
 	registry   *prometheus.Registry
 	requests   *prometheus.CounterVec
 	duration   *prometheus.HistogramVec
 	preflights prometheus.Counter
+	refused    prometheus.Counter // preflights
 	denials    prometheus.Counter
 }
 
-// NewMetrics takes the version of the build and how many rate limit counters
-// are kept at the moment.
+// NewMetrics takes the version of the build and a function that returns the
+// number of rate limit counters that are kept at the moment.
 func NewMetrics(version string, rateLimitCounters func() float64) *Metrics {
 	m := &Metrics{
 		registry: prometheus.NewRegistry(),
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "http_requests_total", Help: "Answered requests, CORS preflights and denials aside.",
+			Name: "http_requests_total", Help: "Requests that were responded to, without CORS preflights and denials.",
 		}, []string{"route", "method", "status"}),
 		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "http_request_duration_seconds", Help: "Time from the first middleware after CORS to the end of the answer.",
+			Name: "http_request_duration_seconds", Help: "Time from the first middleware after CORS to the end of the response.",
 			Buckets: prometheus.DefBuckets,
 		}, []string{"route", "method"}),
 		preflights: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "cors_preflights_total", Help: "Answered preflights of allowed origins.",
+			Name: "cors_preflights_total", Help: "Preflights from allowed origins.",
+		}),
+		refused: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "cors_preflights_refused_total", Help: "Preflights from allowed origins that asked for a method or a header that the settings lack.",
 		}),
 		denials: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "cors_denied_total", Help: "Requests of origins that are not allowed.",
+			Name: "cors_denied_total", Help: "Requests from origins that are not allowed.",
 		}),
 	}
 	counters := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "rate_limit_counters", Help: "Rate limit counters kept in this process; RATE_LIMIT_MAX_CLIENTS bounds them.",
+		Name: "rate_limit_counters", Help: "Rate limit counters kept in this process, at most RATE_LIMIT_MAX_CLIENTS.",
 	}, rateLimitCounters)
 	build := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "build_info", Help: "Always 1; the labels say what runs.",
+		Name: "build_info", Help: "Always 1; the labels say which build runs.",
 		ConstLabels: prometheus.Labels{"version": version, "go_version": runtime.Version()},
 	}, func() float64 { return 1 })
-	m.registry.MustRegister(m.requests, m.duration, m.preflights, m.denials, counters, build,
+	m.registry.MustRegister(m.requests, m.duration, m.preflights, m.refused, m.denials, counters, build,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
 
-// Endpoint serves the metrics. It belongs on a listener of its own.
+// Endpoint serves the metrics. It must have a listener of its own, because
+// metrics are not for the public.
 func (m *Metrics) Endpoint() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
 }
@@ -65,7 +70,7 @@ func (m *Metrics) Handle(c *gin.Context) {
 		return
 	}
 	start := time.Now()
-	defer func() { // a panic that ends the connection is counted too
+	defer func() { // deferred: a panic that aborts the connection is counted too
 		route, method := c.FullPath(), knownMethod(c.Request.Method)
 		if route == "" {
 			route = "unmatched"
@@ -79,6 +84,12 @@ func (m *Metrics) Handle(c *gin.Context) {
 func (m *Metrics) countPreflight() {
 	if m != nil {
 		m.preflights.Inc()
+	}
+}
+
+func (m *Metrics) countRefusedPreflight() {
+	if m != nil {
+		m.refused.Inc()
 	}
 }
 

@@ -11,9 +11,9 @@ import (
 	"example.com/api/internal/problem"
 )
 
-// Recovery turns a panic into a 500 problem without internals and logs it
-// with its stack. Once bytes are out, only an aborted connection tells the
-// client that the answer is not whole.
+// Recovery turns a panic into a 500 problem that shows no internals, and logs
+// it with its stack. If part of the response has been sent, it aborts the
+// connection: only that tells the client that the response is incomplete.
 func Recovery(log *slog.Logger) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		defer func() {
@@ -22,7 +22,7 @@ func Recovery(log *slog.Logger) gin.HandlerFunc {
 				return
 			}
 			if recovered == http.ErrAbortHandler {
-				panic(recovered) // a handler's own way to abort: net/http stays silent
+				panic(recovered) // a handler's way to abort the connection; net/http logs nothing
 			}
 			log.LogAttrs(c.Request.Context(), slog.LevelError, "panic",
 				slog.String("request_id", c.Writer.Header().Get(requestIDKey)),
@@ -31,8 +31,8 @@ func Recovery(log *slog.Logger) gin.HandlerFunc {
 			if c.Writer.Written() {
 				panic(http.ErrAbortHandler)
 			}
-			// Headers that tell of the handler's own body go. All others stay,
-			// so that an allowed origin can read this.
+			// Headers that describe the handler's own body must go. The others
+			// stay, so that an allowed origin can read this response.
 			for _, name := range []string{
 				"Content-Type", "Content-Length", "Content-Encoding", "Content-Disposition",
 				"Content-Language", "Content-Range", "Etag", "Last-Modified",

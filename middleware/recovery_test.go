@@ -1,8 +1,13 @@
 package middleware_test
 
 import (
+	"bytes"
+	"io"
+	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/gin-gonic/gin"
@@ -12,10 +17,10 @@ import (
 	"example.com/api/middleware"
 )
 
-// A handler that panics may have described the body that it did not write.
+// A handler that panics may have set headers for a body that it did not write.
 func TestRecoveryDropsTheHandlersBody(t *testing.T) {
 	t.Parallel()
-	e := engine(middleware.RequestID, middleware.Recovery(discard()))
+	e := engine(middleware.RequestID(), middleware.Recovery(discard()))
 	e.GET("/panic", func(c *gin.Context) {
 		for name, value := range map[string]string{
 			"Content-Type": "text/csv", "Content-Length": "7", "Content-Encoding": "gzip", "Content-Disposition": "attachment",
@@ -34,4 +39,47 @@ func TestRecoveryDropsTheHandlersBody(t *testing.T) {
 	if diff := cmp.Diff(want, w.Header()); w.Code != 500 || diff != "" {
 		t.Errorf("%d (-want +got):\n%s", w.Code, diff)
 	}
+}
+
+func TestRecovery(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	e := engine(middleware.RequestID(), middleware.Recovery(slog.New(slog.NewTextHandler(&out, nil))))
+	e.GET("/panic", func(c *gin.Context) { panic("the database password is hunter2") })
+	e.GET("/late", func(c *gin.Context) {
+		c.String(200, "half")
+		c.Writer.Flush()
+		panic("late")
+	})
+	e.GET("/abort", func(*gin.Context) { panic(http.ErrAbortHandler) })
+	server := httptest.NewServer(e)
+	defer server.Close()
+
+	response, err := http.Get(server.URL + "/panic")
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, _ := io.ReadAll(response.Body)
+	response.Body.Close()
+	id := response.Header.Get("X-Request-ID")
+	if response.StatusCode != 500 || response.Header.Get("Content-Type") != problem.ContentType || !strings.Contains(string(body), id) || strings.Contains(string(body), "hunter2") {
+		t.Errorf("after a panic: %d %s", response.StatusCode, body)
+	}
+	if log := out.String(); !strings.Contains(log, id) || !strings.Contains(log, "hunter2") || !strings.Contains(log, "recovery_test.go") {
+		t.Errorf("the log lacks the request id, the panic or the stack: %s", log)
+	}
+	for _, path := range []string{"/late", "/abort"} {
+		response, err := http.Get(server.URL + path)
+		if err == nil {
+			_, err = io.ReadAll(response.Body)
+			response.Body.Close()
+		}
+		if err == nil {
+			t.Errorf("%s: the response ends as if it were complete", path)
+		}
+	}
+}
+
+func BenchmarkRecovery(b *testing.B) {
+	benchmark(b, request("GET", "/"), middleware.Recovery(discard()))
 }

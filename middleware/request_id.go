@@ -11,15 +11,17 @@ import (
 // requestIDKey is X-Request-ID in the spelling of http.Header's keys.
 const requestIDKey = "X-Request-Id"
 
-// RequestID keeps the client's X-Request-ID if it is 1 to 64 of A-Z a-z 0-9
-// . _ - and makes a new one else. The response header holds it for whatever
-// comes later: problems and log lines read it there.
-func RequestID(c *gin.Context) {
-	id := c.Request.Header[requestIDKey]
-	if len(id) != 1 || !isRequestID(id[0]) {
-		id = []string{newRequestID()}
+// RequestID keeps the client's X-Request-ID if it is 1 to 64 characters of
+// A-Z a-z 0-9 . _ - and generates one otherwise. It sets the response header,
+// where problems and log lines read the ID.
+func RequestID() gin.HandlerFunc {
+	return func(c *gin.Context) {
+		id := c.Request.Header[requestIDKey]
+		if len(id) != 1 || !isRequestID(id[0]) {
+			id = []string{newRequestID()}
+		}
+		c.Writer.Header()[requestIDKey] = id
 	}
-	c.Writer.Header()[requestIDKey] = id
 }
 
 func isRequestID(s string) bool {
@@ -31,7 +33,8 @@ func isRequestID(s string) bool {
 	return len(s) >= 1 && len(s) <= 64
 }
 
-// newRequestID is 128 random bits in hex. It identifies, it protects nothing.
+// newRequestID returns 128 random bits in hexadecimal. The ID tells requests
+// apart and protects nothing, so the fast generator is good enough.
 func newRequestID() string {
 	var id [16]byte
 	for i, word := range [2]uint64{rand.Uint64(), rand.Uint64()} {

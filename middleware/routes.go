@@ -1,22 +1,99 @@
 package middleware
 
-import "github.com/gin-gonic/gin"
+import (
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
 
-// Route is what middleware in front of the router must know about a route.
+	"github.com/gin-gonic/gin"
+)
+
+// Route is what the middleware must know about the routes of one path.
 type Route struct {
-	// HealthCheck marks a route that orchestrators call every few seconds, by
-	// the pod's own address and over plain http. It is exempt from
-	// AllowedHosts and HTTPSRedirect, and logged at debug.
+	// HealthCheck marks a path that orchestrators call every few seconds, over
+	// plain http and by the machine's own address. AllowedHosts and
+	// HTTPSRedirect let it pass, and AccessLog logs it at debug.
 	HealthCheck bool
 	// MaxBody is the largest body in bytes; 0 leaves it to BodyLimit.
 	MaxBody int64
-	// Streamed marks a route whose handler does not hold the body in memory.
+	// Streamed marks a path whose handler does not hold the body in memory.
 	Streamed bool
+	// Public has every method of the path, HEAD aside, and tells whether any
+	// origin may call it without credentials.
+	Public map[string]bool
 }
 
-// Routes holds a Route for each path template (gin.Context.FullPath). All
-// methods of a path share one.
+// Routes maps a path template (gin.Context.FullPath) to its Route.
 type Routes map[string]Route
 
-// of returns the zero Route where no route matches the path.
+// of returns the zero Route if no route matches the request.
 func (r Routes) of(c *gin.Context) Route { return r[c.FullPath()] }
+
+// publicRoutes tells which requests are for a public route. Unlike
+// gin.Context.FullPath, it also knows the path of requests that Gin does not
+// route: preflights, and methods that the path does not have.
+type publicRoutes struct {
+	routes    Routes
+	templates []string // in the order in which Gin prefers them
+}
+
+func newPublicRoutes(routes Routes) publicRoutes {
+	// A static segment takes precedence over :name, and :name over *name.
+	precedence := strings.NewReplacer(":", "\xfe", "*", "\xff")
+	return publicRoutes{
+		routes: routes,
+		templates: slices.SortedFunc(maps.Keys(routes), func(a, b string) int {
+			return strings.Compare(precedence.Replace(a), precedence.Replace(b))
+		}),
+	}
+}
+
+// has reports whether a request with the method, on the path of c, is for a
+// public route. If the path does not have the method, no handler will run, and
+// the response is public if any route of the path is.
+func (p publicRoutes) has(c *gin.Context, method string) bool {
+	if method == http.MethodHead {
+		method = http.MethodGet
+	}
+	if template := c.FullPath(); template != "" {
+		return p.routes[template].Public[method]
+	}
+	anyPublic := false
+	for _, template := range p.templates {
+		if !matches(template, c.Request.URL.Path) {
+			continue
+		}
+		methods := p.routes[template].Public
+		if public, found := methods[method]; found {
+			return public
+		}
+		for _, public := range methods {
+			anyPublic = anyPublic || public
+		}
+	}
+	return anyPublic
+}
+
+// matches reports whether Gin would match the path to the template, in which
+// a segment may end in :name, and the last one in *name.
+func matches(template, path string) bool {
+	for {
+		i := strings.IndexAny(template, ":*")
+		if i < 0 {
+			return path == template
+		}
+		if !strings.HasPrefix(path, template[:i]) {
+			return false
+		}
+		if template[i] == '*' {
+			return true
+		}
+		value, _, _ := strings.Cut(path[i:], "/")
+		if value == "" {
+			return false
+		}
+		name, _, _ := strings.Cut(template[i:], "/")
+		template, path = template[i+len(name):], path[i+len(value):]
+	}
+}

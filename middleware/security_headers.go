@@ -1,5 +1,3 @@
-// Package middleware holds what every request passes before its handler, one
-// concern a file. router.go gives the order and the reasons for it.
 package middleware
 
 import (
@@ -12,18 +10,21 @@ import (
 	"example.com/api/internal/forwarded"
 )
 
-// SecurityHeaders writes the headers that tell a browser what it may do with
-// an answer of this API. They are made once; a request costs map assignments.
+// SecurityHeaders sets the response headers that limit what a browser may do
+// with a response of this API. The values are made once; a request costs a few
+// map assignments.
 type SecurityHeaders struct {
 	fixed   http.Header
 	hsts    []string // nil: left out
-	always  bool     // HSTS on plain http too: TLS ends at a proxy
+	always  bool     // send HSTS unless the request is known to have come by plain http
 	proxies forwarded.Proxies
 }
 
-// NewSecurityHeaders takes the age of Strict-Transport-Security, where 0
-// leaves it out. With always it is sent on every response, else on https ones
-// only, as RFC 6797, 7.2 has it.
+// NewSecurityHeaders takes the max-age of Strict-Transport-Security, where 0
+// leaves the header out. It is sent on responses to https requests and, if
+// always is set, where nobody who is trusted says which scheme the client used:
+// TLS may end at a proxy. It is never sent where a trusted proxy says http (RFC
+// 6797, 7.2).
 func NewSecurityHeaders(hstsMaxAge time.Duration, always bool, proxies forwarded.Proxies) *SecurityHeaders {
 	s := &SecurityHeaders{
 		always:  always,
@@ -31,15 +32,17 @@ func NewSecurityHeaders(hstsMaxAge time.Duration, always bool, proxies forwarded
 		fixed: http.Header{
 			// A browser must not guess that JSON is a script or a page.
 			"X-Content-Type-Options": {"nosniff"},
-			// Nobody may frame an answer; the second says so to old browsers.
-			// The first counts when an answer is opened as a document.
+			// A response that is opened as a document may load nothing, and
+			// no page may frame it. Old browsers read only the second header.
 			"Content-Security-Policy": {"default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"},
 			"X-Frame-Options":         {"DENY"},
-			// no-referrer would make form posts send Origin: null.
+			// With no-referrer, a form post would send Origin: null.
 			"Referrer-Policy": {"strict-origin-when-cross-origin"},
-			// Answers are personal; shared caches and disks must not keep them.
+			// Responses are personal: neither a shared cache nor a disk may
+			// keep them.
 			"Cache-Control": {"no-store"},
-			// Stops <img> and no-cors loads of other sites; CORS fetches pass.
+			// Stops <img> and no-cors requests of other sites. CORS requests
+			// are not affected.
 			"Cross-Origin-Resource-Policy": {"same-origin"},
 			"Cross-Origin-Opener-Policy":   {"same-origin"},
 		},
@@ -53,14 +56,18 @@ func NewSecurityHeaders(hstsMaxAge time.Duration, always bool, proxies forwarded
 // Handle is the middleware.
 func (s *SecurityHeaders) Handle(c *gin.Context) { s.write(c) }
 
-// write assigns slices that all requests share. Their capacity is their
-// length, so that a later Header.Add copies; nobody may assign into them.
+// write assigns slices that all requests share. Their capacity equals their
+// length, so that a later Header.Add copies them. Nobody may assign to their
+// elements.
 func (s *SecurityHeaders) write(c *gin.Context) {
 	header := c.Writer.Header()
 	for key, values := range s.fixed {
 		header[key] = values
 	}
-	if s.hsts != nil && (s.always || s.proxies.IsHTTPS(c.Request)) {
+	if s.hsts == nil {
+		return
+	}
+	if scheme := s.proxies.Scheme(c.Request); scheme == "https" || s.always && scheme != "http" {
 		header["Strict-Transport-Security"] = s.hsts
 	}
 }

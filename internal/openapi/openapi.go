@@ -1,19 +1,20 @@
-// Package openapi holds the one description of the API and the page that
-// shows it. The description is written by hand; contract tests hold the router
-// and its answers to it, and clients are generated from it.
+// Package openapi holds the description of the API and the page that shows it.
+// The description is written by hand. Contract tests compare the router and its
+// responses with it, and clients are generated from it.
 //
-// Production serves both. The description says nothing that the frontend's own
-// scripts do not show to whoever reads them, it opens nothing, and who works
-// with the API looks for it at the API. Not to serve them, delete their rows
-// in the table of routes: a setting would be one more thing to get wrong.
+// Production serves both. The description reveals nothing that the frontend's
+// scripts do not, it gives no access, and people who work with the API expect
+// to find it there. To stop serving them, delete their rows from the table of
+// routes; a setting would be one more thing to get wrong.
 //
-// The page is Swagger UI, vendored from npm by `npm run swagger-ui` here: a
-// scripted page of one file, kept up by many, that runs under a strict policy.
+// The page is Swagger UI, which is well maintained, loads one script, and runs
+// under a strict policy. `npm run swagger-ui` in this directory vendors it.
 package openapi
 
 import (
 	"bytes"
 	"compress/gzip"
+	"crypto/sha256"
 	"embed"
 	"fmt"
 	"io"
@@ -36,61 +37,85 @@ var docs embed.FS
 //go:embed docs/index.html
 var page []byte
 
-// docsPolicy lets the page load what stands beside it and call this server;
-// data: is for the icons in Swagger UI's style sheet.
+// docsPolicy lets the page load its own files and call this server. Swagger
+// UI's style sheet has icons in data: URLs.
 const docsPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 
-// YAML returns the description, a copy of it.
+// YAML returns a copy of the description.
 func YAML() []byte { return []byte(string(description)) }
 
-// Description answers the description. application/openapi+yaml is still a
-// draft; this is the registered type (RFC 9512), and tools take it.
+// Description serves the description. Its media type is the registered one (RFC
+// 9512), which tools accept; application/openapi+yaml is still a draft.
 func Description(c *gin.Context) {
 	c.Data(http.StatusOK, "application/yaml", description)
 }
 
-// Docs answers the page, with a Content-Security-Policy of its own.
-func Docs(c *gin.Context) {
-	c.Header("Content-Security-Policy", docsPolicy)
-	c.Data(http.StatusOK, "text/html; charset=utf-8", page)
+// Docs is the page that shows the description, and the files that it loads.
+// They are named by their content, so that browsers may keep them for ever: a
+// file that changes has another name.
+type Docs struct {
+	load func() (loadedDocs, error)
 }
 
-// DocsFile answers a script, a style sheet or a licence of the page, by the
-// path parameter file. Large files go out compressed to whoever takes that.
-func DocsFile() gin.HandlerFunc {
-	read := sync.OnceValues(readFiles) // at first use: few servers are ever asked
-	return func(c *gin.Context) {
-		files, err := read()
-		if err != nil {
-			problem.Abort(c, problem.Internal(err))
-			return
-		}
-		file, ok := files[c.Param("file")]
-		if !ok {
-			problem.Abort(c, problem.NotFound("The documentation page has no such file."))
-			return
-		}
-		content := file.plain
-		if file.zipped != nil {
-			c.Writer.Header().Add("Vary", "Accept-Encoding")
-			if takesGzip(c.Request.Header.Values("Accept-Encoding")) {
-				c.Header("Content-Encoding", "gzip")
-				content = file.zipped
-			}
-		}
-		c.DataFromReader(http.StatusOK, int64(len(content)), file.mediaType, bytes.NewReader(content), nil)
+// NewDocs reads nothing yet: few servers are ever asked for the page.
+func NewDocs() *Docs { return &Docs{load: sync.OnceValues(loadDocs)} }
+
+// Page serves the page, with a Content-Security-Policy of its own.
+func (d *Docs) Page(c *gin.Context) {
+	loaded, err := d.load()
+	if err != nil {
+		problem.Abort(c, problem.Internal(err))
+		return
 	}
+	c.Header("Content-Security-Policy", docsPolicy)
+	c.Data(http.StatusOK, "text/html; charset=utf-8", loaded.page)
 }
 
-// docsFile is a file of docs in the forms in which it goes out.
+// File serves a script, a style sheet, or a licence of the page, named by the
+// path parameter file. Large files are sent compressed to clients that accept
+// gzip.
+func (d *Docs) File(c *gin.Context) {
+	loaded, err := d.load()
+	if err != nil {
+		problem.Abort(c, problem.Internal(err))
+		return
+	}
+	file, ok := loaded.files[c.Param("file")]
+	if !ok {
+		problem.Abort(c, problem.NotFound("The documentation page has no such file."))
+		return
+	}
+	if file.immutable {
+		c.Header("Cache-Control", "public, max-age=31536000, immutable")
+	}
+	content := file.plain
+	if file.zipped != nil {
+		c.Writer.Header().Add("Vary", "Accept-Encoding")
+		if acceptsGzip(c.Request.Header.Values("Accept-Encoding")) {
+			c.Header("Content-Encoding", "gzip")
+			content = file.zipped
+		}
+	}
+	c.DataFromReader(http.StatusOK, int64(len(content)), file.mediaType, bytes.NewReader(content), nil)
+}
+
+// loadedDocs is the page with its links filled in, and its files by name.
+type loadedDocs struct {
+	page  []byte
+	files map[string]docsFile
+}
+
+// docsFile is a file of docs in the forms in which it is sent.
 type docsFile struct {
 	mediaType     string
-	plain, zipped []byte // zipped is nil where it is not worth it
+	plain, zipped []byte // zipped is nil for small files
+	immutable     bool   // its name changes with its content
 }
 
-// readFiles returns what the page loads, by name. What is large is embedded
-// compressed.
-func readFiles() (map[string]docsFile, error) {
+// loadDocs names scripts and style sheets by their content and puts these names
+// into the page. Licences keep their names, because the scripts refer to them.
+// Large files are embedded compressed.
+func loadDocs() (loadedDocs, error) {
 	mediaTypes := map[string]string{
 		".js":  "text/javascript; charset=utf-8",
 		".css": "text/css; charset=utf-8",
@@ -98,29 +123,36 @@ func readFiles() (map[string]docsFile, error) {
 	}
 	entries, err := docs.ReadDir("docs")
 	if err != nil {
-		return nil, err
+		return loadedDocs{}, err
 	}
-	files := make(map[string]docsFile)
+	loaded := loadedDocs{page: page, files: make(map[string]docsFile)}
 	for _, entry := range entries {
 		content, err := docs.ReadFile("docs/" + entry.Name())
 		if err != nil {
-			return nil, err
+			return loadedDocs{}, err
 		}
 		name, isZipped := strings.CutSuffix(entry.Name(), ".gz")
-		mediaType, ok := mediaTypes[path.Ext(name)]
+		extension := path.Ext(name)
+		mediaType, ok := mediaTypes[extension]
 		if !ok {
 			continue // the page itself
 		}
-		file := docsFile{mediaType: mediaType, plain: content}
+		file := docsFile{mediaType: mediaType, plain: content, immutable: extension != ".txt"}
 		if isZipped {
 			if file.plain, err = unzip(content); err != nil {
-				return nil, fmt.Errorf("decompress %s: %w", entry.Name(), err)
+				return loadedDocs{}, fmt.Errorf("decompress %s: %w", entry.Name(), err)
 			}
 			file.zipped = content
 		}
-		files[name] = file
+		if file.immutable {
+			sum := sha256.Sum256(file.plain)
+			versioned := fmt.Sprintf("%s.%x%s", strings.TrimSuffix(name, extension), sum[:8], extension)
+			loaded.page = bytes.ReplaceAll(loaded.page, []byte(`"docs/`+name+`"`), []byte(`"docs/`+versioned+`"`))
+			name = versioned
+		}
+		loaded.files[name] = file
 	}
-	return files, nil
+	return loaded, nil
 }
 
 func unzip(content []byte) ([]byte, error) {
@@ -131,8 +163,9 @@ func unzip(content []byte) ([]byte, error) {
 	return io.ReadAll(reader)
 }
 
-// takesGzip is whether an Accept-Encoding names gzip, and not with q=0.
-func takesGzip(accept []string) bool {
+// acceptsGzip reports whether Accept-Encoding lists gzip with a weight other
+// than 0.
+func acceptsGzip(accept []string) bool {
 	for coding := range strings.SplitSeq(strings.ToLower(strings.Join(accept, ",")), ",") {
 		name, weight, _ := strings.Cut(coding, ";")
 		if strings.TrimSpace(name) == "gzip" {

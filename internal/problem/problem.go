@@ -1,4 +1,4 @@
-// Package problem is the one form in which this API says no: an
+// Package problem writes every error response of this API: an
 // application/problem+json body (RFC 9457).
 package problem
 
@@ -14,8 +14,9 @@ import (
 // ContentType is the media type of every problem.
 const ContentType = "application/problem+json"
 
-// Problem is the body of a refusal and, as an error, what the access log says
-// of it. Detail is read by strangers; Cause is for the log alone.
+// Problem is the body of an error response. As an error, it is what the access
+// log says about the request. Detail is for the client; Cause is for the log
+// alone.
 type Problem struct {
 	Type             string       `json:"type"`
 	Title            string       `json:"title"`
@@ -25,16 +26,17 @@ type Problem struct {
 	Errors           []FieldError `json:"errors,omitempty"`
 	ViolatedPolicies []string     `json:"violated-policies,omitempty"`
 
-	Cause error `json:"-"` // nil where Detail says it all
+	Cause error `json:"-"` // nil if Detail says everything
 }
 
-// FieldError is one rule that one field of a body breaks.
+// FieldError names a field of the body and the rule that it breaks.
 type FieldError struct {
 	Field  string `json:"field"`
 	Detail string `json:"detail"`
 }
 
-// Error is the log's text: the cause where there is one.
+// Error returns the text for the log: the cause if there is one, otherwise
+// Detail.
 func (p *Problem) Error() string {
 	if p.Cause != nil {
 		return p.Cause.Error()
@@ -42,80 +44,82 @@ func (p *Problem) Error() string {
 	return p.Detail
 }
 
-// Unwrap gives the cause to errors.Is and errors.As.
+// Unwrap returns the cause, for errors.Is and errors.As.
 func (p *Problem) Unwrap() error { return p.Cause }
 
-// of is the one place where a status becomes a problem. Its type is
-// about:blank, so its title is the status's own phrase (RFC 9457, 4.2.1).
-func of(status int, detail string) *Problem {
+// newProblem returns a problem of the type about:blank, whose title is the
+// status's own phrase (RFC 9457, 4.2.1).
+func newProblem(status int, detail string) *Problem {
 	return &Problem{Type: "about:blank", Title: http.StatusText(status), Status: status, Detail: detail}
 }
 
-// The kinds of problems. Each detail says what is wrong and, where there is
-// one, the remedy.
+// The kinds of problems follow. Each detail says what is wrong and, where there
+// is one, the remedy.
 
-// BadRequest is 400: what came is not what the route can read.
-func BadRequest(detail string) *Problem { return of(http.StatusBadRequest, detail) }
+// BadRequest is 400: the route cannot read the request.
+func BadRequest(detail string) *Problem { return newProblem(http.StatusBadRequest, detail) }
 
-// Unauthorized is 401: no session, or one that is no longer good.
-func Unauthorized(detail string) *Problem { return of(http.StatusUnauthorized, detail) }
+// Unauthorized is 401: the session is missing or no longer valid.
+func Unauthorized(detail string) *Problem { return newProblem(http.StatusUnauthorized, detail) }
 
-// Forbidden is 403: a request that this server does not take from where it came.
-func Forbidden(detail string) *Problem { return of(http.StatusForbidden, detail) }
+// Forbidden is 403: the server does not accept this request from its sender.
+func Forbidden(detail string) *Problem { return newProblem(http.StatusForbidden, detail) }
 
 // NotFound is 404.
-func NotFound(detail string) *Problem { return of(http.StatusNotFound, detail) }
+func NotFound(detail string) *Problem { return newProblem(http.StatusNotFound, detail) }
 
-// MethodNotAllowed is 405; the caller sets Allow.
-func MethodNotAllowed(detail string) *Problem { return of(http.StatusMethodNotAllowed, detail) }
+// MethodNotAllowed is 405. The caller sets Allow.
+func MethodNotAllowed(detail string) *Problem { return newProblem(http.StatusMethodNotAllowed, detail) }
 
 // Timeout is 408: the body did not arrive in time.
 func Timeout() *Problem {
-	return of(http.StatusRequestTimeout, "The body did not arrive in time; send it again.")
+	return newProblem(http.StatusRequestTimeout, "The body did not arrive in time; send it again.")
 }
 
-// TooLarge is 413, limit in bytes.
+// TooLarge is 413. The limit is in bytes.
 func TooLarge(limit int64) *Problem {
-	return of(http.StatusRequestEntityTooLarge, fmt.Sprintf("The body is larger than the limit of %d bytes.", limit))
+	return newProblem(http.StatusRequestEntityTooLarge, fmt.Sprintf("The body is larger than the limit of %d bytes.", limit))
 }
 
-// UnsupportedMediaType is 415; want is the media type that the route takes.
+// UnsupportedMediaType is 415; want is the media type that the route accepts.
 func UnsupportedMediaType(want string) *Problem {
-	return of(http.StatusUnsupportedMediaType, fmt.Sprintf("Send the body with Content-Type: %s.", want))
+	return newProblem(http.StatusUnsupportedMediaType, fmt.Sprintf("Send the body with Content-Type: %s.", want))
 }
 
-// Invalid is 422: a body that can be read, with fields that break a rule.
+// Invalid is 422: the body can be read, but fields of it break a rule.
 func Invalid(errors []FieldError) *Problem {
 	fields := make([]string, len(errors))
 	for i, e := range errors {
 		fields[i] = e.Field
 	}
-	p := of(http.StatusUnprocessableEntity, "These fields are missing or break a rule: "+strings.Join(fields, ", ")+".")
+	p := newProblem(http.StatusUnprocessableEntity, "These fields are missing or break a rule: "+strings.Join(fields, ", ")+".")
 	p.Errors = errors
 	return p
 }
 
 // QuotaExceeded is 429, of the type that draft-ietf-httpapi-ratelimit-headers
-// registers; policy is the name of the limit that was reached, period and
-// wait are whole seconds.
+// registers. The policy is the name of the limit that was reached; period and
+// wait are in seconds.
 func QuotaExceeded(policy string, limit, period, wait int64) *Problem {
-	p := of(http.StatusTooManyRequests,
+	p := newProblem(http.StatusTooManyRequests,
 		fmt.Sprintf("The limit of %d requests in %d s was reached; retry in %d s.", limit, period, wait))
 	p.Type = "https://iana.org/assignments/http-problem-types#quota-exceeded"
+	p.Title = "Quota Exceeded" // as registered with the type
 	p.ViolatedPolicies = []string{policy}
 	return p
 }
 
-// Internal is 500: the cause goes to the log, the client learns the request id.
+// Internal is 500. The cause goes to the log; the client gets the request ID.
 func Internal(cause error) *Problem {
-	p := of(http.StatusInternalServerError, "Something failed on the server; its log has the reason under this request id.")
+	p := newProblem(http.StatusInternalServerError, "Something failed on the server; its log has the reason under this request id.")
 	p.Cause = cause
 	return p
 }
 
-// Unavailable is 503 with Retry-After: a part that the route needs does not answer.
+// Unavailable is 503 with Retry-After: something that the route needs does not
+// respond.
 func Unavailable(cause error) *Problem {
-	p := of(http.StatusServiceUnavailable, "The database does not answer; retry in a moment.")
+	p := newProblem(http.StatusServiceUnavailable, "The database does not answer; retry in a moment.")
 	p.Cause = cause
 	return p
 }
@@ -127,23 +131,29 @@ func Overloaded(cause error) *Problem {
 	return p
 }
 
-// retryAfterUnavailable is Retry-After of a 503 in seconds: a database is
-// used again as soon as it is back, so there is no reason to stay away longer.
+// retryAfterUnavailable is the Retry-After of a 503 in seconds. A database is
+// used again as soon as it is back, so there is no reason to wait longer.
 const retryAfterUnavailable = "1"
 
-// Abort answers with the problem, ends the chain of handlers and leaves the
-// problem in c.Errors for the access log. The request id is read from the
-// response header that the request id middleware has set.
+// AcceptPatch is the media type that every PATCH of this API accepts.
+const AcceptPatch = "application/json"
+
+// Abort responds with the problem, ends the chain of handlers, and leaves the
+// problem in c.Errors for the access log. It reads the request ID from the
+// response header that middleware.RequestID has set.
 func Abort(c *gin.Context, p *Problem) {
 	p.RequestID = c.Writer.Header().Get("X-Request-Id")
-	if p.Status == http.StatusServiceUnavailable {
+	switch {
+	case p.Status == http.StatusServiceUnavailable:
 		c.Header("Retry-After", retryAfterUnavailable)
+	case p.Status == http.StatusUnsupportedMediaType && c.Request.Method == http.MethodPatch:
+		c.Header("Accept-Patch", AcceptPatch)
 	}
 	_ = c.Error(p)
 	c.Abort()
 	body, err := json.Marshal(p)
 	if err != nil {
-		panic(fmt.Sprintf("a problem is made of strings and numbers, yet: %v", err))
+		panic(fmt.Sprintf("a problem consists of strings and numbers, which always encode: %v", err))
 	}
 	c.Data(p.Status, ContentType, body)
 }

@@ -9,7 +9,7 @@ paint();
 const nothing = () => () => null;
 
 SwaggerUIBundle({
-  url: "/openapi.yaml",
+  url: "openapi.yaml",
   dom_id: "#docs",
   deepLinking: true,
   displayRequestDuration: true,

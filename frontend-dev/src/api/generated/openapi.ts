@@ -211,7 +211,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** This description */
+        /**
+         * This description
+         * @description Any origin may read it, without credentials.
+         */
         get: operations["description"];
         put?: never;
         post?: never;
@@ -374,7 +377,7 @@ export interface components {
             /** @description With 422: each rule that a field of the body breaks. */
             errors?: components["schemas"]["FieldError"][];
             /** @description With 429: the policies whose limit was reached. */
-            "violated-policies"?: ("default" | "search" | "upload" | "session")[];
+            "violated-policies"?: ("default" | "search" | "upload" | "session" | "docs")[];
         };
         FieldError: {
             field: string;
@@ -407,7 +410,7 @@ export interface components {
                  *       "type": "about:blank",
                  *       "title": "Bad Request",
                  *       "status": 400,
-                 *       "detail": "The Host of this request is not one that this server answers for (ALLOWED_HOSTS).",
+                 *       "detail": "The host \"other.test\" is not in ALLOWED_HOSTS. If it is a name of this server, add it after the names that should keep working (in development, localhost): ALLOWED_HOSTS=…,other.test",
                  *       "request_id": "4f1c2ab09d3e5b67812f0c9ade345b61"
                  *     }
                  */
@@ -438,6 +441,11 @@ export interface components {
                 "X-RateLimit-Reset": components["headers"]["X-RateLimit-Reset"];
                 "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                 RateLimit: components["headers"]["RateLimit"];
+                /**
+                 * @description The cookie that is missing or not valid.
+                 * @example Cookie realm="session", cookie-name="__Host-session"
+                 */
+                "WWW-Authenticate": string;
                 [name: string]: unknown;
             };
             content: {
@@ -446,7 +454,7 @@ export interface components {
                  *       "type": "about:blank",
                  *       "title": "Unauthorized",
                  *       "status": 401,
-                 *       "detail": "Nobody is signed in: the session cookie is missing, expired or not of this server. POST /api/session first, with credentials included and under the host name of the page (localhost is not 127.0.0.1).",
+                 *       "detail": "Nobody is signed in: the request has no session cookie. Send POST /api/session first, with credentials included and with the host name of the page (localhost is not 127.0.0.1).",
                  *       "request_id": "4f1c2ab09d3e5b67812f0c9ade345b61"
                  *     }
                  */
@@ -504,7 +512,7 @@ export interface components {
                  *       "type": "about:blank",
                  *       "title": "Not Found",
                  *       "status": 404,
-                 *       "detail": "There is no such route; paths have no slash at their end.",
+                 *       "detail": "There is no such route; paths do not end in a slash.",
                  *       "request_id": "4f1c2ab09d3e5b67812f0c9ade345b61"
                  *     }
                  */
@@ -524,7 +532,7 @@ export interface components {
                  *       "type": "about:blank",
                  *       "title": "Method Not Allowed",
                  *       "status": 405,
-                 *       "detail": "This route does not take the method; Allow names those that it takes.",
+                 *       "detail": "This route does not support the method; Allow lists those that it does.",
                  *       "request_id": "4f1c2ab09d3e5b67812f0c9ade345b61"
                  *     }
                  */
@@ -661,7 +669,7 @@ export interface components {
                 /**
                  * @example {
                  *       "type": "https://iana.org/assignments/http-problem-types#quota-exceeded",
-                 *       "title": "Too Many Requests",
+                 *       "title": "Quota Exceeded",
                  *       "status": 429,
                  *       "detail": "The limit of 30 requests in 60 s was reached; retry in 12 s.",
                  *       "request_id": "4f1c2ab09d3e5b67812f0c9ade345b61",
@@ -764,7 +772,7 @@ export interface components {
          */
         "X-RateLimit-Remaining": number;
         /**
-         * @description When the count starts again, in Unix seconds.
+         * @description When the oldest requests that count leave the window, so that more may pass, in Unix seconds.
          * @example 1795253520
          */
         "X-RateLimit-Reset": number;
@@ -774,7 +782,7 @@ export interface components {
          */
         "RateLimit-Policy": string;
         /**
-         * @description Of that policy `r` requests are left; the count starts again in `t` seconds.
+         * @description Of that policy `r` requests are left; more may pass in `t` seconds.
          * @example "default";r=99;t=60
          */
         RateLimit: string;
@@ -1285,7 +1293,7 @@ export interface operations {
                     RateLimit: components["headers"]["RateLimit"];
                     /**
                      * @description The session cookie. Scripts cannot read it.
-                     * @example session=MTc2MzcxNzQxNXx…; Path=/; Max-Age=604800; HttpOnly; SameSite=Lax
+                     * @example __Host-session=MTc2MzcxNzQxNXx…; Path=/; Max-Age=604800; HttpOnly; Secure; SameSite=Lax
                      */
                     "Set-Cookie": string;
                     [name: string]: unknown;
@@ -1330,7 +1338,7 @@ export interface operations {
                     RateLimit: components["headers"]["RateLimit"];
                     /**
                      * @description The session cookie, empty and at its end.
-                     * @example session=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax
+                     * @example __Host-session=; Path=/; Max-Age=0; HttpOnly; Secure; SameSite=Lax
                      */
                     "Set-Cookie": string;
                     [name: string]: unknown;
@@ -1464,6 +1472,11 @@ export interface operations {
             200: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
+                    "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
+                    "X-RateLimit-Reset": components["headers"]["X-RateLimit-Reset"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1472,7 +1485,7 @@ export interface operations {
             };
             308: components["responses"]["UseHTTPS"];
             400: components["responses"]["WrongHost"];
-            403: components["responses"]["Forbidden"];
+            429: components["responses"]["QuotaExceeded"];
             500: components["responses"]["Failed"];
         };
     };
@@ -1489,6 +1502,11 @@ export interface operations {
             200: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
+                    "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
+                    "X-RateLimit-Reset": components["headers"]["X-RateLimit-Reset"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     /** @description A policy of its own that lets the page's scripts and styles in, none of them inline. */
                     "Content-Security-Policy": string;
                     [name: string]: unknown;
@@ -1500,6 +1518,7 @@ export interface operations {
             308: components["responses"]["UseHTTPS"];
             400: components["responses"]["WrongHost"];
             403: components["responses"]["Forbidden"];
+            429: components["responses"]["QuotaExceeded"];
             500: components["responses"]["Failed"];
         };
     };
@@ -1509,8 +1528,8 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description The file's name.
-                 * @example docs.js
+                 * @description The file's name, as the page has it. Names of scripts and style sheets change with their content.
+                 * @example swagger-ui.LICENSE.txt
                  */
                 file: string;
             };
@@ -1518,10 +1537,15 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The file. */
+            /** @description The file. Browsers may keep a script or a style sheet for ever. */
             200: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
+                    "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
+                    "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
+                    "X-RateLimit-Reset": components["headers"]["X-RateLimit-Reset"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1534,6 +1558,7 @@ export interface operations {
             400: components["responses"]["WrongHost"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NoSuchPath"];
+            429: components["responses"]["QuotaExceeded"];
             500: components["responses"]["Failed"];
         };
     };

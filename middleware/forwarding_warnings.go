@@ -1,0 +1,64 @@
+package middleware
+
+import (
+	"log/slog"
+	"sync/atomic"
+
+	"github.com/gin-gonic/gin"
+
+	"example.com/api/internal/forwarded"
+)
+
+// ForwardingWarnings warns once about each of the signs that TRUSTED_PROXIES or
+// the proxy is set up wrongly. The headers themselves are ignored, whoever
+// reads them.
+func ForwardingWarnings(proxies forwarded.Proxies, log *slog.Logger) gin.HandlerFunc {
+	untrustedFor := onceWarning{
+		message: "X-Forwarded-For from an untrusted peer is ignored",
+		remedy:  "if the peer is your proxy, add its address to TRUSTED_PROXIES; otherwise its clients share one rate limit",
+	}
+	untrustedProto := onceWarning{
+		message: "X-Forwarded-Proto: https from an untrusted peer is ignored",
+		remedy:  "if the peer is your proxy, add its address to TRUSTED_PROXIES; otherwise its https requests count as plain http, which HTTPS_REDIRECT redirects for ever",
+	}
+	onlyForwarded := onceWarning{
+		message: "Forwarded from a trusted proxy is ignored, and there is no X-Forwarded-For",
+		remedy:  "let the proxy send X-Forwarded-For and X-Forwarded-Proto; otherwise its clients share one rate limit",
+	}
+	return func(c *gin.Context) {
+		header := c.Request.Header
+		hasFor, hasForwarded := header["X-Forwarded-For"] != nil, header["Forwarded"] != nil
+		claimsHTTPS := forwarded.ClaimedScheme(c.Request) == "https"
+		if !hasFor && !hasForwarded && !claimsHTTPS {
+			return
+		}
+		if proxies.TrustsPeer(c.Request) {
+			if hasForwarded && !hasFor {
+				onlyForwarded.write(c, log)
+			}
+			return
+		}
+		if hasFor {
+			untrustedFor.write(c, log)
+		}
+		if claimsHTTPS {
+			untrustedProto.write(c, log)
+		}
+	}
+}
+
+// onceWarning is a log line that is written once.
+type onceWarning struct {
+	message, remedy string
+	written         atomic.Bool
+}
+
+func (w *onceWarning) write(c *gin.Context, log *slog.Logger) {
+	if w.written.Load() || w.written.Swap(true) { // Load alone does not contend
+		return
+	}
+	log.LogAttrs(c.Request.Context(), slog.LevelWarn, w.message,
+		slog.String("peer", c.Request.RemoteAddr),
+		slog.String("request_id", c.Writer.Header().Get(requestIDKey)),
+		slog.String("remedy", w.remedy))
+}

@@ -1,0 +1,71 @@
+package middleware_test
+
+import (
+	"bytes"
+	"log/slog"
+	"net/http"
+	"strings"
+	"testing"
+
+	"example.com/api/internal/forwarded"
+	"example.com/api/middleware"
+)
+
+func TestForwardingWarnings(t *testing.T) {
+	t.Parallel()
+	const xff, https, plain, std = "X-Forwarded-For: 198.51.100.7", "X-Forwarded-Proto: https", "X-Forwarded-Proto: http", "Forwarded: for=198.51.100.7;proto=https"
+	const (
+		untrustedFor   = "X-Forwarded-For from an untrusted peer is ignored"
+		untrustedProto = "X-Forwarded-Proto: https from an untrusted peer is ignored"
+		onlyForwarded  = "Forwarded from a trusted proxy is ignored, and there is no X-Forwarded-For"
+	)
+	get := func(headers ...string) *http.Request { return request("GET", "/", headers...) }
+	nobody := forwarded.Proxies{}
+	tests := []struct {
+		name     string
+		proxies  forwarded.Proxies
+		requests []*http.Request
+		want     []string
+	}{
+		{"a trusted proxy", trusted(), []*http.Request{get(xff, https)}, nil},
+		{"a trusted proxy without headers", trusted(), []*http.Request{get()}, nil},
+		{"no header", nobody, []*http.Request{get()}, nil},
+		{"an untrusted peer", nobody, []*http.Request{get(xff)}, []string{untrustedFor}},
+		{"an untrusted peer, three times", nobody, []*http.Request{get(xff), get(xff), get(xff)}, []string{untrustedFor}},
+		{"after a request without the header", nobody, []*http.Request{get(), get(xff)}, []string{untrustedFor}},
+		{"an untrusted peer says https", nobody, []*http.Request{get(https), get(https)}, []string{untrustedProto}},
+		{"an untrusted peer says http", nobody, []*http.Request{get(plain)}, nil},
+		{"an untrusted peer sends both", nobody, []*http.Request{get(xff, https), get(xff, https)}, []string{untrustedFor, untrustedProto}},
+		{"one after the other", nobody, []*http.Request{get(xff), get(https)}, []string{untrustedFor, untrustedProto}},
+		{"an untrusted peer sends Forwarded", nobody, []*http.Request{get(std)}, nil},
+		{"a trusted proxy sends only Forwarded", trusted(), []*http.Request{get(std), get(std)}, []string{onlyForwarded}},
+		{"a trusted proxy sends only Forwarded and the scheme", trusted(), []*http.Request{get(std, https)}, []string{onlyForwarded}},
+		{"a trusted proxy sends both", trusted(), []*http.Request{get(std, xff)}, nil},
+	}
+	for _, tt := range tests {
+		var out bytes.Buffer
+		e := engine(middleware.RequestID(), middleware.ForwardingWarnings(tt.proxies, slog.New(slog.NewTextHandler(&out, nil))))
+		for _, r := range tt.requests {
+			r.Header.Set("X-Request-ID", "id1")
+			serve(e, r)
+		}
+		got := out.String()
+		if strings.Count(got, "\n") != len(tt.want) || strings.Count(got, "level=WARN") != len(tt.want) {
+			t.Errorf("%s: want %d warnings, got %q", tt.name, len(tt.want), got)
+		}
+		for _, want := range tt.want {
+			for _, want := range []string{`msg="` + want + `"`, "peer=192.0.2.1:1234", "request_id=id1"} {
+				if !strings.Contains(got, want) {
+					t.Errorf("%s: the log lacks %s: %q", tt.name, want, got)
+				}
+			}
+			if want != onlyForwarded && !strings.Contains(got, "TRUSTED_PROXIES") {
+				t.Errorf("%s: the log does not name TRUSTED_PROXIES: %q", tt.name, got)
+			}
+		}
+	}
+}
+
+func BenchmarkForwardingWarnings(b *testing.B) {
+	benchmark(b, request("GET", "/", "X-Forwarded-For: 198.51.100.7"), middleware.ForwardingWarnings(trusted(), discard()))
+}

@@ -1,0 +1,20 @@
+package middleware
+
+import "strconv"
+
+// logText makes text from a client fit for a log line: at most the given
+// number of bytes, and escaped where it is not printable ASCII. slog does not
+// escape, in JSON, the characters that reverse a terminal's reading direction.
+func logText(s string, bytes int) string {
+	tail := ""
+	if len(s) > bytes {
+		s, tail = s[:bytes], "..."
+	}
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] > '~' {
+			quoted := strconv.QuoteToASCII(s)
+			return quoted[1:len(quoted)-1] + tail
+		}
+	}
+	return s + tail
+}
