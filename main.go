@@ -132,7 +132,9 @@ func run(ctx context.Context, args []string, stderr io.Writer) error {
 		draining: new(atomic.Bool),
 	}
 	if settings.MetricsAddr != "" {
-		parts.metrics = middleware.NewMetrics(parts.version, func() float64 { return float64(memory.Len()) })
+		parts.metrics = middleware.NewMetrics(parts.version,
+			func() float64 { return float64(memory.Len()) },
+			func() float64 { return float64(logs.Dropped()) })
 	}
 	gin.SetMode(gin.ReleaseMode) // debug mode prints routes and warnings to standard output
 	router, err := newRouter(settings, parts)

@@ -24,9 +24,10 @@ type Metrics struct {
 	denials    prometheus.Counter
 }
 
-// NewMetrics takes the version of the build and a function that returns the
-// number of rate limit counters that are kept at the moment.
-func NewMetrics(version string, rateLimitCounters func() float64) *Metrics {
+// NewMetrics takes the version of the build and two functions: one returns the
+// number of rate limit counters that are kept at the moment, the other the
+// number of log lines that have been dropped.
+func NewMetrics(version string, rateLimitCounters, droppedLines func() float64) *Metrics {
 	m := &Metrics{
 		registry: prometheus.NewRegistry(),
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
@@ -49,11 +50,14 @@ func NewMetrics(version string, rateLimitCounters func() float64) *Metrics {
 	counters := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "rate_limit_counters", Help: "Rate limit counters kept in this process, at most RATE_LIMIT_MAX_CLIENTS.",
 	}, rateLimitCounters)
+	dropped := prometheus.NewCounterFunc(prometheus.CounterOpts{
+		Name: "log_dropped_total", Help: "Log lines dropped because standard error blocked or failed.",
+	}, droppedLines)
 	build := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "build_info", Help: "Always 1; the labels say which build runs.",
 		ConstLabels: prometheus.Labels{"version": version, "go_version": runtime.Version()},
 	}, func() float64 { return 1 })
-	m.registry.MustRegister(m.requests, m.duration, m.preflights, m.refused, m.denials, counters, build,
+	m.registry.MustRegister(m.requests, m.duration, m.preflights, m.refused, m.denials, counters, dropped, build,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }

@@ -11,7 +11,7 @@ import (
 
 func TestMetrics(t *testing.T) {
 	t.Parallel()
-	m := middleware.NewMetrics("v1.2.3", func() float64 { return 7 })
+	m := middleware.NewMetrics("v1.2.3", func() float64 { return 7 }, func() float64 { return 8 })
 	headers := middleware.NewSecurityHeaders(0, false, forwarded.Proxies{})
 	cors := middleware.CORS(middleware.CORSOptions{Origins: allowing(app), Methods: []string{"PUT"}}, nil, forwarded.Proxies{}, headers, m, discard())
 	e := engine(cors, m.Handle)
@@ -28,7 +28,7 @@ func TestMetrics(t *testing.T) {
 		`http_requests_total{method="PUT",route="/",status="200"} 1`,
 		`http_requests_total{method="other",route="unmatched",status="404"} 1`,
 		`http_request_duration_seconds_count{method="GET",route="/"} 1`,
-		"cors_preflights_total 3", "cors_preflights_refused_total 2", "cors_denied_total 1", "rate_limit_counters 7", `version="v1.2.3"`, "go_goroutines",
+		"cors_preflights_total 3", "cors_preflights_refused_total 2", "cors_denied_total 1", "rate_limit_counters 7", "log_dropped_total 8", `version="v1.2.3"`, "go_goroutines",
 	} {
 		if !strings.Contains(got, want) {
 			t.Errorf("the metrics lack %s", want)
