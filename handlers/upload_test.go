@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 
@@ -139,5 +140,24 @@ func TestUploadHashesWhatWasSent(t *testing.T) {
 	want := uploadedFile{Name: "b.bin", Size: int64(len(content)), ContentType: "application/octet-stream", SHA256: hex.EncodeToString(hash[:])}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// Wherever in the form a body stops, the client learns why it stopped.
+func TestUploadThatStops(t *testing.T) {
+	t.Parallel()
+	engine := gin.New()
+	engine.POST("/", Upload(100))
+	whole := form("Content-Disposition: form-data; name=file; filename=a\n\nhello") + "behind"
+	for i := range len(whole) + 1 {
+		for status, err := range map[int]error{408: os.ErrDeadlineExceeded, 413: &http.MaxBytesError{Limit: 1}, 400: io.ErrUnexpectedEOF} {
+			r := httptest.NewRequest("POST", "/", io.MultiReader(strings.NewReader(whole[:i]), failing{err}))
+			r.Header.Set("Content-Type", "multipart/form-data; boundary=x")
+			w := httptest.NewRecorder()
+			engine.ServeHTTP(w, r)
+			if w.Code != status {
+				t.Errorf("after %q, %v: got %d %s, want %d", whole[:i], err, w.Code, w.Body, status)
+			}
+		}
 	}
 }
