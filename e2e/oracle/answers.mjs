@@ -4,7 +4,7 @@
  */
 
 export function allowOrigin(random, { expected, target }) {
-  const { protocol, hostname, port } = new URL(expected === 'null' ? 'https://app.example.com:47103' : expected)
+  const { protocol, hostname, port } = new URL(expected === 'null' ? 'https://app.example.com:18103' : expected)
   return random.weighted([
     [4, [expected]],
     [6, ['*']],

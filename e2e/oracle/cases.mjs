@@ -4,7 +4,7 @@
  * half of the cases are close calls.
  */
 import * as answers from './answers.mjs'
-import { origins, pagePath, sandboxPath } from './origins.mjs'
+import { origins, pagePath, publicOrigins, sandboxPath } from './origins.mjs'
 import { Random } from './random.mjs'
 import { fullSafelisted, headers, manySafelisted, methods } from './requests.mjs'
 
@@ -15,6 +15,7 @@ export function makeCase(seed, number, thirdPartyCookies = 'allow') {
   const random = new Random(seed, number)
   const topic = topics[random.weighted(topicWeights)]
   const page = makePage(random)
+  // A topic may replace anything in it.
   const draft = {
     random,
     number,
@@ -33,7 +34,7 @@ export function makeCase(seed, number, thirdPartyCookies = 'allow') {
     case: number,
     topic: topic.name,
     thirdPartyCookies,
-    page: { url: page.url, origin: page.origin },
+    page: pageMembers(draft.page),
     request: { url: draft.hops[0].url + (draft.fragment ?? ''), ...draft.request },
     cookies: draft.cookies,
     hops: draft.hops.map(({ url, preflight, response }) => ({ url, preflight: finish(preflight), response: finish(response) })),
@@ -236,6 +237,36 @@ const topics = {
       }
     },
   },
+  localNetwork: {
+    name: 'local network',
+    ask(draft) {
+      const { random, route } = draft
+      askAnything(draft)
+      // Not a sandboxed one: nobody can answer beforehand for an opaque origin, and Firefox would wait for the user.
+      draft.page = pageOf(random.pick(publicOrigins))
+      route[0] = pickTarget(random, draft.page)
+      // A call that stays within the public network, until a redirect leaves it.
+      if (random.chance(0.2)) route[0] = { ...draft.page.target }
+      if (random.chance(0.25)) askRedirects(draft)
+    },
+    answer: (draft) => sometimes(draft, ['allowOrigin', 'allowCredentials'], 0.2),
+  },
+  uploadListener: {
+    name: 'upload listener',
+    ask(draft) {
+      const { random, request } = draft
+      askAnything(draft)
+      Object.assign(request, { uploadListener: true, redirect: 'follow', method: random.pick(['POST', 'GET', 'PUT']) })
+      request.body = mayHaveBody(request) ? pickBody(random) : 'none'
+      request.credentials = random.pick(['same-origin', 'include'])
+      if (random.chance(0.1)) draft.route[0] = draft.page.target
+      if (random.chance(0.3)) {
+        askRedirects(draft)
+        request.redirect = 'follow'
+      }
+    },
+    answer: (draft) => sometimes(draft, Object.keys(change), 0.4),
+  },
   several: {
     name: 'several',
     ask(draft) {
@@ -267,6 +298,8 @@ const topicWeights = [
   [2, 'sameOriginMode'],
   [3, 'sameOriginRequest'],
   [2, 'mixedContent'],
+  [4, 'localNetwork'],
+  [3, 'uploadListener'],
   [6, 'several'],
 ]
 
@@ -291,12 +324,16 @@ function pageOf(target, sandboxed = false) {
   }
 }
 
+function pageMembers({ url, origin, target: { permission } }) {
+  return { url, origin, ...(permission && { addressSpace: 'public', localNetworkAccess: permission }) }
+}
+
 /** Another origin than the page's, and none that is mixed content. */
-function pickTarget(random, page, candidates = origins) {
+function pickTarget(random, page) {
   const { scheme, origin } = page.target
-  const safe = candidates.filter((each) => each.origin !== origin && !(scheme === 'https' && each.scheme === 'http'))
+  const safe = origins.filter((each) => each.origin !== origin && !(scheme === 'https' && each.scheme === 'http'))
   const sameHost = safe.filter(({ host }) => host === page.target.host)
-  return random.chance(0.3) ? random.pick(sameHost) : random.pick(safe)
+  return sameHost.length && random.chance(0.3) ? random.pick(sameHost) : random.pick(safe)
 }
 
 function makeRequest(random) {
@@ -501,7 +538,8 @@ function oddLocation({ random, number, hops, route }) {
     [4, [`${scheme}://user:secret@${host}:${port}${path}`]],
     [3, [`${scheme}://user@${host}:${port}${path}`]],
     [2, [`${scheme}://${host}:${port}${path}#part`]],
-    [2, [`//${host}:${port}${path}`]],
+    // With another scheme it would speak TLS to a port of plain HTTP.
+    [2, [scheme === route[index].scheme ? `//${host}:${port}${path}` : path]],
     [2, [path]],
     [1, [`${scheme}://${host}:99999${path}`]],
     [1, ['http://[']],

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { chromium } from 'playwright-core'
 import { caseOf } from './browsers.mjs'
-import { names } from './origins.mjs'
+import { names, publicOrigins } from './origins.mjs'
 import { callAll } from './page.mjs'
 
 const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium'
@@ -26,9 +26,14 @@ export async function openChromium({ thirdPartyCookies }) {
       '--disable-component-update',
       '--disable-sync',
       '--ignore-certificate-errors',
+      `--ip-address-space-overrides=${publicOrigins.map(({ port }) => `127.0.0.1:${port}=public`).join(',')}`,
       `--host-resolver-rules=${names.map((name) => `MAP ${name} 127.0.0.1`).join(',')}`,
     ],
   })
+  // What is not granted is denied: without a window there is nobody to ask. A page over plain HTTP cannot ask.
+  for (const { scheme, origin, permission } of publicOrigins) {
+    if (permission === 'granted' && scheme === 'https') await context.grantPermissions(['local-network-access'], { origin })
+  }
   const browser = await context.browser().newBrowserCDPSession()
   const seen = new Map()
   const pending = new Set()
@@ -80,6 +85,8 @@ async function listen(session, seen, pending) {
     const number = numbers.get(requestId)
     if (number === undefined) return
     pending.delete(number)
+    // A call that resolved ends so when its redirect is not followed, or its body is empty.
+    if (errorText === 'net::ERR_ABORTED' && !blockedReason) return
     Object.assign(of(seen, number), {
       ...(corsErrorStatus && {
         corsError: corsErrorStatus.corsError,

@@ -5,7 +5,7 @@
  */
 import puppeteer from 'puppeteer-core'
 import { caseOf } from './browsers.mjs'
-import { names } from './origins.mjs'
+import { names, publicOrigins } from './origins.mjs'
 import { callAll } from './page.mjs'
 
 const executablePath = process.env.FIREFOX ?? '/usr/bin/firefox-esr'
@@ -20,16 +20,17 @@ export async function openFirefox({ thirdPartyCookies }) {
     extraPrefsFirefox: {
       'network.dns.localDomains': names.join(','),
       'dom.security.https_first': false,
+      'network.lna.address_space.public.override': publicOrigins.map(({ port }) => `127.0.0.1:${port}`).join(','),
       // 0 keeps and sends all cookies, 1 no third-party ones.
       'network.cookie.cookieBehavior': thirdPartyCookies === 'allow' ? 0 : 1,
     },
   })
   const send = async (method, params) => (await browser.connection.send(method, params)).result
   const { contexts } = await send('browsingContext.getTree', { 'moz:scope': 'chrome' })
-  const inWindow = async (script) => {
+  const inWindow = async (script, argument) => {
     const target = { context: contexts[0].context }
     const { type, result, exceptionDetails } = await send('script.evaluate', {
-      expression: `JSON.stringify((${script})())`,
+      expression: `JSON.stringify((${script})(${JSON.stringify(argument)}))`,
       target,
       awaitPromise: false,
     })
@@ -37,6 +38,7 @@ export async function openFirefox({ thirdPartyCookies }) {
     return result.value && JSON.parse(result.value)
   }
   await inWindow(collectMessages)
+  await inWindow(setPermissions, publicOrigins)
   return {
     name: 'firefox',
     version: (await browser.version()).replace('firefox/', ''),
@@ -62,7 +64,8 @@ export async function openFirefox({ thirdPartyCookies }) {
         const number = caseOf(text) ?? caseOf(source)
         if (number === undefined) continue
         if (!told.has(number)) told.set(number, { console: [], consoleCategories: [] })
-        told.get(number).console.push(text)
+        // A stack of the driver's own calls may follow.
+        told.get(number).console.push(text.split('\n')[0])
         told.get(number).consoleCategories.push(category)
       }
       return told
@@ -88,6 +91,15 @@ function collectMessages() {
 /** Runs in the browser's window. */
 function takeMessages() {
   return globalThis.oracleMessages.splice(0)
+}
+
+/** Runs in the browser's window. Without an answer beforehand, it asks the user, and the call waits. */
+function setPermissions(origins) {
+  for (const { origin, permission } of origins) {
+    const principal = Services.scriptSecurityManager.createContentPrincipalFromOrigin(origin)
+    const action = permission === 'granted' ? Services.perms.ALLOW_ACTION : Services.perms.DENY_ACTION
+    Services.perms.addFromPrincipal(principal, 'loopback-network', action)
+  }
 }
 
 function toProtocol({ host, path, name, value, sameSite, secure }) {

@@ -71,7 +71,8 @@ async function observeBatch(browser, pages, batch) {
       version: browser.version,
       arrived: server.take(number),
       result: results.get(number),
-      ...(told.get(number) ?? { console: [] }),
+      console: [],
+      ...told.get(number),
       stored: own.sort((a, b) => compare(a.host, b.host) || compare(a.name, b.name)),
     }
   }

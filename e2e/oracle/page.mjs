@@ -6,14 +6,15 @@ export function callAll(requests) {
   const timeoutSeconds = 20
   return Promise.all(requests.map(call))
 
-  async function call({ url, body, ...options }) {
+  async function call({ url, body, uploadListener, ...options }) {
     const timeout = new Promise((resolve) => {
       setTimeout(() => resolve({ outcome: 'timeout' }), timeoutSeconds * 1000)
     })
+    const run = uploadListener ? upload : fetchOnce
     return Promise.race([run(url, { ...options, body: makeBody(body) }), timeout])
   }
 
-  async function run(url, options) {
+  async function fetchOnce(url, options) {
     try {
       const response = await fetch(url, options)
       // An unread body would keep its connection.
@@ -23,6 +24,28 @@ export function callAll(requests) {
     } catch ({ name, message }) {
       return { outcome: 'rejected', name, message }
     }
+  }
+
+  /** An XMLHttpRequest whose upload is listened to, which `fetch` cannot. */
+  function upload(url, { method, headers, body, credentials }) {
+    return new Promise((resolve) => {
+      const request = new XMLHttpRequest()
+      request.upload.addEventListener('progress', () => {})
+      request.addEventListener('error', () => resolve({ outcome: 'rejected', name: 'TypeError', message: '' }))
+      request.addEventListener('load', () => {
+        const lines = request.getAllResponseHeaders().trimEnd().split('\r\n')
+        const readable = [...new Set(lines.filter(Boolean).map((line) => line.split(':')[0].toLowerCase()))].sort()
+        resolve({ outcome: 'resolved', status: request.status, redirected: request.responseURL !== url, readable })
+      })
+      try {
+        request.open(method, url)
+        request.withCredentials = credentials === 'include'
+        for (const [name, value] of headers) request.setRequestHeader(name, value)
+        request.send(body)
+      } catch ({ name, message }) {
+        resolve({ outcome: 'rejected', name, message })
+      }
+    })
   }
 
   function makeBody(kind) {

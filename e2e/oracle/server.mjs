@@ -64,6 +64,8 @@ function serve(socket, answer) {
   socket.setEncoding('latin1')
   socket.on('data', (text) => {
     unread += text
+    // A request line starts with a letter or a sign. Bytes of TLS on a port for plain HTTP do not.
+    if (unread.charCodeAt(0) < 0x21) return socket.destroy()
     for (;;) {
       const end = unread.indexOf('\r\n\r\n')
       if (end < 0) {
