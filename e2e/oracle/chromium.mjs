@@ -3,11 +3,9 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { chromium } from 'playwright-core'
-import { caseOf } from './browsers.mjs'
+import { caseOf, executable } from './browsers.mjs'
 import { names, publicOrigins } from './origins.mjs'
 import { callAll } from './page.mjs'
-
-const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium'
 
 export async function openChromium({ thirdPartyCookies }) {
   // The switch for third-party cookies is in the profile alone.
@@ -16,7 +14,7 @@ export async function openChromium({ thirdPartyCookies }) {
   const mode = thirdPartyCookies === 'allow' ? 0 : 1
   writeFileSync(path.join(profile, 'Default/Preferences'), `{"profile": {"cookie_controls_mode": ${mode}}}`)
   const context = await chromium.launchPersistentContext(profile, {
-    executablePath,
+    executablePath: executable('CHROMIUM', '/usr/bin/chromium', 'chromium'),
     args: [
       '--no-sandbox',
       '--disable-gpu',

@@ -2,12 +2,34 @@
 
 const preflightLines = ['origin', 'access-control-request-method', 'access-control-request-headers', 'cookie']
 
+/** Chromium's `corsError`, without `Preflight` in front, and what Firefox's first message calls the same. */
+const sameReason = {
+  AllowOriginMismatch: ['CORSAllowOriginNotMatchingOrigin'],
+  InvalidAllowOriginValue: ['CORSAllowOriginNotMatchingOrigin'],
+  // In one line, or in several.
+  MultipleAllowOriginValues: ['CORSAllowOriginNotMatchingOrigin', 'CORSMultipleAllowOriginNotAllowed'],
+  MissingAllowOriginHeader: ['CORSMissingAllowOrigin2'],
+  WildcardOriginNotAllowed: ['CORSNotSupportingCredentials'],
+  InvalidAllowCredentials: ['CORSMissingAllowCredentials'],
+  InvalidStatus: ['CORSPreflightDidNotSucceed3'],
+  DisallowedRedirect: ['CORSExternalRedirectNotAllowed'],
+  MethodDisallowedByPreflightResponse: ['CORSMethodNotFound'],
+  InvalidAllowMethodsPreflightResponse: ['CORSInvalidAllowMethod'],
+  HeaderDisallowedByPreflightResponse: ['CORSMissingAllowHeaderFromPreflight2'],
+  InvalidAllowHeadersPreflightResponse: ['CORSInvalidAllowHeader'],
+  // Firefox has no name for these, and says nothing of the first if the request was same-origin until then.
+  CorsDisabledScheme: ['CORSDidNotSucceed2', undefined],
+  RedirectContainsCredentials: ['CORSDidNotSucceed2'],
+  InsecureLocalNetwork: ['CORSDidNotSucceed2'],
+  LocalNetworkAccessPermissionDenied: ['CORSDidNotSucceed2'],
+}
+
 /**
  * The differences between Chromium and Firefox, each `{ part, chromium, firefox }`.
  * `part` is one of
  *   sent         which requests arrived, and in which order
  *   preflight NAME, request NAME   a header line of one of them
- *   outcome, error, response, readable, stored
+ *   outcome, error, reason, response, readable, stored
  */
 export function differences({ request, observed: { chromium, firefox } }) {
   const found = []
@@ -31,6 +53,12 @@ export function differences({ request, observed: { chromium, firefox } }) {
     compare('readable', chromium.result.readable, firefox.result.readable)
   } else if (chromium.result.outcome === firefox.result.outcome) {
     compare('error', chromium.result.name, firefox.result.name)
+    const reason = firefox.consoleCategories?.find((category) => category.startsWith('CORS'))
+    // Without a `corsError`, it was not CORS that blocked it.
+    const expected = chromium.corsError && sameReason[chromium.corsError.replace(/^Preflight/, '')]
+    if (expected && !expected.includes(reason)) {
+      found.push({ part: 'reason', chromium: chromium.corsError, firefox: reason })
+    }
   }
   compare('stored', chromium.stored, firefox.stored)
   return found

@@ -1,41 +1,35 @@
 /**
- * Reads observations and counts where Chromium and Firefox differ:
+ * Reads observations of both browsers and counts where Chromium and Firefox differ:
  *
  *     node differences.mjs observations/1.jsonl ...
  *
  * It exits with 1 if a difference is of no known kind, and shows its cases.
  */
 import { readFileSync } from 'node:fs'
-import { differences } from './compare.mjs'
-import { kinds } from './kinds.mjs'
+import { explain, kinds } from './kinds.mjs'
 
-const found = new Map(kinds.map(({ name }) => [name, { count: 0, cases: [] }]))
+const examples = 5
+
+const found = new Map(kinds.map(({ name }) => [name, []]))
+const unknown = []
 let total = 0
 let differing = 0
-const unknown = []
 for (const file of process.argv.slice(2)) {
   for (const line of readFileSync(file, 'utf8').trimEnd().split('\n')) {
     const each = JSON.parse(line)
+    const replay = `${each.seed}/${each.case}`
+    const explained = explain(each)
     total++
-    const all = differences(each)
-    if (all.length) differing++
-    const seen = new Set()
-    for (const difference of all) {
-      const explaining = kinds.filter(({ touches, when }) => touches.test(difference.part) && when(each))
-      for (const { name } of explaining) seen.add(name)
-      if (explaining.length === 0) unknown.push({ each, difference })
-    }
-    for (const name of seen) {
-      const kind = found.get(name)
-      kind.count++
-      if (kind.cases.length < 5) kind.cases.push(`${each.seed}/${each.case}`)
+    if (explained.names.length + explained.unknown.length > 0) differing++
+    for (const name of explained.names) found.get(name).push(replay)
+    for (const { part, chromium, firefox } of explained.unknown) {
+      unknown.push(`new: ${replay} (${each.topic}) ${part}: ${JSON.stringify(chromium)} and ${JSON.stringify(firefox)}`)
     }
   }
 }
 console.log(`${total} cases, ${differing} in which Chromium and Firefox differ`)
-for (const [name, { count, cases }] of found) console.log(`${String(count).padStart(6)}  ${name}  ${cases.join(' ')}`)
-for (const { each, difference } of unknown) {
-  const { part, chromium, firefox } = difference
-  console.log(`new: ${each.seed}/${each.case} (${each.topic}) ${part}: ${JSON.stringify(chromium)} and ${JSON.stringify(firefox)}`)
+for (const [name, cases] of found) {
+  console.log(`${String(cases.length).padStart(6)}  ${name}  ${cases.slice(0, examples).join(' ')}`)
 }
+for (const line of unknown) console.log(line)
 if (unknown.length) process.exitCode = 1

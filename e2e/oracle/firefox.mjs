@@ -4,16 +4,14 @@
  * browser's window may be scripted if it is started with system access.
  */
 import puppeteer from 'puppeteer-core'
-import { caseOf } from './browsers.mjs'
+import { caseOf, executable } from './browsers.mjs'
 import { names, publicOrigins } from './origins.mjs'
 import { callAll } from './page.mjs'
-
-const executablePath = process.env.FIREFOX ?? '/usr/bin/firefox-esr'
 
 export async function openFirefox({ thirdPartyCookies }) {
   const browser = await puppeteer.launch({
     browser: 'firefox',
-    executablePath,
+    executablePath: executable('FIREFOX', '/usr/bin/firefox-esr', 'firefox-esr'),
     headless: true,
     acceptInsecureCerts: true,
     args: ['--remote-allow-system-access'],

@@ -1,8 +1,10 @@
 /**
  * The kinds of differences between Chromium and Firefox that are known. A kind
  * says which parts of `compare.mjs` it touches and in which cases; DIFFERENCES.md
- * tells each one with a case. What no kind explains is new.
+ * describes each one with a case. What no kind explains is new.
  */
+
+import { differences } from './compare.mjs'
 
 const hints = /^(save-data|dpr|downlink|width|viewport-width|device-memory|rtt|ect)$/i
 
@@ -26,9 +28,9 @@ export const kinds = [
   },
   {
     name: 'value bytes',
-    touches: /^(sent|preflight access-control-request-headers|request (accept|content-type)|outcome|stored)$/,
+    touches: /^(sent|preflight access-control-request-headers|request accept|outcome|stored)$/,
     when: ({ request: { headers } }) =>
-      headers.some(([name, value]) => /^(accept|content-type)$/i.test(name) && /[\x80-\xff]/.test(value)),
+      headers.some(([name, value]) => /^accept$/i.test(name) && /[\x80-\xff]/.test(value)),
   },
   {
     name: 'priority',
@@ -52,22 +54,30 @@ export const kinds = [
   },
   {
     name: 'preflight origin behind a redirect',
-    touches: /^(sent|preflight origin|outcome|stored)$/,
+    touches: /^(sent|preflight origin|outcome|reason|stored)$/,
     when: ({ observed: { chromium, firefox } }) =>
-      [chromium, firefox].every(({ arrived }) => arrived.some(({ hop, preflight }) => hop > 0 && preflight)),
+      firefox.arrived.some(({ hop, preflight, headers }) => {
+        const other = chromium.arrived.find((request) => request.hop === hop && request.preflight)
+        return hop > 0 && preflight && other && value(headers, 'origin') !== value(other.headers, 'origin')
+      }),
   },
   {
-    name: 'preflight after the method became GET',
-    touches: /^(sent|outcome|stored)$/,
+    name: 'needless preflight behind a redirect',
+    touches: /^(sent|outcome|reason|stored)$/,
     when: ({ observed: { chromium, firefox } }) =>
-      firefox.arrived.some(({ hop, preflight, headers }) => hop > 0 && preflight && requestedMethod(headers) === 'GET') &&
-      !sameRequests(chromium, firefox),
+      firefox.arrived.some(
+        ({ hop, preflight }) =>
+          hop > 0 && preflight && !chromium.arrived.some((request) => request.hop === hop && request.preflight),
+      ),
   },
   {
-    name: 'content type behind a second redirect',
-    touches: /^(sent|preflight access-control-request-headers|request content-type|outcome|stored)$/,
-    when: ({ observed: { firefox } }) =>
-      firefox.arrived.some(({ hop, method, headers }) => hop > 1 && /^(GET|OPTIONS)$/.test(method) && mentions(headers, 'content-type')),
+    name: 'dropped header returns',
+    touches: /^(sent|preflight access-control-request-headers|request (content-type|authorization)|outcome|stored)$/,
+    when: ({ observed: { chromium, firefox } }) =>
+      ['content-type', 'authorization'].some((name) => {
+        const last = ({ arrived }) => Math.max(...arrived.map(({ hop, headers }) => (mentions(headers, name) ? hop : 0)))
+        return last(firefox) > 1 && last(firefox) > last(chromium)
+      }),
   },
   {
     name: 'no-cors origin behind a redirect',
@@ -78,11 +88,12 @@ export const kinds = [
   {
     name: 'upload listener without a body',
     touches: /^(sent|outcome|stored)$/,
-    when: ({ request: { uploadListener, body } }) => uploadListener === true && body === 'none',
+    when: ({ request: { uploadListener, body }, observed: { chromium, firefox } }) =>
+      uploadListener === true && body === 'none' && !chromium.arrived[0]?.preflight && firefox.arrived[0]?.preflight,
   },
   {
     name: 'local network from plain HTTP',
-    touches: /^(sent|outcome|stored)$/,
+    touches: /^(sent|outcome|reason|stored)$/,
     when: ({ page }) => page.localNetworkAccess === 'granted' && page.url.startsWith('http:'),
   },
   {
@@ -94,8 +105,18 @@ export const kinds = [
   },
   {
     name: 'empty Location',
-    touches: /^(sent|outcome|stored)$/,
-    when: ({ hops }) => hops.some(({ response }) => says(response, 'location', '')),
+    touches: /^(sent|outcome|reason|stored)$/,
+    when: ({ hops }) =>
+      hops.some(({ preflight, response }) => [preflight, response].some((answer) => values(answer, 'location').includes(''))),
+  },
+  {
+    name: 'two faults in one answer',
+    touches: /^reason$/,
+    when: ({ hops }, { chromium, firefox }) =>
+      hops.some(({ preflight }) => isRedirect(preflight)) ||
+      (chromium === 'InvalidAllowHeadersPreflightResponse' && firefox === 'CORSMethodNotFound') ||
+      hops.some(({ response }) => isRedirect(response) && firefox === 'CORSDidNotSucceed2') ||
+      chromium === 'RedirectContainsCredentials',
   },
   {
     name: 'redirect status without a Location',
@@ -124,21 +145,48 @@ export const kinds = [
   {
     name: 'cookie without SameSite',
     touches: cookies,
-    when: ({ cookies, hops }) =>
-      cookies.some(({ sameSite }) => sameSite === 'unset') ||
-      hops.some(({ response }) => values(response, 'set-cookie').some((value) => !/samesite=(lax|strict|none)/i.test(value))),
+    when: (each, { chromium, firefox }) => without(firefox, chromium).some((name) => !sameSiteOf(each, name)),
   },
   {
     name: 'same site, another scheme',
     touches: cookies,
-    when: ({ page, hops }) => hops.some(({ url }) => new URL(url).protocol !== new URL(page.url).protocol),
+    when: (each, { chromium, firefox }) => without(firefox, chromium).some((name) => sameSiteOf(each, name)),
   },
   {
     name: 'same site behind a foreign redirect',
     touches: cookies,
-    when: ({ observed: { chromium, firefox } }) => [chromium, firefox].some(({ arrived }) => arrived.some(({ hop }) => hop > 0)),
+    when: (each, { chromium, firefox }) => without(chromium, firefox).length > 0,
   },
 ]
+
+/** The names of the kinds that an observation shows, and its differences of no known kind. */
+export function explain(each) {
+  const names = new Set()
+  const unknown = []
+  for (const difference of differences(each)) {
+    const known = kinds.filter(({ touches, when }) => touches.test(difference.part) && when(each, difference))
+    for (const { name } of known) names.add(name)
+    if (known.length === 0) unknown.push(difference)
+  }
+  return { names: [...names], unknown }
+}
+
+/** The names of cookies that are in one part of a difference and not in the other. */
+function without(one, other) {
+  const names = (part) =>
+    part.flatMap((each) => (typeof each === 'string' ? each.split('; ').map((pair) => pair.split('=')[0]) : [each.name]))
+  const absent = names(other)
+  return names(one).filter((name) => !absent.includes(name))
+}
+
+/** `strict`, `lax` or `none`; empty for a cookie that has no valid attribute. */
+function sameSiteOf({ cookies, hops }, name) {
+  const before = cookies.find((cookie) => cookie.name === name)
+  if (before) return before.sameSite === 'unset' ? '' : before.sameSite
+  const lines = hops.flatMap(({ response }) => values(response, 'set-cookie'))
+  const line = lines.findLast((line) => line.startsWith(`${name}=`)) ?? ''
+  return /samesite=(strict|lax|none)/i.exec(line)?.[1].toLowerCase() ?? ''
+}
 
 function passes({ request: { headers } }, pattern) {
   return headers.some(([name]) => pattern.test(name))
@@ -153,20 +201,12 @@ function mentions(headers, lowerCaseName) {
   )
 }
 
-function requestedMethod(headers) {
-  return headers.find(([name]) => name.toLowerCase() === 'access-control-request-method')?.[1]
-}
-
-function sameRequests(a, b) {
-  return a.arrived.length === b.arrived.length && a.arrived.every(({ preflight }, index) => preflight === b.arrived[index].preflight)
+function value(headers, lowerCaseName) {
+  return headers.find(([name]) => name.toLowerCase() === lowerCaseName)?.[1]
 }
 
 function values({ headers }, lowerCaseName) {
   return headers.filter(([name]) => name.toLowerCase() === lowerCaseName).map(([, value]) => value.trim())
-}
-
-function says(answer, name, value) {
-  return values(answer, name).includes(value)
 }
 
 function isRedirect({ status }) {

@@ -23,7 +23,13 @@ const explanationMilliseconds = 2000
 
 const open = { chromium: openChromium, firefox: openFirefox }
 
-const options = readArguments()
+let options
+try {
+  options = readArguments()
+} catch (error) {
+  console.error(error.message)
+  process.exit(2)
+}
 const { seed, only, count, engines, thirdPartyCookies } = options
 const cases = only === undefined ? makeCases(seed, count, thirdPartyCookies) : [makeCase(seed, only, thirdPartyCookies)]
 const started = performance.now()
