@@ -27,7 +27,10 @@ export const origins = Object.entries(ordinaryPorts).flatMap(([scheme, ports]) =
   ports.flatMap((port) => hosts.map((host) => ({ scheme, host, port, origin: `${scheme}://${host}:${port}` }))),
 )
 
-/** Of pages alone. */
+/** Of ordinary pages: the first port of each scheme. */
+export const pageOrigins = origins.filter(({ scheme, port }) => port === ordinaryPorts[scheme][0])
+
+/** Of pages with a public address. */
 export const publicOrigins = Object.entries(publicPorts).flatMap(([permission, ports]) =>
   Object.entries(ports).flatMap(([scheme, port]) =>
     names.map((host) => ({ scheme, host, port, origin: `${scheme}://${host}:${port}`, permission })),
