@@ -125,6 +125,18 @@ export const kinds = [
       request.redirect === 'error' && hops.some(({ response }) => isRedirect(response) && !values(response, 'location').length),
   },
   {
+    name: 'unusable Location',
+    touches: /^(outcome|stored)$/,
+    when: ({ request, observed: { chromium } }) =>
+      request.redirect !== 'follow' && /INVALID_REDIRECT|MULTIPLE_LOCATION|UNSAFE_REDIRECT/.test(chromium.netError),
+  },
+  {
+    name: 'charset of an upload',
+    touches: /^request content-type$/,
+    when: ({ request: { uploadListener, headers, body } }) =>
+      uploadListener === true && body === 'text' && headers.some(([name, value]) => /^content-type$/i.test(name) && /charset=/i.test(value)),
+  },
+  {
     name: 'user info in a redirect',
     touches: /^(sent|outcome|stored)$/,
     when: ({ hops }) => hops.some(({ response }) => values(response, 'location').some((value) => /\/\/user[:@]/.test(value))),
@@ -171,12 +183,16 @@ export function explain(each) {
   return { names: [...names], unknown }
 }
 
-/** The names of cookies that are in one part of a difference and not in the other. */
+/** The names of cookies that are in one side of a difference more often than in the other. */
 function without(one, other) {
   const names = (part) =>
     part.flatMap((each) => (typeof each === 'string' ? each.split('; ').map((pair) => pair.split('=')[0]) : [each.name]))
-  const absent = names(other)
-  return names(one).filter((name) => !absent.includes(name))
+  const rest = names(other)
+  return names(one).filter((name) => {
+    const index = rest.indexOf(name)
+    if (index >= 0) rest.splice(index, 1)
+    return index < 0
+  })
 }
 
 /** `strict`, `lax` or `none`; empty for a cookie that has no valid attribute. */
@@ -184,8 +200,10 @@ function sameSiteOf({ cookies, hops }, name) {
   const before = cookies.find((cookie) => cookie.name === name)
   if (before) return before.sameSite === 'unset' ? '' : before.sameSite
   const lines = hops.flatMap(({ response }) => values(response, 'set-cookie'))
-  const line = lines.findLast((line) => line.startsWith(`${name}=`)) ?? ''
-  return /samesite=(strict|lax|none)/i.exec(line)?.[1].toLowerCase() ?? ''
+  const found = lines
+    .filter((line) => line.startsWith(`${name}=`))
+    .map((line) => /samesite=(strict|lax|none)/i.exec(line)?.[1].toLowerCase() ?? '')
+  return found.includes('') ? '' : found[0]
 }
 
 function passes({ request: { headers } }, pattern) {
