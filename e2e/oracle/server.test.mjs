@@ -45,6 +45,11 @@ const rows = [
     want: answer + answer,
   },
   {
+    name: 'a body that comes later is waited for',
+    send: ['POST /c/3/0 HTTP/1.1\r\nContent-Length: 4\r\n\r\n', `GET ${get}`],
+    want: answer + answer,
+  },
+  {
     name: 'no such case',
     send: get.replace('/3/', '/4/'),
     want: 'HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n',
@@ -109,10 +114,11 @@ async function start(t, options) {
   return server
 }
 
-/** Sends, and returns the bytes that come back, until there are `length`. */
+/** Sends a text, or its parts one after the other, and returns the bytes that come back, until there are `length`. */
 async function exchange(socket, text, length) {
   socket.setEncoding('latin1')
-  socket.write(text, 'latin1')
+  socket.setNoDelay()
+  for (const part of [text].flat()) await new Promise((resolve) => socket.write(part, 'latin1', resolve))
   let received = ''
   for await (const part of socket) {
     received += part
