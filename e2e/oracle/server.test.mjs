@@ -118,7 +118,11 @@ async function start(t, options) {
 async function exchange(socket, text, length) {
   socket.setEncoding('latin1')
   socket.setNoDelay()
-  for (const part of [text].flat()) await new Promise((resolve) => socket.write(part, 'latin1', resolve))
+  for (const part of [text].flat()) {
+    await new Promise((resolve) => socket.write(part, 'latin1', resolve))
+    // The server lives in this process: a turn or two of its loop lets it read this part alone.
+    for (let turn = 0; turn < 3; turn++) await new Promise(setImmediate)
+  }
   let received = ''
   for await (const part of socket) {
     received += part
