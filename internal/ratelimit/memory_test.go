@@ -71,6 +71,27 @@ func TestWindow(t *testing.T) {
 	})
 }
 
+// Reset is when the oldest requests leave, however many more were granted.
+func TestResetOfSeveral(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store, r := ratelimit.NewMemory(10), rate(5, time.Minute)
+		start := time.Now()
+		for i, want := range []struct {
+			n     int64
+			reset time.Duration
+		}{{2, 66 * time.Second}, {3, 66 * time.Second}, {1, 66 * time.Second}, {3, 96 * time.Second}, {6, 96 * time.Second}} {
+			state, _ := store.Increment(context.Background(), "a", want.n, r)
+			if got := time.Unix(state.Reset, 0).Sub(start); got != want.reset {
+				t.Errorf("call %d: Reset after %s, want %s", i, got, want.reset)
+			}
+			if i == 0 {
+				time.Sleep(30 * time.Second)
+			}
+		}
+	})
+}
+
 // A fixed window lets 199 requests through around its boundary.
 func TestBoundaryBurst(t *testing.T) {
 	t.Parallel()

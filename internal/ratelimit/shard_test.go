@@ -326,6 +326,11 @@ func (m *Memory) check(t *testing.T) {
 				}
 			}
 		}
+		for _, sizes := range [][2]int{{s.counters.len, len(s.counters.heads)}, {s.groups.len, len(s.groups.heads)}, {len(s.ranks), cap(s.ranks)}} {
+			if used, size := sizes[0], sizes[1]; used > size || size > 4*used+4 {
+				t.Errorf("%d entries in a table of %d", used, size)
+			}
+		}
 		if ranked != 0 || int(s.top.Load()) != top || len(s.ranks) != top+1 {
 			t.Errorf("%d groups too few are ranked, and top is %d of %d, want %d", ranked, s.top.Load(), len(s.ranks), top)
 		}

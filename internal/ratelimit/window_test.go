@@ -90,7 +90,8 @@ func TestWindowOfAnotherRate(t *testing.T) {
 	}
 }
 
-// Each of the windows that are merged stays at its limit for as long as alone.
+// Each of the windows that are merged counts for as long as alone, and at most
+// one part longer.
 func TestRaise(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(2000) {
@@ -114,14 +115,22 @@ func TestRaise(t *testing.T) {
 		for _, w := range windows[1:] {
 			merged.raise(w, now)
 		}
+		var sums []int64 // of the windows, by tenths of a second
 		for at := now; at < now+int64(70*time.Second); at += int64(100 * time.Millisecond) {
 			merged.advance(at)
+			sum := int64(0)
 			for _, w := range windows {
 				w.advance(at)
+				sum += w.total
 				if merged.total < w.total {
 					t.Fatalf("seed %d: after %s the merged window counts %d, one of its windows %d",
 						seed, time.Duration(at-now), merged.total, w.total)
 				}
+			}
+			sums = append(sums, sum)
+			if earlier := sums[max(len(sums)-61, 0)]; merged.total > earlier {
+				t.Fatalf("seed %d: after %s the merged window counts %d, all of its windows %d one part earlier",
+					seed, time.Duration(at-now), merged.total, earlier)
 			}
 		}
 		if merged.total != 0 {
