@@ -22,10 +22,10 @@ func itemRoutes(s config.Settings, p parts) []route {
 	item := handlers.Items{Store: items.Store{DB: p.database}}
 	return []route{
 		{method: "GET", path: "/api/items", limit: limits.Default, handler: item.List},
-		{method: "POST", path: "/api/items", limit: limits.Default, handler: item.Create},
+		{method: "POST", path: "/api/items", limit: limits.Default, handler: item.Create, maxBody: handlers.MaxJSON},
 		{method: "GET", path: "/api/items/:id", limit: limits.Default, handler: item.Get},
-		{method: "PUT", path: "/api/items/:id", limit: limits.Default, handler: item.Replace},
-		{method: "PATCH", path: "/api/items/:id", limit: limits.Default, handler: item.Update},
+		{method: "PUT", path: "/api/items/:id", limit: limits.Default, handler: item.Replace, maxBody: handlers.MaxJSON},
+		{method: "PATCH", path: "/api/items/:id", limit: limits.Default, handler: item.Update, maxBody: handlers.MaxJSON},
 		{method: "DELETE", path: "/api/items/:id", limit: limits.Default, handler: item.Delete},
 		{method: "GET", path: "/api/search", limit: limits.Search, handler: item.Search},
 	}

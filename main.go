@@ -15,6 +15,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	"github.com/gin-gonic/gin"
 	"github.com/ulule/limiter/v3"
@@ -22,24 +23,30 @@ import (
 	"example.com/api/config"
 	"example.com/api/handlers"
 	"example.com/api/internal/database"
+	"example.com/api/internal/logwriter"
 	"example.com/api/internal/ratelimit"
 	"example.com/api/middleware"
 )
 
 func main() {
-	// The first signal drains; from then on a second one kills at once.
+	// The first signal drains; after it, a second one kills at once.
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop)
+	// A write to standard error would otherwise kill the process once nobody
+	// reads its log any more.
+	signal.Ignore(syscall.SIGPIPE)
 	err := run(ctx, os.Args[1:], os.Stderr)
 	if err == nil {
 		return
 	}
-	fmt.Fprintln(os.Stderr, "api:", err)
+	status := 1
 	var wrongSettings *config.Error
 	if errors.As(err, &wrongSettings) || errors.Is(err, errUsage) {
-		os.Exit(2)
+		status = 2
 	}
-	os.Exit(1)
+	time.AfterFunc(time.Second, func() { os.Exit(status) }) // standard error may block
+	fmt.Fprintln(os.Stderr, "api:", err)
+	os.Exit(status)
 }
 
 // errUsage is a command line that this program does not know.
@@ -70,7 +77,9 @@ func run(ctx context.Context, args []string, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	log := newLogger(settings, stderr)
+	logs := newLogWriter(settings, stderr)
+	defer logs.Close() // after everything that logs
+	log := slog.New(logs.Handler())
 	for _, warning := range settings.Warnings {
 		log.Warn("settings", "warning", warning)
 	}
@@ -146,12 +155,14 @@ func seed(ctx context.Context, db *database.DB, log *slog.Logger) error {
 	return nil
 }
 
-func newLogger(settings config.Settings, stderr io.Writer) *slog.Logger {
+func newLogWriter(settings config.Settings, stderr io.Writer) *logwriter.Writer {
 	options := &slog.HandlerOptions{Level: settings.LogLevel}
-	if settings.LogJSON {
-		return slog.New(slog.NewJSONHandler(stderr, options))
-	}
-	return slog.New(slog.NewTextHandler(stderr, options))
+	return logwriter.New(stderr, func(w io.Writer) slog.Handler {
+		if settings.LogJSON {
+			return slog.NewJSONHandler(w, options)
+		}
+		return slog.NewTextHandler(w, options)
+	})
 }
 
 // sessionSecret returns the secret of the settings, or generates one in

@@ -51,7 +51,8 @@ type route struct {
 	method, path string
 	handler      gin.HandlerFunc
 	limit        config.Policy // config.Unlimited() for a route without one
-	maxBody      int64         // in bytes; 0 stands for MAX_BODY_BYTES
+	maxBody      int64         // in bytes, at most MAX_BODY_BYTES; 0 stands for that
+	streamed     bool          // its handler holds no body in memory: maxBody may be larger
 	healthCheck  bool          // see middleware.Route
 	public       bool          // any origin may call it without credentials
 }
@@ -62,8 +63,8 @@ func routes(s config.Settings, p parts) []route {
 	docs := openapi.NewDocs()
 	table := []route{
 		{method: "GET", path: "/api/hello", limit: limits.Default, handler: handlers.Hello},
-		{method: "POST", path: "/api/upload", limit: limits.Upload, handler: handlers.Upload(s.MaxUploadBytes), maxBody: s.MaxUploadBytes + handlers.UploadFraming},
-		{method: "POST", path: "/api/session", limit: limits.Session, handler: p.sessions.Create},
+		{method: "POST", path: "/api/upload", limit: limits.Upload, handler: handlers.Upload(s.MaxUploadBytes), maxBody: s.MaxUploadBytes + handlers.UploadFraming, streamed: true},
+		{method: "POST", path: "/api/session", limit: limits.Session, handler: p.sessions.Create, maxBody: handlers.MaxJSON},
 		{method: "GET", path: "/api/session", limit: limits.Default, handler: p.sessions.Get},
 		{method: "DELETE", path: "/api/session", limit: limits.Default, handler: p.sessions.Delete},
 		{method: "GET", path: "/", limit: config.Unlimited(), handler: handlers.Root(p.version)},
@@ -93,9 +94,9 @@ func useMiddleware(engine *gin.Engine, s config.Settings, p parts, known middlew
 		headers.Handle,         // on every response, errors included
 		middleware.RequestID(), // before everything that logs the ID or responds with it
 		p.metrics.Handle,       // outside recovery, so that a panic counts as a 500
-		middleware.AccessLog(known, s.TrustedProxies, p.log), // outside recovery, for the same reason
-		middleware.Recovery(p.log),                           // a panic in anything below becomes a readable 500
-		middleware.BodyLimit(s.MaxBodyBytes, known),          // before the refusals: a client that is still sending can read them
+		middleware.AccessLog(known, s.TrustedProxies, p.log),            // outside recovery, for the same reason
+		middleware.Recovery(p.log),                                      // a panic in anything below becomes a readable 500
+		middleware.BodyLimit(s.MaxBodyBytes, s.MaxBufferedBytes, known), // before anything that reads a body
 		middleware.ForwardingWarnings(s.TrustedProxies, p.log),
 		middleware.AllowedHosts(s.AllowedHosts, known), // before the redirect, which goes to the request's Host
 	)
@@ -166,6 +167,7 @@ func knownRoutes(table []route) middleware.Routes {
 		}
 		path.HealthCheck = path.HealthCheck || r.healthCheck
 		path.MaxBody = max(path.MaxBody, r.maxBody)
+		path.Streamed = path.Streamed || r.streamed
 		path.Public[r.method] = r.public
 		known[r.path] = path
 	}

@@ -14,31 +14,37 @@ import (
 	"time"
 
 	"example.com/api/config"
+	"example.com/api/handlers"
+	"example.com/api/internal/requestbody"
 )
 
 const (
-	// readHeaderTimeout ends connections that dribble headers (slowloris).
+	// readHeaderTimeout closes connections whose headers arrive too slowly
+	// (slowloris).
 	readHeaderTimeout = 5 * time.Second
-	// readTimeout ends bodies that stall: the handler's read fails, 408. The
-	// upload route gives itself more.
-	readTimeout = 15 * time.Second
-	// writeTimeout is the time to read a body and to answer. It must be more
-	// than readTimeout, or a 408 would not get out.
+	// readTimeout and writeTimeout hold for requests without a body. Package
+	// requestbody extends both for as long as a body arrives.
+	readTimeout  = 15 * time.Second
 	writeTimeout = 30 * time.Second
 	// maxHeaderBytes bounds the headers of a request; net/http answers 431.
 	maxHeaderBytes = 16 << 10
-	// linger is how long a server that refuses new connections still serves
-	// the old ones, so that proxies use them up.
+	// linger is how long the server still serves its connections after it has
+	// stopped accepting new ones, so that each ends with a response.
 	linger = 500 * time.Millisecond
+	// acceptPause is the time between attempts to accept a connection while
+	// the process has no descriptor left for it.
+	acceptPause = 50 * time.Millisecond
 )
 
-// serve listens, says so in one line, and serves until ctx ends. Then it
-// drains: readiness turns red, new requests are still served for
-// SHUTDOWN_DELAY while load balancers notice, and those in flight get
-// SHUTDOWN_TIMEOUT to end. In between, where there is a delay, connections are
-// ended in the one order that loses nothing to a proxy that does not ask for
-// readiness: new ones are refused first, which it can repeat elsewhere; old
-// ones end with their next answer; only then net/http may drop what it reads.
+// serve listens, logs one line about it, and serves until ctx ends. Then it
+// drains: readiness turns red; for SHUTDOWN_DELAY it still serves new requests,
+// while load balancers notice; then the requests in flight have
+// SHUTDOWN_TIMEOUT to end.
+//
+// With a delay, connections end in the one order that loses no request to a
+// proxy that does not check readiness. First, new connections are refused, and
+// the proxy can try another replica. Then each open connection ends with its
+// next response. Only then may net/http close connections that are idle.
 func serve(ctx context.Context, s config.Settings, p parts, router http.Handler) error {
 	listener, err := listen(net.JoinHostPort(s.Host, strconv.Itoa(s.Port)), "PORT")
 	if err != nil {
@@ -46,10 +52,17 @@ func serve(ctx context.Context, s config.Settings, p parts, router http.Handler)
 	}
 	var inFlight atomic.Int64
 	var closing atomic.Bool
-	server := newServer(count(&inFlight, closeWhile(&closing, router)), p.log)
+	// Around the whole engine, because any middleware may answer without reading
+	// the body: up to twice the largest one is read then.
+	paced := requestbody.Handler(router, 2*max(s.MaxBodyBytes, s.MaxUploadBytes+handlers.UploadFraming))
+	server := newServer(count(&inFlight, closeWhile(&closing, paced)), p.log)
 	server.IdleTimeout = s.IdleTimeout
 	failed := make(chan error, 2) // each of the two servers can fail once
-	go func() { failed <- server.Serve(listener) }()
+	patient := &patientListener{Listener: listener, log: p.log, closeIdle: func() {
+		server.SetKeepAlivesEnabled(false) // which closes those that are idle now
+		server.SetKeepAlivesEnabled(true)
+	}}
+	go func() { failed <- server.Serve(patient) }()
 
 	if p.metrics != nil {
 		metricsListener, err := listen(s.MetricsAddr, "METRICS_ADDR")
@@ -60,7 +73,7 @@ func serve(ctx context.Context, s config.Settings, p parts, router http.Handler)
 		mux.Handle("GET /metrics", p.metrics.Endpoint())
 		metricsServer := newServer(mux, p.log)
 		metricsServer.IdleTimeout = s.IdleTimeout
-		defer metricsServer.Close() // last: the drain can be watched
+		defer metricsServer.Close() // last, so that the drain can be watched
 		go func() { failed <- metricsServer.Serve(metricsListener) }()
 		p.log.Info("metrics", "url", "http://"+metricsListener.Addr().String()+"/metrics")
 	}
@@ -72,7 +85,7 @@ func serve(ctx context.Context, s config.Settings, p parts, router http.Handler)
 	case <-ctx.Done():
 	}
 	p.draining.Store(true)
-	// As text: in JSON a Duration is a number of nanoseconds.
+	// As text, because in JSON a Duration is a number of nanoseconds.
 	p.log.Info("draining", "delay", s.ShutdownDelay.String(), "timeout", s.ShutdownTimeout.String())
 	select {
 	case err := <-failed:
@@ -81,16 +94,17 @@ func serve(ctx context.Context, s config.Settings, p parts, router http.Handler)
 	}
 	if s.ShutdownDelay > 0 {
 		listener.Close()
-		// Not before: a client whose connection ends would come back on a new
-		// one, and what waits to be accepted is reset with the listener.
+		// Not before: a client whose connection ends would open a new one, and
+		// closing the listener resets those that are not accepted yet.
 		closing.Store(true)
 		time.Sleep(linger)
 	}
-	// ctx has ended; what is in flight gets a time of its own.
+	// ctx has ended, so the requests in flight need a context of their own.
 	deadline, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.ShutdownTimeout)
 	defer cancel()
 	if err := server.Shutdown(deadline); err != nil {
-		// Connections may be left that never sent a whole request: no loss.
+		// Connections that never sent a whole request may be left; closing them
+		// loses nothing.
 		cutOff := inFlight.Load()
 		server.Close()
 		if cutOff > 0 {
@@ -101,11 +115,37 @@ func serve(ctx context.Context, s config.Settings, p parts, router http.Handler)
 	return nil
 }
 
-// listen names the variable and the remedy where the address cannot be had.
+// patientListener waits while no descriptor is left for another connection. It
+// closes idle connections to free some, and logs the remedy once a minute at
+// most. net/http would only retry, and log each attempt.
+type patientListener struct {
+	net.Listener
+	closeIdle func()
+	log       *slog.Logger
+	told      time.Time // when the remedy was logged last
+}
+
+func (l *patientListener) Accept() (net.Conn, error) {
+	for {
+		conn, err := l.Listener.Accept()
+		if !errors.Is(err, syscall.EMFILE) && !errors.Is(err, syscall.ENFILE) {
+			return conn, err
+		}
+		if time.Since(l.told) > time.Minute {
+			l.told = time.Now()
+			l.log.Error("cannot accept connections", "error", err,
+				"remedy", "idle connections are closed; raise the limit on open files (ulimit -n, LimitNOFILE=) or lower IDLE_TIMEOUT")
+		}
+		l.closeIdle()
+		time.Sleep(acceptPause)
+	}
+}
+
+// listen names the variable and the remedy if it cannot listen on the address.
 func listen(address, variable string) (net.Listener, error) {
 	listener, err := net.Listen("tcp", address)
 	if errors.Is(err, syscall.EADDRINUSE) {
-		return nil, fmt.Errorf("the address %s is taken: stop the program that listens there, or set %s to another port", address, variable)
+		return nil, fmt.Errorf("the address %s is in use: stop the program that listens there, or set %s to another port", address, variable)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("listen (HOST, %s): %w", variable, err)
@@ -121,12 +161,12 @@ func newServer(handler http.Handler, log *slog.Logger) *http.Server {
 		WriteTimeout:      writeTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
-		// net/http would answer OPTIONS * itself, past all middleware.
+		// net/http would otherwise respond to OPTIONS * before any middleware.
 		DisableGeneralOptionsHandler: true,
 	}
 }
 
-// count keeps n at the number of requests that next is working on.
+// count keeps in n the number of requests that next is serving.
 func count(n *atomic.Int64, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		n.Add(1)
@@ -135,20 +175,20 @@ func count(n *atomic.Int64, next http.Handler) http.Handler {
 	})
 }
 
-// closeWhile ends each connection with its answer once closing is set, so that
-// no client is on one when the server stops; and after a chunked
-// body always: if a proxy in front believed a Content-Length beside it, what
-// follows on this connection would be an attacker's request (RFC 9112, 6.1).
+// closeWhile ends each connection with its response once closing is set, so that
+// no client uses one when the server stops. It always does so after a chunked
+// body: if the proxy in front believed a Content-Length that was sent with it,
+// what follows on the connection is an attacker's request (RFC 9112, 6.1).
 func closeWhile(closing *atomic.Bool, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if closing.Load() || len(r.TransferEncoding) > 0 || !r.ProtoAtLeast(1, 1) { // of HTTP/1.0 net/http hides the chunks
+		if closing.Load() || len(r.TransferEncoding) > 0 || !r.ProtoAtLeast(1, 1) { // in HTTP/1.0 requests net/http hides the chunks
 			w.Header()["Connection"] = []string{"close"}
 		}
 		next.ServeHTTP(w, r)
 	})
 }
 
-// announce is the one line that says the effective policy.
+// announce logs the settings in effect, in one line.
 func announce(s config.Settings, log *slog.Logger, address net.Addr) {
 	environment, secret := "development", "random: sessions end with this process"
 	if s.Production {
@@ -163,11 +203,11 @@ func announce(s config.Settings, log *slog.Logger, address net.Addr) {
 	}
 	counters := "memory"
 	if s.RedisURL.IsSet() {
-		counters = "redis" // the URL has a password in it
+		counters = "redis" // the URL may hold a password
 	}
 	database := s.DatabaseURL.Reveal()
 	if !strings.HasPrefix(database, "file:") {
-		database = "postgres" // the URL has a password in it
+		database = "postgres" // the URL may hold a password
 	}
 	log.Info("listening",
 		"url", "http://"+address.String(),

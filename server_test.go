@@ -1,9 +1,16 @@
 package main
 
 import (
+	"bytes"
+	"errors"
 	"log/slog"
+	"net"
 	"net/http"
+	"os"
+	"strings"
+	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -19,4 +26,50 @@ func TestConnectionsAreBounded(t *testing.T) {
 			t.Errorf("%s: got %s, want more than 0 and at most 2m", name, limit)
 		}
 	}
+}
+
+// failingListener returns its errors, then net.ErrClosed.
+type failingListener struct {
+	net.Listener
+	errs []error
+}
+
+func (l *failingListener) Accept() (net.Conn, error) {
+	if len(l.errs) == 0 {
+		return nil, net.ErrClosed
+	}
+	err := l.errs[0]
+	l.errs = l.errs[1:]
+	return nil, err
+}
+
+// While there are no descriptors, the listener frees some and tries again, and
+// the log says so once a minute.
+func TestListenerWaitsForDescriptors(t *testing.T) {
+	t.Parallel()
+	other := errors.New("other")
+	accept := func(err error) error { return &net.OpError{Op: "accept", Err: os.NewSyscallError("accept4", err)} }
+	synctest.Test(t, func(t *testing.T) {
+		failing := &failingListener{errs: []error{other}}
+		const attempts = 2 * 60 * 20 // two minutes at 20 a second
+		for range attempts / 2 {
+			failing.errs = append(failing.errs, accept(syscall.EMFILE), accept(syscall.ENFILE))
+		}
+		var log bytes.Buffer
+		closed := 0
+		l := &patientListener{Listener: failing, log: slog.New(slog.NewTextHandler(&log, nil)), closeIdle: func() { closed++ }}
+		if _, err := l.Accept(); err != other {
+			t.Errorf("another error: got %v, want it at once", err)
+		}
+		start := time.Now()
+		if _, err := l.Accept(); !errors.Is(err, net.ErrClosed) {
+			t.Errorf("got %v, want the next error that is about something else", err)
+		}
+		if took := time.Since(start); took != 2*time.Minute || closed != attempts {
+			t.Errorf("after %s and closing idle connections %d times; want 2m and each time", took, closed)
+		}
+		if lines := strings.Count(log.String(), "\n"); lines != 2 || !strings.Contains(log.String(), "raise the limit on open files") {
+			t.Errorf("got %d lines, want one with the remedy a minute:\n%s", lines, &log)
+		}
+	})
 }

@@ -42,11 +42,11 @@ func TestDefaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := join(s.Production, s.Host, s.Port, s.Origins, s.CORSCredentials, s.CORSMethods, s.CORSHeaders, s.CORSMaxAge,
-		s.TrustedProxies, s.AllowedHosts, s.HTTPSRedirect, s.HSTSMaxAge, s.Limits.Default, s.Limits.Search, s.Limits.Upload,
+		s.TrustedProxies, s.AllowedHosts, s.HTTPSRedirect, s.HSTSMaxAge, s.Limits.Default, s.Limits.Upload,
 		s.Limits.Session, s.Limits.Docs, s.RateLimitMaxClients, s.RedisURL.IsSet(), s.RedisPrefix, s.DatabaseURL.Reveal(), s.SessionSecret.IsSet(), s.SessionSecretPrevious.IsSet(), s.SessionSameSite == http.SameSiteLaxMode,
 		s.MaxBodyBytes, s.MaxUploadBytes, s.MaxBufferedBytes, s.IdleTimeout, s.LogLevel, s.LogJSON, s.ShutdownDelay, s.ShutdownTimeout, s.MetricsAddr == "")
 	want := "false 127.0.0.1 8080 http://localhost:5173,http://127.0.0.1:5173,http://localhost:3000 true [GET HEAD POST PUT PATCH DELETE] [Authorization Content-Type If-Match X-Request-ID] 10m0s " +
-		"none localhost,*.localhost,IP addresses false 8760h0m0s default 100-M search 30-M upload 5-M session 10-M docs 60-M 100000 false ratelimit: file:app.db false false true 1048576 10485760 33554432 2m0s INFO false 0s 15s true"
+		"none localhost,*.localhost,IP addresses false 8760h0m0s default 100-M upload 5-M session 10-M docs 60-M 100000 false ratelimit: file:app.db false false true 1048576 10485760 33554432 2m0s INFO false 0s 15s true"
 	if got != want {
 		t.Errorf("development:\n got %s\nwant %s", got, want)
 	}
@@ -101,7 +101,7 @@ func TestAccepts(t *testing.T) {
 		{[]string{"LOG_FORMAT=json", "LOG_LEVEL=debug"}, func(s config.Settings) any { return fmt.Sprint(s.LogJSON, s.LogLevel) }, "true DEBUG"},
 		{[]string{"LOG_FORMAT=Json", "LOG_LEVEL=DEBUG"}, func(s config.Settings) any { return fmt.Sprint(s.LogJSON, s.LogLevel) }, "true DEBUG"},
 		{[]string{"PORT= ", "ALLOWED_HOSTS=\t ", "CORS_ALLOWED_METHODS= "}, func(s config.Settings) any { return fmt.Sprint(s.Port, s.AllowedHosts, len(s.CORSMethods)) }, "8080 localhost,*.localhost,IP addresses 6"},
-		{[]string{"PORT=", "CORS_MAX_AGE=", "RATE_LIMIT_SEARCH=", "APP_ENV=", "DATABASE_URL="}, func(s config.Settings) any { return fmt.Sprint(s.Port, s.CORSMaxAge, s.Limits.Search) }, "8080 10m0s search 30-M"},
+		{[]string{"PORT=", "CORS_MAX_AGE=", "RATE_LIMIT_UPLOAD=", "APP_ENV=", "DATABASE_URL="}, func(s config.Settings) any { return fmt.Sprint(s.Port, s.CORSMaxAge, s.Limits.Upload) }, "8080 10m0s upload 5-M"},
 	}
 	for _, tt := range tests {
 		s, err := load(t, tt.variables...)
@@ -188,7 +188,7 @@ func TestRefuses(t *testing.T) {
 		{[]string{"TRUSTED_PROXIES=10.0.0.1,0.0.0.0/0,::/0"}, []string{`"0.0.0.0/0"`, `"::/0"`}},
 
 		{[]string{"RATE_LIMIT_DEFAULT=0-M"}, []string{`RATE_LIMIT_DEFAULT="0-M"`, "off"}},
-		{[]string{"RATE_LIMIT_SEARCH=-5-S"}, []string{"RATE_LIMIT_SEARCH"}},
+		{[]string{"RATE_LIMIT_UPLOAD=-5-S"}, []string{"RATE_LIMIT_UPLOAD"}},
 		{[]string{"RATE_LIMIT_UPLOAD=+5-S"}, []string{"RATE_LIMIT_UPLOAD"}},
 		{[]string{"RATE_LIMIT_SESSION=10/m"}, []string{"RATE_LIMIT_SESSION"}},
 		{[]string{"RATE_LIMIT_DEFAULT=99999999999999999999-M"}, []string{"RATE_LIMIT_DEFAULT"}},

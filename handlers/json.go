@@ -1,4 +1,4 @@
-// Package handlers answers the routes, one file a resource: parse, call,
+// Package handlers implements the routes, one file per resource: parse, call,
 // write. Bad input becomes a problem that names what is wrong.
 package handlers
 
@@ -23,15 +23,23 @@ import (
 	"example.com/api/internal/problem"
 )
 
-// readJSON reads the body, one JSON object, into the struct that into points
-// to. Each field has a json tag and is a pointer, nil where the body leaves it
-// out. It is stricter than encoding/json: exact names, no unknown or repeated
-// ones, no trailing data, no invalid UTF-8 or \u escapes that are no character,
-// null for no field. Fields of the wrong type stay nil and come back as
-// mistyped, so that the caller can tell of them and of broken rules at once.
+// MaxJSON is the largest body in bytes that the JSON routes of this package
+// need. It is ample: with every character escaped, an item has about 13 KB.
+const MaxJSON = 256 << 10
+
+// readJSON reads the body, which is one JSON object, into the struct that into
+// points to. Each field has a json tag and is a pointer; it is nil if the body
+// lacks it. readJSON is stricter than encoding/json: names match exactly;
+// unknown names, repeated names, trailing data, invalid UTF-8, \u escapes of
+// half a surrogate pair and null as a field are errors. Fields of the wrong
+// type stay nil and are returned as mistyped, so that the caller can report
+// them together with the rules that other fields break.
 func readJSON(c *gin.Context, into any) (mistyped []problem.FieldError, wrong *problem.Problem) {
-	if !hasMediaType(c.Request, "application/json") {
-		return nil, problem.UnsupportedMediaType("application/json")
+	if wrong := checkContent(c, "application/json"); wrong != nil {
+		if c.Request.Method == http.MethodPatch {
+			c.Header("Accept-Patch", "application/json") // RFC 5789, 2.2
+		}
+		return nil, wrong
 	}
 	body, err := io.ReadAll(c.Request.Body)
 	if err != nil {
@@ -41,6 +49,9 @@ func readJSON(c *gin.Context, into any) (mistyped []problem.FieldError, wrong *p
 }
 
 func decodeObject(body []byte, into any) (mistyped []problem.FieldError, wrong *problem.Problem) {
+	if bytes.HasPrefix(body, []byte("\ufeff")) {
+		return nil, problem.BadRequest("The body begins with a byte order mark (EF BB BF), which JSON must not have; send UTF-8 without it.")
+	}
 	if !utf8.Valid(body) {
 		return nil, problem.BadRequest("The body is not valid UTF-8.")
 	}
@@ -57,7 +68,7 @@ func decodeObject(body []byte, into any) (mistyped []problem.FieldError, wrong *
 		if err != nil {
 			return nil, malformed(err)
 		}
-		name := token.(string) // the decoder takes nothing else for a key
+		name := token.(string) // the decoder accepts nothing else as a key
 		var value json.RawMessage
 		if err := decoder.Decode(&value); err != nil {
 			return nil, malformed(err)
@@ -67,10 +78,10 @@ func decodeObject(body []byte, into any) (mistyped []problem.FieldError, wrong *
 			return nil, problem.BadRequest(fmt.Sprintf("The field %.100q is unknown.", name))
 		}
 		if seen[name] {
-			return nil, problem.BadRequest(fmt.Sprintf("The field %q is there twice.", name))
+			return nil, problem.BadRequest(fmt.Sprintf("The field %q appears twice.", name))
 		}
 		seen[name] = true
-		if hasHalfPair(value) {
+		if hasLoneSurrogate(value) {
 			return nil, problem.BadRequest(fmt.Sprintf("The field %q has half of a surrogate pair: a \\u escape from d800 to dfff without its other half.", name))
 		}
 		if string(value) == "null" || json.Unmarshal(value, field.Addr().Interface()) != nil {
@@ -87,9 +98,10 @@ func decodeObject(body []byte, into any) (mistyped []problem.FieldError, wrong *
 	return mistyped, nil
 }
 
-// hasHalfPair is whether valid JSON has a \u escape that is one half of a
-// surrogate pair and stands alone. encoding/json would make it U+FFFD.
-func hasHalfPair(value []byte) bool {
+// hasLoneSurrogate reports whether valid JSON has a \u escape of one half of a
+// surrogate pair without the other half. encoding/json would replace it with
+// U+FFFD.
+func hasLoneSurrogate(value []byte) bool {
 	for {
 		i := bytes.IndexByte(value, '\\')
 		if i < 0 {
@@ -108,13 +120,13 @@ func hasHalfPair(value []byte) bool {
 	}
 }
 
-// escapedUnit is the UTF-16 unit of the \u escape that value begins with, 0
-// where there is none.
+// escapedUnit returns the UTF-16 unit of the \u escape that value begins with,
+// or 0 if it begins with something else.
 func escapedUnit(value []byte) rune {
 	if len(value) < 6 || value[0] != '\\' || value[1] != 'u' {
 		return 0
 	}
-	unit, _ := strconv.ParseUint(string(value[2:6]), 16, 16) // of valid JSON: four digits
+	unit, _ := strconv.ParseUint(string(value[2:6]), 16, 16) // valid JSON has four digits here
 	return rune(unit)
 }
 
@@ -128,7 +140,7 @@ func fieldsOf(into any) map[string]reflect.Value {
 	return fields
 }
 
-// jsonType says what a field of the Go type takes, in the words of JSON.
+// jsonType names the JSON type of a field of the Go type.
 func jsonType(t reflect.Type) string {
 	switch {
 	case t.Kind() == reflect.String:
@@ -150,11 +162,14 @@ func malformed(err error) *problem.Problem {
 	return problem.BadRequest(fmt.Sprintf("The body is not valid JSON: %.100s.", err))
 }
 
-// bodyProblem tells why a body could not be read to its end.
+// bodyProblem tells the client why its body could not be read to its end.
 func bodyProblem(err error) *problem.Problem {
+	var refused *problem.Problem
 	var tooLarge *http.MaxBytesError
 	var network net.Error
 	switch {
+	case errors.As(err, &refused): // by a middleware that reads along
+		return refused
 	case errors.As(err, &tooLarge):
 		return problem.TooLarge(tooLarge.Limit)
 	case errors.As(err, &network) && network.Timeout():
@@ -165,14 +180,30 @@ func bodyProblem(err error) *problem.Problem {
 	return p
 }
 
-// hasMediaType compares the one Content-Type of the request, its parameters
-// aside; of charsets only UTF-8 is good (RFC 8259, 8.1).
-func hasMediaType(r *http.Request, want string) bool {
-	values := r.Header["Content-Type"]
-	if len(values) != 1 {
-		return false
+// checkContent returns nil if the body is declared to be of the media type
+// want, in no encoding. Of its parameters only charset counts: it must be UTF-8
+// (RFC 8259, 8.1), which many clients spell utf8.
+func checkContent(c *gin.Context, want string) *problem.Problem {
+	if encoding := strings.Join(c.Request.Header["Content-Encoding"], ", "); encoding != "" {
+		c.Header("Accept-Encoding", "identity") // RFC 9110, 15.5.16
+		p := problem.UnsupportedMediaType(want)
+		p.Detail = fmt.Sprintf("Send the body without Content-Encoding; this one has %.100q.", encoding)
+		return p
 	}
-	got, parameters, err := mime.ParseMediaType(values[0])
-	charset, hasCharset := parameters["charset"]
-	return err == nil && got == want && (!hasCharset || strings.EqualFold(charset, "utf-8"))
+	sent := "has no Content-Type"
+	switch types := c.Request.Header["Content-Type"]; len(types) {
+	case 0:
+	case 1:
+		mediaType, parameters, err := mime.ParseMediaType(types[0])
+		charset, hasCharset := parameters["charset"]
+		if err == nil && mediaType == want && (!hasCharset || strings.EqualFold(charset, "utf-8") || strings.EqualFold(charset, "utf8")) {
+			return nil
+		}
+		sent = fmt.Sprintf("has %.100q", types[0])
+	default:
+		sent = "has several Content-Type lines"
+	}
+	p := problem.UnsupportedMediaType(want)
+	p.Detail = strings.TrimSuffix(p.Detail, ".") + "; this one " + sent + "."
+	return p
 }

@@ -2,10 +2,17 @@ package handlers
 
 import (
 	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
 	"net/http"
+	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 
+	"github.com/gin-gonic/gin"
 	"github.com/google/go-cmp/cmp"
 
 	"example.com/api/internal/problem"
@@ -20,8 +27,8 @@ func TestDecodeObject(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		body   string
-		status int    // 0: good
-		detail string // a part of it, or of the one field's
+		status int    // 0: accepted
+		detail string // a part of it, or of the detail of the one field
 	}{
 		{`{}`, 0, ""},
 		{`{"name":"a"}`, 0, ""},
@@ -55,7 +62,8 @@ func TestDecodeObject(t *testing.T) {
 		{`{"name":a}`, 400, "not valid JSON"},
 		{`{"name" "a"}`, 400, "not valid JSON"},
 		{"{\"name\":\"\xff\"}", 400, "UTF-8"},
-		{"\ufeff{}", 400, "not valid JSON"},
+		{"\ufeff{}", 400, "byte order mark"},
+		{"{\"name\":\"\ufeff\"}", 0, ""},
 		{`{"name":"a","nope":1}`, 400, `"nope" is unknown`},
 		{`{"Name":"a"}`, 400, `"Name" is unknown`},
 		{`{"name":"a","name":"b"}`, 400, "twice"},
@@ -84,12 +92,110 @@ func TestDecodeObject(t *testing.T) {
 	var into sample
 	mistyped, p := decodeObject([]byte(`{"name":1,"count":"x"}`), &into)
 	if p != nil || len(mistyped) != 2 || into != (sample{}) {
-		t.Errorf("two wrong fields make %+v, %+v and the values %+v, which must stay nil", p, mistyped, into)
+		t.Errorf("two fields of the wrong type: got %+v, %+v and the values %+v, which must stay nil", p, mistyped, into)
 	}
 }
 
-// FuzzDecodeObject compares with encoding/json: what is taken means the same
-// there, read strictly.
+// What a body is declared to be is checked before it is read.
+func TestDeclaredContent(t *testing.T) {
+	t.Parallel()
+	engine := gin.New()
+	engine.Handle("POST", "/", func(c *gin.Context) {
+		if _, wrong := readJSON(c, new(sample)); wrong != nil {
+			problem.Abort(c, wrong)
+		}
+	})
+	engine.Handle("PATCH", "/", func(c *gin.Context) {
+		if _, wrong := readJSON(c, new(sample)); wrong != nil {
+			problem.Abort(c, wrong)
+		}
+	})
+	tests := []struct {
+		headers []string // "Name: value"
+		status  int
+		detail  string
+	}{
+		{[]string{"Content-Type: application/json"}, 200, ""},
+		{[]string{"Content-Type: Application/JSON; Charset=UTF-8"}, 200, ""},
+		{[]string{"Content-Type: application/json;charset=utf8"}, 200, ""},
+		{[]string{`Content-Type: application/json; charset="UTF8"`}, 200, ""},
+		{[]string{"Content-Type: application/json; version=1"}, 200, ""},
+		{[]string{"Content-Type: application/json", "Content-Encoding: "}, 200, ""},
+		{nil, 415, "Send the body with Content-Type: application/json; this one has no Content-Type."},
+		{[]string{"Content-Type: text/plain"}, 415, `this one has \"text/plain\".`},
+		{[]string{"Content-Type: application/merge-patch+json"}, 415, `has \"application/merge-patch+json\"`},
+		{[]string{"Content-Type: application/json; charset=latin1"}, 415, "charset=latin1"},
+		{[]string{"Content-Type: application/json; charset"}, 415, "charset"},
+		{[]string{"Content-Type: application/json", "Content-Type: application/json"}, 415, "several Content-Type lines"},
+		{[]string{"Content-Type: text/" + strings.Repeat("x", 5000)}, 415, strings.Repeat("x", 90)},
+		{[]string{"Content-Type: application/json", "Content-Encoding: gzip"}, 415, `Send the body without Content-Encoding; this one has \"gzip\".`},
+		{[]string{"Content-Type: application/json", "Content-Encoding: gzip", "Content-Encoding: br"}, 415, `\"gzip, br\"`},
+	}
+	for _, tt := range tests {
+		for _, method := range []string{"POST", "PATCH"} {
+			body := strings.NewReader("{}")
+			r := httptest.NewRequest(method, "/", body)
+			encoded := false
+			for _, line := range tt.headers {
+				name, value, _ := strings.Cut(line, ": ")
+				r.Header.Add(name, value)
+				encoded = encoded || name == "Content-Encoding" && value != ""
+			}
+			w := httptest.NewRecorder()
+			engine.ServeHTTP(w, r)
+			if w.Code != tt.status || !strings.Contains(w.Body.String(), tt.detail) || w.Body.Len() > 500 {
+				t.Errorf("%s %q: got %d %s, want %d %s", method, tt.headers, w.Code, w.Body, tt.status, tt.detail)
+			}
+			if tt.status == 415 && body.Len() == 0 {
+				t.Errorf("%s %q: the body was read", method, tt.headers)
+			}
+			want := ""
+			if encoded {
+				want = "identity"
+			}
+			if got := w.Header().Get("Accept-Encoding"); got != want {
+				t.Errorf("%s %q: Accept-Encoding %q, want %q", method, tt.headers, got, want)
+			}
+			want = ""
+			if method == "PATCH" && tt.status == 415 {
+				want = "application/json"
+			}
+			if got := w.Header().Get("Accept-Patch"); got != want {
+				t.Errorf("%s %q: Accept-Patch %q, want %q", method, tt.headers, got, want)
+			}
+		}
+	}
+}
+
+// failing is a body whose first read fails.
+type failing struct{ err error }
+
+func (f failing) Read([]byte) (int, error) { return 0, f.err }
+
+func TestUnreadableBody(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		err    error
+		status int
+	}{
+		{&http.MaxBytesError{Limit: 7}, 413},
+		{fmt.Errorf("wrapped: %w", os.ErrDeadlineExceeded), 408},
+		{problem.Overloaded(nil), 503},
+		{io.ErrUnexpectedEOF, 400},
+		{&net.OpError{Op: "read", Err: errors.New("reset")}, 400},
+	}
+	for _, tt := range tests {
+		c, _ := gin.CreateTestContext(httptest.NewRecorder())
+		c.Request = httptest.NewRequest("POST", "/", failing{tt.err})
+		c.Request.Header.Set("Content-Type", "application/json")
+		if _, got := readJSON(c, new(sample)); got == nil || got.Status != tt.status {
+			t.Errorf("%v: got %+v, want %d", tt.err, got, tt.status)
+		}
+	}
+}
+
+// FuzzDecodeObject compares with encoding/json: a body that is accepted means
+// the same there, read strictly.
 func FuzzDecodeObject(f *testing.F) {
 	for _, seed := range []string{`{"name":"a","count":1}`, `{}`, `null`, `{"name":null}`, `{"name":"a"}x`, `{"count":1e3}`, `{"na\u006de":"a"}`} {
 		f.Add([]byte(seed))
@@ -106,7 +212,7 @@ func FuzzDecodeObject(f *testing.F) {
 		decoder := json.NewDecoder(strings.NewReader(string(body)))
 		decoder.DisallowUnknownFields()
 		if err := decoder.Decode(&want); err != nil {
-			t.Fatalf("%q was taken, encoding/json says %v", body, err)
+			t.Fatalf("%q was accepted; encoding/json says %v", body, err)
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Fatalf("%q (-encoding/json +ours):\n%s", body, diff)

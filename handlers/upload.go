@@ -9,34 +9,25 @@ import (
 	"mime"
 	"mime/multipart"
 	"net/http"
-	"time"
 
 	"github.com/gin-gonic/gin"
 
 	"example.com/api/internal/problem"
 )
 
-// UploadFraming is what a multipart body may hold besides the file, in bytes:
-// boundaries, part headers and other fields.
+// UploadFraming is the number of bytes that a multipart body may hold besides
+// the file: boundaries, part headers and other fields.
 const UploadFraming = 64 << 10
 
-const (
-	// uploadStall is how long a client may send nothing.
-	uploadStall = 10 * time.Second
-	// slowestUpload is the bytes a second, half a Mbit/s, at which a file of
-	// the limit has to get through.
-	slowestUpload = 64 << 10
-)
-
-// Upload reads the file of a form as it arrives, hashes it and forgets it:
-// nothing is held in memory whole or written to disk. maxBytes bounds the file.
+// Upload hashes the file of a form as it arrives and keeps nothing of it, in
+// memory or on disk. The file may have up to maxBytes.
 func Upload(maxBytes int64) gin.HandlerFunc {
 	return func(c *gin.Context) {
-		if !hasMediaType(c.Request, "multipart/form-data") {
-			problem.Abort(c, problem.UnsupportedMediaType("multipart/form-data; boundary=…"))
+		if wrong := checkContent(c, "multipart/form-data"); wrong != nil {
+			problem.Abort(c, wrong)
 			return
 		}
-		body := newPacedBody(c, maxBytes)
+		body := &framedBody{ReadCloser: c.Request.Body, budget: UploadFraming}
 		c.Request.Body = body
 		parts, err := c.Request.MultipartReader()
 		if err != nil {
@@ -59,13 +50,13 @@ type uploadedFile struct {
 	SHA256      string `json:"sha256"`
 }
 
-// readFile reads all parts, so that the client has sent everything when the
-// answer comes. Other fields than file are passed over.
-func readFile(parts *multipart.Reader, body *pacedBody, maxBytes int64) (uploadedFile, *problem.Problem) {
+// readFile reads all parts, so that the client has sent everything when it
+// receives the response. Fields other than file are skipped.
+func readFile(parts *multipart.Reader, body *framedBody, maxBytes int64) (uploadedFile, *problem.Problem) {
 	var file *uploadedFile
 	for {
 		part, err := parts.NextRawPart()
-		if err == io.EOF { // wrapped, it is a body without its closing boundary
+		if err == io.EOF { // a wrapped io.EOF is a body without its closing boundary
 			break
 		}
 		if err != nil {
@@ -78,7 +69,7 @@ func readFile(parts *multipart.Reader, body *pacedBody, maxBytes int64) (uploade
 			continue
 		}
 		if file != nil {
-			return uploadedFile{}, invalidFile("is there twice; send one file a request")
+			return uploadedFile{}, invalidFile("was sent twice; send one file per request")
 		}
 		if part.FileName() == "" {
 			return uploadedFile{}, invalidFile("must be a file with a name, not a text field")
@@ -92,7 +83,7 @@ func readFile(parts *multipart.Reader, body *pacedBody, maxBytes int64) (uploade
 		if size > maxBytes {
 			return uploadedFile{}, problem.TooLarge(maxBytes)
 		}
-		body.budget -= maxBytes + 1 - size // what the file did not need is not for what follows
+		body.budget -= maxBytes + 1 - size // the parts that follow must not use what the file did not need
 		file = &uploadedFile{
 			Name:        part.FileName(),
 			Size:        size,
@@ -100,8 +91,7 @@ func readFile(parts *multipart.Reader, body *pacedBody, maxBytes int64) (uploade
 			SHA256:      hex.EncodeToString(hash.Sum(nil)),
 		}
 	}
-	// What is behind the form, too, and the end of a chunked body: closed with
-	// bytes unread, a connection is reset and may lose the answer.
+	// Bytes may follow the form, and a chunked body has an end of its own.
 	if _, err := io.Copy(io.Discard, body); err != nil {
 		return uploadedFile{}, uploadProblem(err, body, maxBytes)
 	}
@@ -123,7 +113,7 @@ func invalidFile(detail string) *problem.Problem {
 	return problem.Invalid([]problem.FieldError{{Field: "file", Detail: detail}})
 }
 
-func uploadProblem(err error, body *pacedBody, maxBytes int64) *problem.Problem {
+func uploadProblem(err error, body *framedBody, maxBytes int64) *problem.Problem {
 	switch {
 	case body.failed != nil:
 		err = body.failed
@@ -135,50 +125,30 @@ func uploadProblem(err error, body *pacedBody, maxBytes int64) *problem.Problem 
 	p := bodyProblem(err)
 	switch p.Status {
 	case http.StatusRequestEntityTooLarge:
-		p = problem.TooLarge(maxBytes) // the limit that users know
+		p = problem.TooLarge(maxBytes) // the limit that clients know of
 		if err == errFraming {
-			p.Detail = fmt.Sprintf("The form is larger than the limit of %d bytes beside the file.", UploadFraming)
+			p.Detail = fmt.Sprintf("The form is larger than the limit of %d bytes besides the file.", UploadFraming)
 		}
 		return p
 	case http.StatusBadRequest:
-		p.Detail = fmt.Sprintf("The body is no complete multipart form: %.100s.", err)
+		p.Detail = fmt.Sprintf("The body is not a complete multipart form: %.100s.", err)
 	}
 	return p
 }
 
-// pacedBody gives a slow upload more time than the server's ReadTimeout as
-// long as it goes on: a new deadline for each read, and one for all. Its budget
-// is for all but the file: mime/multipart would hold 10 MiB of headers.
-type pacedBody struct {
+// framedBody bounds everything in a form but the file, because mime/multipart
+// would hold up to 10 MiB of part headers.
+type framedBody struct {
 	io.ReadCloser
-	budget     int64 // bytes that may still be read
-	connection *http.ResponseController
-	end        time.Time
-	// failed is why the body could not be read on, nil so far: mime/multipart
-	// says instead what is wrong with the part header that ended there.
+	budget int64 // bytes that may still be read
+	// failed is why the body could not be read to its end, nil so far. A part
+	// header that ends there makes mime/multipart report something else.
 	failed error
 }
 
 var errFraming error = &http.MaxBytesError{Limit: UploadFraming}
 
-func newPacedBody(c *gin.Context, maxBytes int64) *pacedBody {
-	body := &pacedBody{
-		ReadCloser: c.Request.Body,
-		budget:     UploadFraming,
-		connection: http.NewResponseController(c.Writer),
-		end:        time.Now().Add(uploadStall + time.Duration(maxBytes/slowestUpload)*time.Second),
-	}
-	// The answer has to go out even when the body took all its time.
-	_ = body.connection.SetWriteDeadline(body.end.Add(uploadStall))
-	return body
-}
-
-func (b *pacedBody) Read(p []byte) (int, error) {
-	deadline := time.Now().Add(uploadStall)
-	if deadline.After(b.end) {
-		deadline = b.end
-	}
-	_ = b.connection.SetReadDeadline(deadline) // what cannot be set stays at ReadTimeout
+func (b *framedBody) Read(p []byte) (int, error) {
 	if b.budget <= 0 {
 		b.failed = errFraming
 		return 0, b.failed

@@ -1,95 +1,94 @@
 package middleware
 
 import (
-	"errors"
+	"fmt"
 	"io"
 	"net/http"
-	"time"
+	"sync/atomic"
 
 	"github.com/gin-gonic/gin"
+
+	"example.com/api/internal/problem"
 )
 
-const (
-	// restStall is how long a client that was refused may send nothing: less
-	// than SHUTDOWN_TIMEOUT by default, so that it does not hold up the end.
-	restStall = 5 * time.Second
-	// restTimeout is how long the rest of its body may take in all.
-	restTimeout = 30 * time.Second
-)
+// freeBytes of each body are not counted in MAX_BUFFERED_BYTES. They are part
+// of what a connection costs. An item as a browser sends it is no larger.
+const freeBytes = 8 << 10
 
-// BodyLimit lets a handler read at most so many bytes of a body; the read
-// after that fails with *http.MaxBytesError. A route's MaxBody, where it has
-// one, replaces the fallback.
+// BodyLimit bounds what handlers read of bodies: maxBody bytes, or the route's
+// MaxBody where that is less. The handlers of all routes together may hold
+// maxBuffered bytes, not counting the first 8 KiB of each body, so that small
+// bodies are still read while large ones that stall use up the memory. Bytes
+// are counted when they arrive, until the request ends. A route that is
+// Streamed holds nothing: its MaxBody alone bounds what it reads.
 //
-// When a request is refused, whatever of its body nobody has read is thrown
-// away before the answer goes out, up to twice the limit more: Firefox
-// shows a network error instead of an answer to a body that it cannot finish.
-// A client that falls silent meanwhile gets its answer after restStall.
-func BodyLimit(fallback int64, routes Routes) gin.HandlerFunc {
+// Reads beyond a limit fail with *http.MaxBytesError; reads for which there is
+// no memory fail with the *problem.Problem that the client should receive.
+func BodyLimit(maxBody, maxBuffered int64, routes Routes) gin.HandlerFunc {
+	buffered := new(atomic.Int64)
 	return func(c *gin.Context) {
-		original := c.Request.Body
-		if original == http.NoBody {
+		if c.Request.Body == http.NoBody {
 			return
 		}
-		limit := routes.of(c).MaxBody
-		if limit == 0 {
-			limit = fallback
+		route := routes.of(c)
+		if route.Streamed {
+			c.Request.Body = limitBody(c.Request, route.MaxBody)
+			return
 		}
-		limited := &limitedBody{
-			// nil: the answer decides about the connection, not the reader.
-			ReadCloser: http.MaxBytesReader(nil, original, limit),
-			limit:      limit,
-			declared:   c.Request.ContentLength,
+		limit := maxBody
+		if route.MaxBody > 0 {
+			limit = min(limit, route.MaxBody)
 		}
-		c.Request.Body = limited
-		// net/http looks at its own body to see what is left unread, and would
-		// wait for what a client in front of "100 Continue" never sends.
-		defer func() { c.Request.Body = original }()
+		body := &bufferedBody{ReadCloser: limitBody(c.Request, limit), buffered: buffered, maxBuffered: maxBuffered}
+		c.Request.Body = body
+		defer body.release()
 		c.Next()
-
-		// A client that waits for "100 Continue" has sent nothing, unless a read
-		// has asked for it. What is left after this, net/http answers by closing
-		// the connection.
-		if c.Writer.Status() >= http.StatusBadRequest && !limited.ended && (limited.begun || c.Request.Header.Get("Expect") == "") {
-			rest := &restReader{original, http.NewResponseController(c.Writer), time.Now().Add(restTimeout)}
-			_ = rest.connection.SetWriteDeadline(rest.end.Add(restStall)) // or a late answer would not get out
-			_, _ = io.CopyN(io.Discard, rest, 2*limit)
-		}
 	}
 }
 
-// limitedBody refuses a body that announces its size before it is read.
+func limitBody(r *http.Request, limit int64) io.ReadCloser {
+	return &limitedBody{
+		// nil: whoever reads the rest of the body decides about the connection.
+		ReadCloser: http.MaxBytesReader(nil, r.Body, limit),
+		limit:      limit,
+		declared:   r.ContentLength,
+	}
+}
+
+// limitedBody rejects a body that announces its size before it is read.
 type limitedBody struct {
 	io.ReadCloser
 	limit    int64
-	declared int64 // Content-Length, -1 where there is none
-	begun    bool  // something was read
-	ended    bool  // nothing more can be read: it was all, or it stalled
+	declared int64 // Content-Length; -1 where there is none
 }
 
 func (b *limitedBody) Read(p []byte) (int, error) {
 	if b.declared > b.limit {
 		return 0, &http.MaxBytesError{Limit: b.limit}
 	}
-	b.begun = true
+	return b.ReadCloser.Read(p)
+}
+
+// bufferedBody counts what it has read in buffered, which all bodies share.
+type bufferedBody struct {
+	io.ReadCloser
+	size        int64 // bytes read
+	buffered    *atomic.Int64
+	maxBuffered int64
+}
+
+func (b *bufferedBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
-	var tooLarge *http.MaxBytesError
-	b.ended = err != nil && !errors.As(err, &tooLarge)
+	before := b.counted()
+	b.size += int64(n)
+	more := b.counted() - before
+	if more > 0 && b.buffered.Add(more) > b.maxBuffered {
+		return 0, problem.Overloaded(fmt.Errorf("the bodies that are being read use up MAX_BUFFERED_BYTES=%d", b.maxBuffered))
+	}
 	return n, err
 }
 
-// restReader reads what nobody wants, each time for restStall, until end.
-type restReader struct {
-	io.Reader
-	connection *http.ResponseController
-	end        time.Time
-}
+func (b *bufferedBody) release() { b.buffered.Add(-b.counted()) }
 
-func (r *restReader) Read(p []byte) (int, error) {
-	deadline := time.Now().Add(restStall)
-	if deadline.After(r.end) {
-		deadline = r.end
-	}
-	_ = r.connection.SetReadDeadline(deadline) // what cannot be set stays at the server's
-	return r.Reader.Read(p)
-}
+// counted is the number of bytes in buffered that are of this body.
+func (b *bufferedBody) counted() int64 { return max(b.size-freeBytes, 0) }

@@ -5,11 +5,9 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"strings"
 	"testing"
 	"testing/synctest"
-	"time"
 
 	"github.com/gin-gonic/gin"
 
@@ -17,97 +15,49 @@ import (
 	"example.com/api/middleware"
 )
 
-// slowClient is both ends of a connection: its body comes at a byte each pause,
-// until the read deadline.
-type slowClient struct {
-	*httptest.ResponseRecorder
-	pause               time.Duration
-	deadline, writeTill time.Time
-}
-
-func (s *slowClient) SetReadDeadline(t time.Time) error  { s.deadline = t; return nil }
-func (s *slowClient) SetWriteDeadline(t time.Time) error { s.writeTill = t; return nil }
-
-func (s *slowClient) Read([]byte) (int, error) {
-	if left := time.Until(s.deadline); left < s.pause {
-		time.Sleep(left)
-		return 0, os.ErrDeadlineExceeded
+// readBody answers with the size of the body, or with why it cannot be read.
+func readBody(c *gin.Context) {
+	n, err := io.Copy(io.Discard, c.Request.Body)
+	var tooLarge *http.MaxBytesError
+	var refused *problem.Problem
+	switch {
+	case errors.As(err, &tooLarge):
+		problem.Abort(c, problem.TooLarge(tooLarge.Limit))
+		return
+	case errors.As(err, &refused):
+		problem.Abort(c, refused)
+		return
 	}
-	time.Sleep(s.pause)
-	return 1, nil
-}
-
-// The rest of a refused body is waited for as long as it comes, and not for
-// ever; a body that has stalled is not waited for again.
-func TestBodyLimitWaits(t *testing.T) {
-	t.Parallel()
-	refuse := func(c *gin.Context) { problem.Abort(c, problem.Forbidden("unread")) }
-	read := func(c *gin.Context) {
-		_, _ = c.Request.Body.Read(make([]byte, 10))
-		problem.Abort(c, problem.Timeout())
-	}
-	tests := []struct {
-		name    string
-		handler gin.HandlerFunc
-		pause   time.Duration
-		want    time.Duration // after which it is answered
-	}{
-		{"silent", refuse, time.Hour, 5 * time.Second},
-		{"slow", refuse, 4 * time.Second, 30 * time.Second},
-		{"slow, to its end", refuse, 10 * time.Millisecond, 2 * time.Second},
-		{"stalled before", read, time.Hour, 15 * time.Second},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				e := gin.New()
-				e.Use(middleware.BodyLimit(100, nil))
-				e.POST("/", tt.handler)
-				start := time.Now()
-				client := &slowClient{httptest.NewRecorder(), tt.pause, start.Add(15 * time.Second), start.Add(30 * time.Second)}
-				e.ServeHTTP(client, httptest.NewRequest(http.MethodPost, "/", client))
-				if got := time.Since(start); got != tt.want {
-					t.Errorf("answered after %s, want %s", got, tt.want)
-				}
-				if !client.writeTill.After(time.Now()) {
-					t.Error("answered too late to be written")
-				}
-			})
-		})
-	}
+	c.String(http.StatusOK, "%d", n)
 }
 
 func TestBodyLimit(t *testing.T) {
 	t.Parallel()
-	e := engine(middleware.BodyLimit(100, middleware.Routes{"/large": {MaxBody: 1000}}))
-	read := func(c *gin.Context) {
-		n, err := io.Copy(io.Discard, c.Request.Body)
-		var tooLarge *http.MaxBytesError
-		if errors.As(err, &tooLarge) {
-			problem.Abort(c, problem.TooLarge(tooLarge.Limit))
-			return
-		}
-		c.String(http.StatusOK, "%d", n)
+	e := engine(middleware.BodyLimit(100, 1, middleware.Routes{
+		"/large": {MaxBody: 1000, Streamed: true}, "/less": {MaxBody: 50}, "/more": {MaxBody: 1000},
+	}))
+	for _, path := range []string{"/small", "/large", "/less", "/more"} {
+		e.POST(path, readBody)
 	}
-	e.POST("/small", read)
-	e.POST("/large", read)
-	e.POST("/refuse", func(c *gin.Context) { problem.Abort(c, problem.Forbidden("unread")) })
 	tests := []struct {
 		path     string
 		size     int
 		declared bool
 		status   int
-		left     int // of the body, unread after the answer
+		read     int // bytes of the body
 	}{
-		{"/small", 100, true, 200, 0},
+		{"/small", 100, true, 200, 100},
 		{"/small", 101, true, 413, 0},
-		{"/small", 101, false, 413, 0},
-		{"/small", 200, true, 413, 0},
-		{"/small", 5000, true, 413, 4800},
-		{"/large", 1000, true, 200, 0},
+		{"/small", 101, false, 413, 101},
+		{"/small", 5000, false, 413, 101},
+		{"/large", 1000, true, 200, 1000},
 		{"/large", 1001, true, 413, 0},
-		{"/refuse", 150, true, 403, 0},
-		{"/refuse", 5000, true, 403, 4800},
+		{"/large", 1001, false, 413, 1001},
+		{"/less", 50, false, 200, 50},
+		{"/less", 51, false, 413, 51},
+		{"/less", 51, true, 413, 0},
+		{"/more", 100, false, 200, 100},
+		{"/more", 101, false, 413, 101},
 		{"/nowhere", 150, true, 404, 0},
 	}
 	for _, tt := range tests {
@@ -117,23 +67,88 @@ func TestBodyLimit(t *testing.T) {
 		if tt.declared {
 			r.ContentLength = int64(tt.size)
 		}
-		if got := serve(e, r).Code; got != tt.status || body.Len() != tt.left {
-			t.Errorf("%s with %d bytes (declared: %v): %d, %d left, want %d, %d left", tt.path, tt.size, tt.declared, got, body.Len(), tt.status, tt.left)
+		if got := serve(e, r).Code; got != tt.status || tt.size-body.Len() != tt.read {
+			t.Errorf("%s with %d bytes (declared: %v): %d, %d read; want %d, %d read", tt.path, tt.size, tt.declared, got, tt.size-body.Len(), tt.status, tt.read)
 		}
 	}
-	body := strings.NewReader(strings.Repeat("x", 150))
-	waiting := httptest.NewRequest("POST", "/small", body)
-	waiting.Header.Set("Expect", "100-continue")
-	if got := serve(e, waiting).Code; got != 413 {
-		t.Errorf("a client that waits for 100 Continue gets %d", got)
+}
+
+// stalledBody is a body of which some bytes have arrived, and no more come
+// until end is closed.
+type stalledBody struct {
+	io.Reader
+	end chan struct{}
+}
+
+func (b stalledBody) Read(p []byte) (int, error) {
+	n, err := b.Reader.Read(p)
+	if err == io.EOF {
+		<-b.end
 	}
-	if body.Len() != 150 {
-		t.Errorf("%d bytes were read of a body that was not sent yet", 150-body.Len())
-	}
+	return n, err
+}
+
+// Bodies that stall hold what has arrived of them, however large they are
+// announced to be, and no small body is refused for their sake.
+func TestBodiesShareMemory(t *testing.T) {
+	t.Parallel()
+	const kib = 1 << 10
+	synctest.Test(t, func(t *testing.T) {
+		e := engine(
+			func(c *gin.Context) {
+				defer func() { _ = recover() }()
+				c.Next()
+			},
+			middleware.BodyLimit(1000*kib, 100*kib, middleware.Routes{"/stream": {MaxBody: 1000 * kib, Streamed: true}}))
+		e.POST("/json", readBody)
+		e.POST("/stream", readBody)
+		e.POST("/panic", func(c *gin.Context) { readBody(c); panic("after it was read") })
+		post := func(path string, size int) *httptest.ResponseRecorder {
+			return serve(e, httptest.NewRequest("POST", path, strings.NewReader(strings.Repeat("x", size))))
+		}
+		stall := func(arrived int) (end chan struct{}) {
+			end = make(chan struct{})
+			r := httptest.NewRequest("POST", "/json", stalledBody{strings.NewReader(strings.Repeat("x", arrived)), end})
+			r.ContentLength = 900 * kib
+			go serve(e, r)
+			synctest.Wait()
+			return end
+		}
+		check := func(when, path string, size, want int) {
+			t.Helper()
+			w := post(path, size)
+			if w.Code != want {
+				t.Errorf("%s: %d bytes to %s: got %d, want %d", when, size, path, w.Code, want)
+			}
+			if w.Code == 503 && w.Header().Get("Retry-After") == "" {
+				t.Errorf("%s: 503 without Retry-After", when)
+			}
+		}
+		check("alone", "/json", 108*kib, 200)
+		check("alone", "/json", 108*kib+1, 503)
+		check("after one that was refused", "/json", 108*kib, 200)
+		check("after one that panics", "/panic", 108*kib, 200)
+
+		for range 100 {
+			defer close(stall(8 * kib)) // the free part of each
+		}
+		check("beside 100 that have just begun", "/json", 108*kib, 200)
+		first, second := stall(58*kib), stall(58*kib)
+		check("beside two that hold all", "/json", 8*kib, 200)
+		check("beside two that hold all", "/json", 8*kib+1, 503)
+		check("beside two that hold all", "/stream", 900*kib, 200)
+		close(first)
+		synctest.Wait()
+		check("after one of them has ended", "/json", 58*kib, 200)
+		check("after one of them has ended", "/json", 58*kib+1, 503)
+		close(second)
+		synctest.Wait()
+		check("after both have ended", "/json", 108*kib, 200)
+	})
 }
 
 func BenchmarkBodyLimit(b *testing.B) {
 	r := request("POST", "/")
 	r.Body = http.NoBody
-	benchmark(b, r, middleware.BodyLimit(1<<20, nil))
+	benchmark(b, r, middleware.BodyLimit(1<<20, 1<<20, nil))
 }

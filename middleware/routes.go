@@ -17,6 +17,8 @@ type Route struct {
 	HealthCheck bool
 	// MaxBody is the largest body in bytes; 0 stands for BodyLimit's fallback.
 	MaxBody int64
+	// Streamed marks a path whose handler does not hold the body in memory.
+	Streamed bool
 	// Public has every method of the path, HEAD aside, and tells whether any
 	// origin may call it without credentials.
 	Public map[string]bool

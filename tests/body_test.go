@@ -61,7 +61,8 @@ func TestBodyLimit(t *testing.T) {
 		env   []string
 		limit int
 	}{
-		{"default", nil, 1 << 20},
+		{"default", nil, 256 << 10},
+		{"more than the route takes", []string{"MAX_BODY_BYTES=1000000"}, 256 << 10},
 		{"set", []string{"MAX_BODY_BYTES=1000"}, 1000},
 	}
 	for _, tt := range tests {

@@ -215,11 +215,21 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 	t.Run("without a database", func(t *testing.T) {
 		s := held(t, "DATABASE_URL=postgres://nobody@127.0.0.1:1/none?sslmode=disable")
 		for _, o := range describedOperations(t, description, nil) {
-			if o.Responses.Value("503") != nil && strings.HasPrefix(o.path, "/api/") {
+			if response := o.Responses.Value("503"); response != nil && response.Ref == "#/components/responses/DatabaseDown" {
 				checkStatus(t, s.do(t, o.method, o.path, o.body, o.headers...), http.StatusServiceUnavailable)
 			}
 		}
 		s.get(t, "/readyz")
+	})
+
+	t.Run("without memory", func(t *testing.T) {
+		s := held(t, append(everyLimit("9999-S"), "MAX_BUFFERED_BYTES=1")...)
+		for _, o := range describedOperations(t, description, nil) {
+			if o.takesJSON() {
+				large := strings.Repeat(" ", 10_000) + o.body
+				checkStatus(t, s.do(t, o.method, o.path, large, o.headers...), http.StatusServiceUnavailable)
+			}
+		}
 	})
 
 	t.Run("draining", func(t *testing.T) {

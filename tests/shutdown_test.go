@@ -220,7 +220,7 @@ func TestStoppedWhileItStarts(t *testing.T) {
 	defer conn.Close()
 	p.signal(t, syscall.SIGTERM)
 	status := p.wait(t)
-	if log := p.stderr.String(); status != 1 || !strings.Contains(log, "stopped while it opened the database") {
+	if log := p.stderr.String(); status != 1 || !strings.Contains(log, "stopped while opening the database") {
 		t.Errorf("exit status: got %d, want 1 and what it was about; log:\n%s", status, log)
 	}
 }

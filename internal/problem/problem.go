@@ -123,6 +123,13 @@ func Unavailable(cause error) *Problem {
 	return p
 }
 
+// Overloaded is 503 with Retry-After: the server has no memory left for a body.
+func Overloaded(cause error) *Problem {
+	p := Unavailable(cause)
+	p.Detail = "The server is reading too many large bodies; retry in a moment."
+	return p
+}
+
 // retryAfterUnavailable is the Retry-After of a 503 in seconds. A database is
 // used again as soon as it is back, so there is no reason to wait longer.
 const retryAfterUnavailable = "1"

@@ -164,14 +164,14 @@ func (c clone) addOrders(t *testing.T, guide string) {
 		}
 		lines := strings.SplitAfter(c.read(t, name), "\n")
 		at := slices.IndexFunc(lines, func(line string) bool {
-			return strings.HasPrefix(strings.TrimSpace(line), strings.TrimSpace(after))
+			return strings.HasPrefix(strings.Join(strings.Fields(line), " "), after) // however gofmt aligns it
 		})
 		if at < 0 {
 			t.Fatalf("%s has no line that begins with %q, after which the guide inserts lines", name, after)
 		}
 		c.write(t, name, strings.Join(slices.Insert(lines, at+1, text), ""))
 	}
-	c.run(t, ".", "gofmt", "-w", "config", ".")
+	c.run(t, ".", "gofmt", "-w", ".")
 	c.generate(t)
 }
 
@@ -188,12 +188,12 @@ func (c clone) generate(t *testing.T) {
 func (c clone) removeSample(t *testing.T, guide string) {
 	t.Helper()
 	c.run(t, ".", "sh", "-ec", shell(t, guide, "Remove the sample"))
-	c.removeUndefined(t, regexp.MustCompile(`(?m)^(?:\./)?(\S+\.go):(\d+):\d+: undefined: `), ".", "go", "vet", ".")
+	c.removeUndefined(t, regexp.MustCompile(`(?m)^(?:\./)?(\S+\.go):(\d+):\d+: undefined: `), ".", "go", "build", "-o", os.DevNull, ".")
 	for _, name := range []string{"config/limits.go", ".env.example", "README.md"} {
 		c.removeSearchLimit(t, name)
 	}
 	c.removePaths(t, "/api/items", "/api/items/{id}", "/api/search")
-	if c.read(t, "router.go"); !strings.Contains(c.read(t, "router.go"), "Resource(),") {
+	if !strings.Contains(c.read(t, "router.go"), "Resource(),") {
 		c.removeSeed(t)
 	}
 	c.generate(t)
@@ -249,26 +249,37 @@ func (c clone) removePaths(t *testing.T, paths ...string) {
 	for _, path := range paths {
 		lines = removeBlock(t, lines, "  "+path+":\n")
 	}
-	component := regexp.MustCompile(`^    ([\w-]+):`)
+	// Some components serve the tests and are referred to by nothing as it is.
+	unused := unusedComponents(strings.SplitAfter(c.read(t, name), "\n"))
 	for again := true; again; {
 		again = false
-		text := strings.Join(lines, "")
-		section := ""
-		for _, line := range lines {
-			if strings.HasPrefix(line, "  ") && !strings.HasPrefix(line, "   ") {
-				section = strings.TrimSuffix(strings.TrimSpace(line), ":")
-			}
-			found := component.FindStringSubmatch(line)
-			if found == nil || !slices.Contains([]string{"schemas", "responses", "parameters", "headers"}, section) {
-				continue
-			}
-			if !strings.Contains(text, "#/components/"+section+"/"+found[1]+"'") {
-				lines, again = removeBlock(t, lines, line), true
-				break
+		for _, head := range unusedComponents(lines) {
+			if !slices.Contains(unused, head) {
+				lines, again = removeBlock(t, lines, head), true
 			}
 		}
 	}
 	c.write(t, name, strings.Join(lines, ""))
+}
+
+// unusedComponents returns the first lines of the components that nothing in the
+// description refers to.
+func unusedComponents(lines []string) []string {
+	component := regexp.MustCompile(`^    ([\w-]+):`)
+	text := strings.Join(lines, "")
+	var unused []string
+	section := ""
+	for _, line := range lines {
+		if strings.HasPrefix(line, "  ") && !strings.HasPrefix(line, "   ") {
+			section = strings.TrimSuffix(strings.TrimSpace(line), ":")
+		}
+		found := component.FindStringSubmatch(line)
+		if found != nil && slices.Contains([]string{"schemas", "responses", "parameters", "headers"}, section) &&
+			!strings.Contains(text, "#/components/"+section+"/"+found[1]+"'") {
+			unused = append(unused, line)
+		}
+	}
+	return unused
 }
 
 // removeBlock deletes a line of YAML and what is indented below it.

@@ -1,5 +1,5 @@
-// Package openapitest holds what the API really answers to its description.
-// Only tests import it.
+// Package openapitest checks what the API really responds against its
+// description. Only tests import it.
 package openapitest
 
 import (
@@ -22,11 +22,14 @@ import (
 	"example.com/api/internal/problem"
 )
 
-// Load reads the description and checks that it is one, its examples included.
-// For its answers it then demands more than it promises: a field that is not
-// described is an error here, while clients have to expect new ones.
-func Load() (*openapi3.T, error) {
-	description, err := openapi3.NewLoader().LoadFromData(openapi.YAML())
+// Load returns the API's description.
+func Load() (*openapi3.T, error) { return Parse(openapi.YAML()) }
+
+// Parse reads a description and validates it with its examples. It makes the
+// description of responses stricter than it is: a field that is not described
+// is an error in these tests, although clients must expect new fields.
+func Parse(text []byte) (*openapi3.T, error) {
+	description, err := openapi3.NewLoader().LoadFromData(text)
 	if err != nil {
 		return nil, fmt.Errorf("load the description: %w", err)
 	}
@@ -41,22 +44,22 @@ func Load() (*openapi3.T, error) {
 	return description, nil
 }
 
-// Transport is an http.RoundTripper that reports where a request or its answer
-// is not as described:
+// Transport is an http.RoundTripper that reports where a request or its response
+// differs from the description:
 //
 //   - the status, its required headers, the values of described headers and the
-//     body have to be described; HEAD is held to GET,
-//   - a request that is taken (2xx) must be good by the description,
-//   - a JSON body that is refused (415, 422) must be bad by it.
+//     body must be as described; HEAD is compared with GET,
+//   - a request that is accepted (2xx) must be valid by the description,
+//   - a JSON body that is refused (415, 422) must be invalid by it.
 //
-// Answers to preflights are not looked at, nor are bodies of other requests
-// than JSON ones; bodies that cannot be read twice (no GetBody) pass unread.
+// It ignores responses to preflights and request bodies other than JSON. Bodies
+// that cannot be read twice (no GetBody) are not checked.
 type Transport struct {
 	Base        http.RoundTripper
 	Description *openapi3.T
 	Report      func(format string, args ...any) // as t.Errorf
-	// Absent are headers that this server is set up not to send: those of a
-	// rate limit that is off.
+	// Absent lists headers that this server is configured not to send, such as
+	// those of a rate limit that is off.
 	Absent []string
 
 	mutex sync.Mutex
@@ -142,12 +145,12 @@ func (t *Transport) request(r *http.Request) (*openapi3filter.RequestValidationI
 	var operation *openapi3.Operation
 	switch {
 	case item == nil:
-		operation = t.beside("no path", "404", "NoSuchPath")
+		operation = t.undescribed("no path", "404", "NoSuchPath")
 	case clone.Method == http.MethodOptions:
-		operation = t.beside("OPTIONS", "204", "Options")
+		operation = t.undescribed("OPTIONS", "204", "Options")
 	default:
 		if operation = item.GetOperation(clone.Method); operation == nil {
-			operation = t.beside("no method", "405", "MethodNotAllowed")
+			operation = t.undescribed("no method", "405", "MethodNotAllowed")
 		}
 	}
 	if item == nil {
@@ -166,7 +169,8 @@ func (t *Transport) request(r *http.Request) (*openapi3filter.RequestValidationI
 	}, operation, nil
 }
 
-// find is the path of the description that takes path, exact ones first.
+// find returns the path of the description that matches path; exact matches
+// come first.
 func (t *Transport) find(path string) (string, *openapi3.PathItem, map[string]string) {
 	if item := t.Description.Paths.Value(path); item != nil {
 		return path, item, nil
@@ -193,9 +197,9 @@ func (t *Transport) find(path string) (string, *openapi3.PathItem, map[string]st
 	return "", nil, nil
 }
 
-// beside describes a request that is no operation: one answer of its own, and
-// those that may refuse any request.
-func (t *Transport) beside(name, status, response string) *openapi3.Operation {
+// undescribed is the operation of a request that matches none: one response of
+// its own, and those that may refuse any request.
+func (t *Transport) undescribed(name, status, response string) *openapi3.Operation {
 	all := t.Description.Components.Responses
 	return &openapi3.Operation{OperationID: name, Responses: openapi3.NewResponses(
 		openapi3.WithName(status, all[response].Value),
@@ -205,7 +209,8 @@ func (t *Transport) beside(name, status, response string) *openapi3.Operation {
 	)}
 }
 
-// checkRequest holds the server's judgement of a request to the description's.
+// checkRequest compares the server's judgement of a request with the
+// description's.
 func checkRequest(request *openapi3filter.RequestValidationInput, status int) []error {
 	isJSON := strings.HasPrefix(request.Request.Header.Get("Content-Type"), "application/json")
 	request.Options.ExcludeRequestBody = !isJSON
@@ -214,18 +219,17 @@ func checkRequest(request *openapi3filter.RequestValidationInput, status int) []
 		return nil // it cannot be read again
 	case status < 300:
 		if err := openapi3filter.ValidateRequest(request.Request.Context(), request); err != nil {
-			return []error{fmt.Errorf("the server took a request that is bad by the description: %w", err)}
+			return []error{fmt.Errorf("the server accepted a request that is invalid by the description: %w", err)}
 		}
 	case isJSON && (status == http.StatusUnsupportedMediaType || status == http.StatusUnprocessableEntity):
 		if err := openapi3filter.ValidateRequest(request.Request.Context(), request); err == nil {
-			return []error{errors.New("the server refused a request that is good by the description")}
+			return []error{errors.New("the server refused a request that is valid by the description")}
 		}
 	}
 	return nil
 }
 
-// checkHeaders is for what the library does not look at: several lines of a
-// header, and redirects.
+// checkHeaders checks what the library ignores: repeated headers, and redirects.
 func checkHeaders(described *openapi3.Response, got http.Header) []error {
 	var wrong []error
 	for name, header := range described.Headers {
@@ -236,8 +240,8 @@ func checkHeaders(described *openapi3.Response, got http.Header) []error {
 	return wrong
 }
 
-// checkAnswer adds to the library's checks what it leaves out: a body where
-// none is described, and a problem that names another status.
+// checkAnswer adds what the library does not check: a body where none is
+// described, and a problem that names another status.
 func checkAnswer(request *openapi3filter.RequestValidationInput, described *openapi3.Response, status int, header http.Header, body []byte, head bool) []error {
 	if (head || len(described.Content) == 0) && len(body) > 0 {
 		return []error{errors.New("there is a body, and none is described")}

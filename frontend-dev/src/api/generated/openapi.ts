@@ -549,8 +549,8 @@ export interface components {
             content?: never;
         };
         /**
-         * @description The body did not arrive in time: a JSON body has 15 seconds, an upload
-         *     2 minutes and never more than 10 seconds without a byte.
+         * @description The body did not arrive in time: no byte came for 10 seconds, or fewer
+         *     than 4 KiB a second on average in more than 15 seconds.
          */
         BodyStalled: {
             headers: {
@@ -592,14 +592,14 @@ export interface components {
                  *       "type": "about:blank",
                  *       "title": "Request Entity Too Large",
                  *       "status": 413,
-                 *       "detail": "The body is larger than the limit of 1048576 bytes.",
+                 *       "detail": "The body is larger than the limit of 262144 bytes.",
                  *       "request_id": "4f1c2ab09d3e5b67812f0c9ade345b61"
                  *     }
                  */
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description The `Content-Type` is missing or not the one that this operation takes. */
+        /** @description The `Content-Type` is missing or not the one that this operation takes, or there is a `Content-Encoding`. */
         WrongMediaType: {
             headers: {
                 "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -616,7 +616,7 @@ export interface components {
                  *       "type": "about:blank",
                  *       "title": "Unsupported Media Type",
                  *       "status": 415,
-                 *       "detail": "Send the body with Content-Type: application/json.",
+                 *       "detail": "Send the body with Content-Type: application/json; this one has \"text/plain\".",
                  *       "request_id": "4f1c2ab09d3e5b67812f0c9ade345b61"
                  *     }
                  */
@@ -700,7 +700,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description The database does not answer; the operations that need none go on. */
+        /** @description The database does not answer, or the server has no memory for another large body. Operations without a database and small bodies are served. */
         DatabaseDown: {
             headers: {
                 "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -719,6 +719,31 @@ export interface components {
                  *       "title": "Service Unavailable",
                  *       "status": 503,
                  *       "detail": "The database does not answer; retry in a moment.",
+                 *       "request_id": "4f1c2ab09d3e5b67812f0c9ade345b61"
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description The server is reading so many large bodies that it has no memory for another. */
+        Overloaded: {
+            headers: {
+                "X-Request-ID": components["headers"]["X-Request-ID"];
+                "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
+                "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
+                "X-RateLimit-Reset": components["headers"]["X-RateLimit-Reset"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                RateLimit: components["headers"]["RateLimit"];
+                "Retry-After": components["headers"]["Retry-After"];
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "type": "about:blank",
+                 *       "title": "Service Unavailable",
+                 *       "status": 503,
+                 *       "detail": "The server is reading too many large bodies; retry in a moment.",
                  *       "request_id": "4f1c2ab09d3e5b67812f0c9ade345b61"
                  *     }
                  */
@@ -854,7 +879,7 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        /** @description At most 1 MiB. */
+        /** @description At most 256 KiB. */
         requestBody: {
             content: {
                 /**
@@ -962,7 +987,7 @@ export interface operations {
             };
             cookie?: never;
         };
-        /** @description At most 1 MiB. */
+        /** @description At most 256 KiB. */
         requestBody: {
             content: {
                 /**
@@ -1054,7 +1079,7 @@ export interface operations {
             };
             cookie?: never;
         };
-        /** @description At most 1 MiB. */
+        /** @description At most 256 KiB. */
         requestBody: {
             content: {
                 /**
@@ -1245,7 +1270,7 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        /** @description At most 1 MiB. */
+        /** @description At most 256 KiB. */
         requestBody: {
             content: {
                 /**
@@ -1290,6 +1315,7 @@ export interface operations {
             422: components["responses"]["InvalidFields"];
             429: components["responses"]["QuotaExceeded"];
             500: components["responses"]["Failed"];
+            503: components["responses"]["Overloaded"];
         };
     };
     deleteSession: {

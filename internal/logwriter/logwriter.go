@@ -1,0 +1,195 @@
+// Package logwriter writes a log without ever making its callers wait: lines go
+// through a bounded buffer to one goroutine. If the destination blocks, lines
+// are dropped and counted.
+package logwriter
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"log/slog"
+	"sync"
+	"time"
+)
+
+const (
+	// bufferBytes is how much may wait to be written: some thousand lines. The
+	// last quarter is left to warnings and errors.
+	bufferBytes = 1 << 20
+	// rest is how long the writer rests after each write, so that under load
+	// one write takes many lines; or until the buffer is half full.
+	rest = 20 * time.Millisecond
+	// closeTimeout is how long Close waits for a destination that blocks.
+	closeTimeout = time.Second
+)
+
+// Writer writes lines in the order in which they were logged.
+type Writer struct {
+	out    io.Writer
+	format func(io.Writer) slog.Handler
+
+	mu      sync.Mutex
+	pending []byte // whole lines
+	dropped int64  // lines, in all
+	untold  int64  // lines that were dropped and not yet mentioned in the log
+
+	wake     chan struct{} // something is pending
+	hurry    chan struct{} // the buffer is half full
+	stop     chan struct{}
+	done     chan struct{}
+	stopOnce sync.Once
+}
+
+// New returns a Writer to out. Format returns the handler that formats lines,
+// as slog.NewTextHandler does: with one Write to its argument for each. Close
+// must be called in the end.
+func New(out io.Writer, format func(io.Writer) slog.Handler) *Writer {
+	w := &Writer{
+		out:    out,
+		format: format,
+		wake:   make(chan struct{}, 1),
+		hurry:  make(chan struct{}, 1),
+		stop:   make(chan struct{}),
+		done:   make(chan struct{}),
+	}
+	go w.run()
+	return w
+}
+
+// Handler returns the handler to log with.
+func (w *Writer) Handler() slog.Handler {
+	return handler{
+		low:  w.format(limited{w, bufferBytes * 3 / 4}),
+		high: w.format(limited{w, bufferBytes}),
+	}
+}
+
+// Dropped returns how many lines were lost because the destination blocked or
+// failed.
+func (w *Writer) Dropped() int64 {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.dropped
+}
+
+// Close writes what is in the buffer. If the destination blocks, it gives up
+// after a second.
+func (w *Writer) Close() {
+	w.stopOnce.Do(func() { close(w.stop) })
+	select {
+	case <-w.done:
+	case <-time.After(closeTimeout):
+	}
+}
+
+// add appends a line to the buffer, unless the buffer would then exceed limit.
+func (w *Writer) add(line []byte, limit int) {
+	w.mu.Lock()
+	if len(w.pending)+len(line) <= limit {
+		w.pending = append(w.pending, line...)
+	} else {
+		w.dropped++
+		w.untold++
+	}
+	size := len(w.pending)
+	w.mu.Unlock()
+	signal(w.wake)
+	if size > bufferBytes/2 {
+		signal(w.hurry)
+	}
+}
+
+// signal leaves one signal for the receiver, who may be busy.
+func signal(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+func (w *Writer) run() {
+	defer close(w.done)
+	var spare []byte
+	for {
+		select {
+		case <-w.wake:
+			spare = w.write(spare)
+			select {
+			case <-time.After(rest):
+			case <-w.hurry:
+			case <-w.stop:
+			}
+		case <-w.stop:
+			w.write(spare)
+			return
+		}
+	}
+}
+
+// write writes what is pending, puts the spare buffer in its place, and returns
+// the buffer that is free then.
+func (w *Writer) write(spare []byte) []byte {
+	w.mu.Lock()
+	batch, untold := w.pending, w.untold
+	w.pending, w.untold = spare[:0], 0
+	w.mu.Unlock()
+	if len(batch) == 0 && untold == 0 {
+		return batch
+	}
+	lines := batch
+	if untold > 0 { // last: lines are dropped when the buffer is full
+		batch = append(batch, w.report(untold)...)
+	}
+	n, err := w.out.Write(batch)
+	if err != nil {
+		lost := int64(bytes.Count(lines[min(n, len(lines)):], []byte("\n")))
+		w.mu.Lock()
+		w.dropped += lost
+		w.untold += lost + untold
+		w.mu.Unlock()
+	}
+	return batch
+}
+
+// report is the line that tells of lines that were dropped.
+func (w *Writer) report(dropped int64) []byte {
+	var line bytes.Buffer
+	record := slog.NewRecord(time.Now(), slog.LevelWarn, "log_dropped", 0)
+	record.AddAttrs(slog.Int64("lines", dropped), slog.String("reason", "the log's destination blocked or failed"))
+	_ = w.format(&line).Handle(context.Background(), record) // a bytes.Buffer takes everything
+	return line.Bytes()
+}
+
+// limited adds lines to a buffer up to a limit of its own.
+type limited struct {
+	writer *Writer
+	limit  int
+}
+
+func (l limited) Write(line []byte) (int, error) {
+	l.writer.add(line, l.limit)
+	return len(line), nil
+}
+
+// handler lets warnings and errors into the part of the buffer that is left to
+// them.
+type handler struct{ low, high slog.Handler }
+
+func (h handler) Enabled(ctx context.Context, level slog.Level) bool {
+	return h.low.Enabled(ctx, level)
+}
+
+func (h handler) Handle(ctx context.Context, record slog.Record) error {
+	if record.Level >= slog.LevelWarn {
+		return h.high.Handle(ctx, record)
+	}
+	return h.low.Handle(ctx, record)
+}
+
+func (h handler) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return handler{h.low.WithAttrs(attrs), h.high.WithAttrs(attrs)}
+}
+
+func (h handler) WithGroup(name string) slog.Handler {
+	return handler{h.low.WithGroup(name), h.high.WithGroup(name)}
+}
