@@ -115,7 +115,7 @@ func run(ctx context.Context, args []string, stderr io.Writer) error {
 	var counters limiter.Store = memory
 	redis := func() string { return "off" }
 	if settings.RedisURL.IsSet() {
-		shared, err := ratelimit.NewRedis(settings.RedisURL.Reveal(), memory, log)
+		shared, err := ratelimit.NewRedis(settings.RedisURL.Reveal(), settings.RedisPrefix, memory, log)
 		if err != nil {
 			return err
 		}

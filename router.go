@@ -52,7 +52,7 @@ type route struct {
 	handler      gin.HandlerFunc
 	limit        config.Policy // config.Unlimited() for a route without one
 	maxBody      int64         // in bytes, at most MAX_BODY_BYTES; 0 stands for that
-	streamed     bool          // its handler holds no body in memory: maxBody may be larger
+	streamed     bool          // its handler does not hold the body in memory: maxBody may be larger
 	healthCheck  bool          // see middleware.Route
 	public       bool          // any origin may call it without credentials
 }

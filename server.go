@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -143,7 +144,11 @@ func (l *patientListener) Accept() (net.Conn, error) {
 
 // listen names the variable and the remedy if it cannot listen on the address.
 func listen(address, variable string) (net.Listener, error) {
-	listener, err := net.Listen("tcp", address)
+	network := "tcp"
+	if host, err := netip.ParseAddrPort(address); err == nil && host.Addr().Is4() {
+		network = "tcp4" // or 0.0.0.0 would open IPv6 as well
+	}
+	listener, err := net.Listen(network, address)
 	if errors.Is(err, syscall.EADDRINUSE) {
 		return nil, fmt.Errorf("the address %s is in use: stop the program that listens there, or set %s to another port", address, variable)
 	}

@@ -1,15 +1,10 @@
-// Package config reads the settings from the environment, once, and refuses
-// what cannot be meant. envconfig fetches the text; the types here parse it,
-// so that all mistakes come out in one message. No other package reads the
-// environment.
+// Package config reads the settings from the environment, once. envconfig
+// fetches their text and the functions here parse it, so that all mistakes are
+// reported together. No other package reads the environment.
 package config
 
 import (
-	"bytes"
-	"errors"
 	"fmt"
-	"io"
-	"io/fs"
 	"log/slog"
 	"net/http"
 	"os"
@@ -18,21 +13,20 @@ import (
 	"strings"
 	"time"
 
-	"github.com/joho/godotenv"
 	"github.com/kelseyhightower/envconfig"
 
 	"example.com/api/internal/forwarded"
 	"example.com/api/internal/origin"
 )
 
-// variables is the environment's text. Defaults that depend on APP_ENV stand
-// where the value is parsed; .env.example tells the meaning of each.
+// variables is the text of the settings. A default that depends on APP_ENV
+// stands where the value is parsed. .env.example explains each setting.
 type variables struct {
 	AppEnv string `envconfig:"APP_ENV" default:"development"`
 	Host   string `envconfig:"HOST"`
 	Port   string `envconfig:"PORT" default:"8080"`
 
-	AllowedOrigins     *string `envconfig:"ALLOWED_ORIGINS"` // nil: not set, which "" is not
+	AllowedOrigins     *string `envconfig:"ALLOWED_ORIGINS"` // nil: not set; "" is a value
 	AllowedOriginRegex string  `envconfig:"ALLOWED_ORIGIN_REGEX"`
 	CORSCredentials    string  `envconfig:"CORS_ALLOW_CREDENTIALS" default:"true"`
 	CORSMethods        string  `envconfig:"CORS_ALLOWED_METHODS" default:"GET,HEAD,POST,PUT,PATCH,DELETE"`
@@ -72,9 +66,9 @@ type variables struct {
 	MetricsAddr     string `envconfig:"METRICS_ADDR"`
 }
 
-// Settings is what the server runs by. Every value has passed the checks.
+// Settings is what the server runs with. Every value has passed the checks.
 type Settings struct {
-	Warnings []string // what is likely a mistake, but does not stop the server
+	Warnings []string // what is probably a mistake, but does not stop startup
 
 	Production bool
 	Host       string // "" listens on all interfaces
@@ -115,23 +109,10 @@ type Settings struct {
 	MetricsAddr     string // "": off
 }
 
-// Secret is text that must not appear in logs or messages. Reveal is the only
-// way to the text; every way of printing shows a placeholder.
-type Secret struct{ text string }
-
-// Reveal returns the text.
-func (s Secret) Reveal() string { return s.text }
-
-// IsSet reports whether there is any text.
-func (s Secret) IsSet() bool { return s.text != "" }
-
-// Format keeps the text out of fmt and log/slog, whatever the verb.
-func (s Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "[secret]") }
-
 // Error is every mistake in the settings.
 type Error struct{ mistakes []string }
 
-// Error lists the mistakes, one a line.
+// Error lists the mistakes, one on each line.
 func (e *Error) Error() string {
 	if len(e.mistakes) == 1 {
 		return "1 setting is wrong:\n  " + e.mistakes[0]
@@ -139,33 +120,39 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("%d settings are wrong:\n  %s", len(e.mistakes), strings.Join(e.mistakes, "\n  "))
 }
 
-// WrongDatabase is the mistake that only opening the database shows. The
+// WrongDatabase returns the mistake that only opening the database shows. The
 // cause must not hold a password.
 func WrongDatabase(cause error) error {
 	return &Error{mistakes: []string{"DATABASE_URL cannot be used: " + cause.Error()}}
 }
 
-// Check is what the package that opens a URL has to say of it beforehand.
+// Check asks the package that will open a URL whether it can.
 type Check struct {
 	Variable string             // DATABASE_URL or REDIS_URL
 	URL      func(string) error // changes nothing; the error holds no password
 }
 
-// Load reads the environment and the file .env in the working directory,
-// which fills in what the environment leaves out. A variable set to nothing but
-// blanks counts as left out, but for ALLOWED_ORIGINS, where it means nobody.
-// Without a check of a URL only its form is looked at. The error is an *Error.
+// Load reads the environment and the file .env in the working directory, which
+// fills in what the environment leaves out. A variable that is set to nothing
+// but blanks counts as left out, except for ALLOWED_ORIGINS in the environment,
+// where it means that nobody may call. Only the form of a URL without a Check is
+// examined. The error is an *Error.
 func Load(checks ...Check) (Settings, error) {
+	const file = ".env"
 	var mistakes mistakes
-	if err := fillEnvironment(".env"); err != nil {
+	fromFile, err := readFile(file)
+	if err != nil {
 		mistakes = append(mistakes, err.Error())
 	}
+	warnings := unknownNames(os.Environ(), fromFile, file)
+	fillEnvironment(fromFile)
 	var v variables
-	envconfig.MustProcess("", &v) // every field is text, which always fits
+	envconfig.MustProcess("", &v) // cannot fail: every field is text
 	settings := mistakes.parse(v, checks)
 	if len(mistakes) > 0 {
 		return Settings{}, &Error{mistakes: mistakes}
 	}
+	settings.Warnings = append(warnings, settings.Warnings...)
 	return settings, nil
 }
 
@@ -180,75 +167,21 @@ func Names() []string {
 	return names
 }
 
-// fillEnvironment takes from the file what the environment leaves out, and
-// removes what is set to blanks, so that envconfig's defaults apply.
-func fillEnvironment(file string) error {
-	text, err := os.ReadFile(file)
-	var fromFile map[string]string
-	if err == nil {
-		fromFile, err = godotenv.UnmarshalBytes(bytes.TrimPrefix(text, []byte("\uFEFF"))) // as editors on Windows begin
-	}
-	var unread *fs.PathError
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		err = nil
-	case errors.As(err, &unread):
-		err = fmt.Errorf("%s cannot be read (%w): let the server's user read it, or remove it", file, unread.Err)
-	case err != nil:
-		// godotenv's error quotes the rest of the file: secrets.
-		err = fmt.Errorf("%s cannot be parsed: write one NAME=value a line, quotes closed", file)
-	default:
-		for name := range fromFile {
-			if words := strings.Fields(name); len(words) > 1 { // so godotenv takes a line without a =
-				err = fmt.Errorf("%s has a line without = after its name%s: write NAME=value", file, known(words[0]))
-			}
-		}
-	}
-	// Of a variable and its _FILE, the environment's one wins over the file's.
-	for _, name := range Names() {
-		if base, ok := strings.CutSuffix(name, "_FILE"); ok && !isBlank(os.Getenv(base)) {
-			delete(fromFile, name)
-		}
-	}
-	for _, name := range Names() {
-		value, set := os.LookupEnv(name)
-		switch {
-		case !isBlank(value) || set && name == "ALLOWED_ORIGINS":
-		case !isBlank(fromFile[name]):
-			os.Setenv(name, fromFile[name])
-		default:
-			os.Unsetenv(name)
-		}
-	}
-	return err
-}
-
-// known is " (NAME)" for the name of a setting, and nothing for other text,
-// which may be a secret.
-func known(name string) string {
-	if !slices.Contains(Names(), name) {
-		return ""
-	}
-	return " (" + name + ")"
-}
-
-// isBlank is what counts as left out: a blank list of hosts would be none at all.
-func isBlank(value string) bool { return strings.TrimSpace(value) == "" }
-
-// parse turns text into settings. It goes on after a mistake; the settings
-// are good only if none was made.
+// parse turns text into settings. It continues after a mistake; the settings
+// must be used only if there is none.
 func (m *mistakes) parse(v variables, checks []Check) Settings {
 	production := v.AppEnv == "production"
 	if !production && v.AppEnv != "development" {
 		m.add("APP_ENV", v.AppEnv, "is unknown; write development or production")
 	}
 	credentials := m.boolean("CORS_ALLOW_CREDENTIALS", v.CORSCredentials)
+	origins, originWarnings := m.origins(v.AllowedOrigins, v.AllowedOriginRegex, production, credentials)
 	s := Settings{
 		Production: production,
 		Host:       m.host("HOST", v.Host, production),
 		Port:       int(m.integer("PORT", v.Port, 0, 65535)),
 
-		Origins:         m.origins(v.AllowedOrigins, v.AllowedOriginRegex, production, credentials),
+		Origins:         origins,
 		CORSCredentials: credentials,
 		CORSMethods:     m.corsMethods("CORS_ALLOWED_METHODS", v.CORSMethods),
 		CORSHeaders:     m.corsHeaders("CORS_ALLOWED_HEADERS", v.CORSHeaders),
@@ -282,15 +215,37 @@ func (m *mistakes) parse(v variables, checks []Check) Settings {
 		MetricsAddr:     m.listenAddress("METRICS_ADDR", v.MetricsAddr),
 	}
 	if s.HTTPSRedirect && v.AllowedHosts == "" {
-		m.add("HTTPS_REDIRECT", v.HTTPSRedirect, "needs ALLOWED_HOSTS, else any Host that a client sends becomes a redirect target; set it to this API's names")
+		m.add("HTTPS_REDIRECT", v.HTTPSRedirect, "needs ALLOWED_HOSTS, or any Host that a client sends would become a redirect target; set it to this API's names")
+	}
+	if origins.AllowsAny() && s.SessionSameSite == http.SameSiteNoneMode {
+		m.add("SESSION_SAMESITE", v.SessionSameSite, "cannot be used with ALLOWED_ORIGINS=*: a page of any site could act with the user's session; write lax or strict, or list the origins")
 	}
 	if s.MetricsAddr != "" && s.Port != 0 && strings.HasSuffix(s.MetricsAddr, fmt.Sprintf(":%d", s.Port)) {
-		m.add("METRICS_ADDR", s.MetricsAddr, "is the port of the API (PORT); metrics need one that the public cannot reach")
+		m.add("METRICS_ADDR", s.MetricsAddr, "is the port of the API (PORT); write one that the public cannot reach")
 	}
+	for _, warning := range originWarnings {
+		s.Warnings = append(s.Warnings, describe(warning.Setting, warning.Value, warning.Error()))
+	}
+	s.Warnings = append(s.Warnings, unlikely(s, v)...)
 	return s
 }
 
-// entries splits a comma-separated list, blanks around entries trimmed.
+// unlikely warns about settings that are valid but rarely meant.
+func unlikely(s Settings, v variables) []string {
+	var warnings []string
+	if !slices.Contains(s.CORSHeaders, "*") && !slices.ContainsFunc(s.CORSHeaders, func(h string) bool { return strings.EqualFold(h, "Content-Type") }) {
+		warnings = append(warnings, describe("CORS_ALLOWED_HEADERS", v.CORSHeaders, "lacks Content-Type: no page of another origin can send JSON; add it"))
+	}
+	if s.Production && s.AllowedHosts.IsAny() {
+		warnings = append(warnings, "ALLOWED_HOSTS is not set: requests for any Host are served; set it to this API's names, such as api.example.com")
+	}
+	if s.MaxBufferedBytes < s.MaxBodyBytes {
+		warnings = append(warnings, describe("MAX_BUFFERED_BYTES", v.MaxBufferedBytes, fmt.Sprintf("is less than MAX_BODY_BYTES (%d): the largest bodies never find room; write at least as much", s.MaxBodyBytes)))
+	}
+	return warnings
+}
+
+// entries splits a comma-separated list and trims blanks around the entries.
 func (m *mistakes) entries(name, list string) []string {
 	if strings.TrimSpace(list) == "" {
 		return nil
@@ -302,12 +257,12 @@ func (m *mistakes) entries(name, list string) []string {
 		}
 	}
 	if len(all) <= strings.Count(list, ",") {
-		m.add(name, list, "has an empty entry; take out the comma that is too many")
+		m.add(name, list, "has an empty entry; remove the extra comma")
 	}
 	return all
 }
 
-// distinct drops the entries that came before.
+// distinct drops repeated entries.
 func distinct(list []string) []string {
 	var kept []string
 	for _, entry := range list {

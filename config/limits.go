@@ -10,8 +10,8 @@ import (
 )
 
 // Limits are the rate limit policies. To add one, add a field here and give it
-// to the routes that it limits. Its name is the variable's, without
-// RATE_LIMIT_ and in lower case.
+// to the routes that it limits. The name of a policy is that of its variable,
+// without RATE_LIMIT_ and in lower case.
 type Limits struct {
 	Default Policy `envconfig:"RATE_LIMIT_DEFAULT" default:"100-M"`
 	Search  Policy `envconfig:"RATE_LIMIT_SEARCH" default:"30-M"`
@@ -31,11 +31,11 @@ func (l Limits) All() []Policy {
 
 // Policy is the limit on what one client may request per period. Routes that
 // have the same policy share its count. The zero Policy is not valid, so that
-// a route whose limit was forgotten cannot start; a route without a limit has
-// Unlimited.
+// the server does not start if the limit of a route was forgotten; a route
+// without a limit has Unlimited.
 type Policy struct {
 	name string
-	text string // as the settings write it
+	text string // as it is written in the settings
 	rate limiter.Rate
 }
 
@@ -49,11 +49,11 @@ func (p Policy) Name() string { return p.name }
 // Rate returns the limit, and reports whether there is one.
 func (p Policy) Rate() (rate limiter.Rate, limited bool) { return p.rate, p.rate.Limit > 0 }
 
-// String returns the policy as the start-up line shows it.
+// String returns the policy as the log line at startup shows it.
 func (p Policy) String() string { return p.name + " " + p.text }
 
-// Decode keeps the text for parsePolicy, which reports all mistakes together.
-// envconfig calls it.
+// Decode keeps the text, which limits parses, so that all mistakes are reported
+// together. envconfig calls it.
 func (p *Policy) Decode(text string) error {
 	p.text = text
 	return nil

@@ -16,7 +16,7 @@ printf %s "redis://api:$redis@redis:6379/0" >redis_url
 # The API's user may do what the limiter does and touch no other key; who
 # gives no password may ask whether Redis lives.
 printf '%s\n' "user default on nopass resetkeys -@all +ping" \
-  "user api on >$redis ~ratelimit:* -@all +eval +evalsha +incrby +pttl +pexpire +set +get +del +ping +select +hello +auth +client" >redis_acl
+  "user api on >$redis ~ratelimit:* -@all +eval +evalsha +time +set +get +del +ping +select +hello +auth +client" >redis_acl
 cd ..
 mv secrets.new secrets
 echo "made deploy/secrets"

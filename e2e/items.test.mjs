@@ -56,7 +56,9 @@ for (const engine of engines) {
     })
 
     test('create, edit, page through and delete items; errors appear at their fields', async () => {
+      await press(page, 'simple', 'GET hello')
       await page.goto(`${allowed}/#items`)
+      await until('the empty list', async () => /make seed/.test(await page.text('.items .hint')))
       await page.click('.item-form button', 'Create')
       await page.until('the error at the name', () => document.querySelector('[name=name]').ariaInvalid === 'true')
       assert.notEqual(await page.text('.item-form .field:first-child .field-error'), '')
@@ -80,8 +82,10 @@ for (const engine of engines) {
       const row = `${engine.name} 10`
       await page.click(`[aria-label="Edit ${row}"]`)
       await page.fill('.rows [name=note]', 'edited')
+      await page.keyboard.press('Enter')
+      await page.keyboard.type('on two lines')
       await page.click('.rows button', 'Save')
-      await until('the note', async () => (await page.text('.rows')).includes('edited'))
+      await until('the note', async () => (await page.text('.rows')).includes('edited\non two lines'))
       await focused(`Edit ${row}`)
       for (let [name, next] = await rows(); name; [name, next] = await rows()) {
         await page.click(`[aria-label="Delete ${name}"]`)
@@ -95,6 +99,7 @@ for (const engine of engines) {
       await until('the first page', async () => JSON.stringify(await rows()) === JSON.stringify(first))
       await deleteAllItems()
       await page.goto(`${allowed}/#lab`)
+      assert.match(await exchange(page, 'simple'), /^200/, 'the lab kept its responses')
     })
 
     test('axe finds nothing in the items view, light or dark, wide or narrow', async () => {
@@ -125,19 +130,11 @@ for (const engine of engines) {
       await other.close()
     })
 
-    test('a burst of keystrokes sends one search, and writing does not move the page', async () => {
-      const positions = () =>
-        page.evaluate(() =>
-          [...document.querySelectorAll('.card')].map((card) => Math.round(card.getBoundingClientRect().top + scrollY)),
-        )
-      const before = await positions()
+    test('a burst of keystrokes sends one search', async () => {
       const sent = page.requests.length
       await page.fill('#search input', 'lab item')
       await until('the response', async () => (await exchange(page, 'search')).includes('q=lab+item'))
       assert.equal(page.requests.length - sent, 1)
-      await press(page, 'write-item', 'POST')
-      await press(page, 'write-item', 'DELETE')
-      assert.deepEqual(await positions(), before)
     })
 
     test('after a 429 the search continues by itself once the wait is over', async () => {

@@ -1,5 +1,6 @@
 /** The real page and the real server in real browsers: every card, both ports, both host names. */
 import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
@@ -224,7 +225,7 @@ for (const engine of engines) {
       try {
         const first = await open(browser, `http://localhost:${port}`)
         assert.match(await first.text('.banner'), /the API is not running, or/)
-        const [, origins] = /ALLOWED_ORIGINS=(\S+)/.exec(await first.text('#blocked-origin .sample'))
+        const [, origins] = /ALLOWED_ORIGINS=(\S+)/.exec(await first.text('#blocked-origin .sample pre'))
         api = await startApi({ PORT: apiPort, ALLOWED_ORIGINS: origins, CORS_ALLOWED_HEADERS: 'Authorization' })
         await first.click('.origins button', 'Retry')
         await first.until('the response', () => document.querySelector('[data-api=reachable]') !== null)
@@ -291,22 +292,28 @@ for (const engine of engines) {
       await until('the response', async () => (await exchange(page, 'simple')).startsWith('200'))
     })
 
-    test('nothing moves when responses arrive, and the page calls no other host', async () => {
-      const places = () =>
-        page.evaluate(() =>
-          [...document.querySelectorAll('.card')].map((c) => Math.round(c.getBoundingClientRect().top + scrollY)),
-        )
-      const before = await places()
-      for (const [card, button] of [
-        ['preflighted', 'POST'],
-        ['preflighted', 'DELETE'],
-        ['headers', 'GET hello'],
-        ['errors', '422'],
-        ['api-down', 'Call'],
-      ]) {
-        await press(page, card, button)
+    test('a response is shown whole and moves nothing above it, and the page calls no other host', async () => {
+      const top = (card) =>
+        page.evaluate((card) => Math.round(document.getElementById(card).getBoundingClientRect().top + scrollY), card)
+      for (const width of [390, 1280]) {
+        await page.resize(width, 900)
+        for (const [card, button] of [
+          ['preflighted', 'POST'],
+          ['preflighted', 'DELETE'],
+          ['headers', 'GET hello'],
+          ['errors', '422'],
+          ['api-down', 'Call'],
+        ]) {
+          const before = await top(card)
+          await press(page, card, button)
+          assert.equal(await top(card), before, card)
+          const hidden = await page.evaluate((card) => {
+            const { scrollHeight, clientHeight } = document.querySelector(`#${card} .exchange-detail`)
+            return scrollHeight - clientHeight
+          }, card)
+          assert.ok(hidden <= 0, `${card} at ${width}: ${hidden} px hidden`)
+        }
       }
-      assert.deepEqual(await places(), before)
 
       const hosts = new Set(
         page.requests.filter(({ url }) => url.startsWith('http')).map(({ url }) => new URL(url).hostname),
@@ -365,7 +372,8 @@ for (const engine of engines) {
         await press(page, 'simple', 'GET hello')
         assert.match(await exchange(page, 'simple'), /^200/)
         await page.click('#simple button', 'GET hello')
-        await until('the time', async () => /^Sending…[1-9] s Cancel$/.test(await exchange(page, 'simple')))
+        const panel = () => page.evaluate(() => document.querySelector('#simple .exchange').innerText)
+        await until('the time', async () => /^Sending…\s+[1-9] s Cancel\s*$/.test(await panel()))
         await page.click('#simple .exchange button', 'Cancel')
         await until('the end', async () => /^Cancelled/.test(await exchange(page, 'simple')))
         assert.equal(await page.evaluate(() => document.activeElement.ariaLabel), 'Request and response')
@@ -376,6 +384,28 @@ for (const engine of engines) {
         stub.close()
         stub.closeAllConnections()
       }
+    })
+
+    test('a request copied as fetch or as curl works, and so does a copied setting', async () => {
+      await page.evaluate(() => {
+        navigator.clipboard.writeText = async (text) => void (window.copied = text)
+      })
+      const copy = async (card, button) => {
+        await page.click(`#${card} .copy`, button)
+        return page.evaluate(() => window.copied)
+      }
+      await press(page, 'preflighted', 'POST')
+      const code = await copy('preflighted', 'Copy as fetch')
+      await until('the confirmation', async () => (await page.text('#preflighted')).includes('Copied'))
+      const run = (code) => new (async () => {}).constructor(`return ${code}`)().then(({ status }) => status)
+      assert.equal(await page.evaluate(run, code), 201, code)
+
+      const command = await copy('preflighted', 'Copy as curl')
+      const { status, stdout } = spawnSync('sh', ['-c', command], { encoding: 'utf8' })
+      if (status === 127 && process.env.CI !== 'true') console.log('SKIP the copied curl command: install curl')
+      else assert.match(stdout, /^HTTP\/1\.1 201 .*"name": ?"Ada"/s, command)
+
+      assert.match(await copy('blocked-header', 'Copy'), /^CORS_ALLOWED_HEADERS=[\w,-]+,X-Not-Listed$/m)
     })
 
     test('the page reports an invalid API address', async () => {

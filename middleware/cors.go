@@ -231,20 +231,12 @@ func (m *cors) deny(c *gin.Context, lines []string) {
 			slog.String("origin", logText(strings.Join(lines, ", "), 200)),
 			slog.String("method", logText(c.Request.Method, 20)),
 			slog.String("path", logText(c.Request.URL.Path, 200)),
-			slog.String("reason", logText(m.why(c.Request, lines), 500)),
+			slog.String("reason", logText(m.options.Origins.Why(lines, c.Request.Host), 500)),
 		}
 	})
 	m.headers.write(c)
 	problem.Abort(c, problem.Forbidden(fmt.Sprintf(
 		"The origin %.200q may not call this API; the server's log says why (cors_denied).", strings.Join(lines, ", "))))
-}
-
-// why says in words why the origin is denied.
-func (m *cors) why(r *http.Request, lines []string) string {
-	if len(lines) == 1 && lines[0] == ownOrigin("https", r.Host) {
-		return "the API's own https origin, but nobody who is trusted says that the request came by https: add your proxy's address to TRUSTED_PROXIES and let it send X-Forwarded-Proto"
-	}
-	return m.options.Origins.Why(lines)
 }
 
 // isSameOrigin compares the value with the request's own scheme and Host. It

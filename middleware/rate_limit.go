@@ -13,16 +13,18 @@ import (
 	"example.com/api/internal/ratelimit"
 )
 
-// RateLimit counts the requests of a client under the policy's name; routes
+// RateLimit counts the requests of a client under the policy's name. Routes
 // that share a policy share its bucket, and two policies never do. Every
-// answer says what is left, in the usual X-RateLimit headers and in those of
-// draft-ietf-httpapi-ratelimit-headers; over the limit it is a 429 problem.
+// response says how many requests remain, in the usual X-RateLimit headers and
+// in those of draft-ietf-httpapi-ratelimit-headers; a client over the limit
+// gets a 429 problem.
 //
-// The store must answer on its own when its service does not: an error of it
-// is a 500, so that nothing passes uncounted.
+// The store must handle an outage of its service by itself: if it returns an
+// error, the response is a 500, so that nothing passes uncounted.
 func RateLimit(policy string, rate limiter.Rate, store limiter.Store, proxies forwarded.Proxies) gin.HandlerFunc {
 	limit := []string{strconv.FormatInt(rate.Limit, 10)}
 	period := int64(rate.Period / time.Second)
+	longest := (11*period + 9) / 10 // a window counts for the period and a tenth
 	policyHeader := []string{fmt.Sprintf("%q;q=%d;w=%d", policy, rate.Limit, period)}
 	name := strconv.Quote(policy)
 
@@ -33,7 +35,7 @@ func RateLimit(policy string, rate limiter.Rate, store limiter.Store, proxies fo
 			problem.Abort(c, problem.Internal(fmt.Errorf("count a request: %w", err)))
 			return
 		}
-		wait := secondsUntil(state.Reset, time.Now(), period)
+		wait := secondsUntil(state.Reset, time.Now(), longest)
 		header := c.Writer.Header()
 		header["X-Ratelimit-Limit"] = limit
 		header["Ratelimit-Policy"] = policyHeader
@@ -45,8 +47,8 @@ func RateLimit(policy string, rate limiter.Rate, store limiter.Store, proxies fo
 	}
 }
 
-// setCounts makes the three values that change with each request out of one
-// string and one array: two allocations instead of six.
+// setCounts sets the three values that change with each request. It cuts them
+// from one string and one array: two allocations instead of six.
 func setCounts(header map[string][]string, name string, state limiter.Context, wait int64) {
 	text := make([]byte, 0, 96)
 	text = append(text, name...)
@@ -66,10 +68,10 @@ func setCounts(header map[string][]string, name string, state limiter.Context, w
 	header["X-Ratelimit-Reset"] = values[2:3:3]
 }
 
-// secondsUntil is the wait until reset (Unix seconds, rounded up by the
-// store) in whole seconds: never too short, at least 1 and at most the period.
-func secondsUntil(reset int64, now time.Time, period int64) int64 {
+// secondsUntil returns the wait until reset in whole seconds: at least 1, at
+// most longest, and never too short. Stores round reset up, to Unix seconds.
+func secondsUntil(reset int64, now time.Time, longest int64) int64 {
 	wait := time.Unix(reset, 0).Sub(now)
 	seconds := int64((wait + time.Second - 1) / time.Second)
-	return min(max(seconds, 1), period)
+	return min(max(seconds, 1), longest)
 }

@@ -15,7 +15,7 @@ type Route struct {
 	// plain http and by the machine's own address. AllowedHosts and
 	// HTTPSRedirect let it pass, and AccessLog logs it at debug.
 	HealthCheck bool
-	// MaxBody is the largest body in bytes; 0 stands for BodyLimit's fallback.
+	// MaxBody is the largest body in bytes; 0 leaves it to BodyLimit.
 	MaxBody int64
 	// Streamed marks a path whose handler does not hold the body in memory.
 	Streamed bool

@@ -87,7 +87,11 @@ export function App() {
             readable, and nothing is blocked. <code>npm run dev</code> shows the rules at work.
           </p>
         )}
-        <view.View />
+        {/* The lab stays, so that its responses are still there when the user returns from another view. */}
+        <div hidden={view !== lab}>
+          <Lab />
+        </div>
+        {view !== lab && <view.View />}
       </main>
     </>
   )

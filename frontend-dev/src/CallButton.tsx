@@ -8,6 +8,8 @@ interface Props {
   /** Why the button cannot be pressed now, apart from the rate limit. */
   disabledReason?: string | false
   submit?: boolean
+  /** Whether the call destroys something. */
+  danger?: boolean
   onCall?: () => void
   children: ReactNode
 }
@@ -16,13 +18,21 @@ interface Props {
  * A button that calls the API. After a 429 it counts Retry-After down and
  * cannot be pressed. It uses aria-disabled, not disabled, to keep the focus.
  */
-export function CallButton({ policy, busy = false, disabledReason = false, submit = false, onCall, children }: Props) {
+export function CallButton({
+  policy,
+  busy = false,
+  disabledReason = false,
+  submit = false,
+  danger = false,
+  onCall,
+  children,
+}: Props) {
   const wait = useSecondsUntil(useLimit(policy)?.blockedUntil ?? 0)
   const disabled = wait > 0 || disabledReason !== false
   return (
     <button
       type={submit ? 'submit' : 'button'}
-      className="call"
+      className={danger ? 'call danger' : 'call'}
       aria-disabled={disabled}
       title={disabledReason || undefined}
       onClick={(event) => {
@@ -32,10 +42,13 @@ export function CallButton({ policy, busy = false, disabledReason = false, submi
     >
       <span>
         {children}
-        {wait > 0 && ` · ${wait} s`}
+        {wait > 0 && <small> · {wait} s</small>}
       </span>
       {/* In the same grid cell, so that the button keeps its width. */}
-      <span className="invisible">{children} · 60 s</span>
+      <span className="invisible">
+        {children}
+        <small> · 60 s</small>
+      </span>
     </button>
   )
 }

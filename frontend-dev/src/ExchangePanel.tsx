@@ -1,12 +1,18 @@
 import { useRef } from 'react'
 import { FormatError, type Exchange, type ReceivedResponse } from './api/client'
+import { CopyButton } from './CopyButton'
 import { useSecondsSince } from './countdown'
 import { FailureAdvice } from './FailureAdvice'
 import { pageOrigin } from './page'
 import { preflightReasons } from './preflight'
+import { asCurl, asFetch } from './snippets'
 import type { Pending } from './useClient'
 
-/** A request and its response, as the browser shows them to JavaScript. The panel's height never changes. */
+/**
+ * A request and its response, as the browser shows them to JavaScript. While
+ * calls are pending the last ones are invisible, but keep their place: nothing
+ * moves twice.
+ */
 export function ExchangePanel({ exchange, pending }: { exchange: Exchange | undefined; pending: Pending | undefined }) {
   const detail = useRef<HTMLDivElement>(null)
   return (
@@ -25,11 +31,21 @@ export function ExchangePanel({ exchange, pending }: { exchange: Exchange | unde
           exchange && <span>{Math.round(exchange.milliseconds)} ms</span>
         )}
       </div>
-      <div ref={detail} className="exchange-detail" role="group" aria-label="Request and response" tabIndex={0}>
-        {exchange && <Request exchange={exchange} />}
-        {exchange?.error instanceof FormatError && <p className="response">{exchange.error.message}.</p>}
-        {exchange?.response && <Response response={exchange.response} />}
-        {exchange && outcome(exchange) === 'failed' && <FailureAdvice exchange={exchange} />}
+      <div
+        ref={detail}
+        className="exchange-detail"
+        role="group"
+        aria-label="Request and response"
+        tabIndex={exchange ? 0 : -1} // Without content it can be focused only by Cancel.
+      >
+        {exchange && (
+          <div className={pending && 'invisible'}>
+            <Request exchange={exchange} />
+            {exchange.error instanceof FormatError && <p className="response">{exchange.error.message}.</p>}
+            {exchange.response && <Response response={exchange.response} />}
+            {outcome(exchange) === 'failed' && <FailureAdvice exchange={exchange} />}
+          </div>
+        )}
       </div>
     </div>
   )
@@ -88,6 +104,10 @@ function Request({ exchange }: { exchange: Exchange }) {
       {requestBody !== undefined && (
         <pre>{typeof requestBody === 'string' ? excerpt(requestBody) : [...requestBody].map(part).join('\n')}</pre>
       )}
+      <p className="caption">
+        <CopyButton text={asCurl(exchange, pageOrigin)} label="Copy as curl" />
+        <CopyButton text={asFetch(exchange)} label="Copy as fetch" />
+      </p>
     </>
   )
 }

@@ -157,6 +157,16 @@ describe('rejects', () => {
     controller.abort()
     await expect(call).rejects.toMatchObject({ name: 'AbortError' })
   })
+
+  test('with the AbortError when the client’s own signal aborts, for an upload as well', async () => {
+    fetchMock.mockImplementation(hang)
+    const controller = new AbortController()
+    const api = createClient({ baseUrl: '', signal: controller.signal })
+    const call = api.request('GET', '/api/hello')
+    controller.abort()
+    await expect(call).rejects.toMatchObject({ name: 'AbortError' })
+    await expect(api.upload(new File([], 'a'))).rejects.toMatchObject({ name: 'AbortError' })
+  })
 })
 
 test('reports every exchange once, whether it succeeds or fails', async () => {

@@ -46,7 +46,6 @@ export function useClient(baseUrl: string = apiBase) {
   async function run(calls: (api: Client) => Promise<unknown>): Promise<Error | undefined> {
     const controller = new AbortController()
     setPending({ started: performance.now(), cancel: () => controller.abort() })
-    setExchange(undefined)
     try {
       await calls(createClient({ ...options, signal: controller.signal }))
     } catch (error) {

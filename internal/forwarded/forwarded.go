@@ -1,5 +1,5 @@
-// Package forwarded knows which peers are proxies of ours, and so what may be
-// believed of the headers by which a proxy names its client.
+// Package forwarded decides which peers are our own proxies, and therefore what
+// may be believed of the headers in which a proxy describes its client.
 package forwarded
 
 import (
@@ -10,18 +10,20 @@ import (
 )
 
 // Proxies holds the networks of the trusted proxies. The zero value trusts
-// nobody: then a client is its TCP peer, whatever it writes into headers.
+// nobody: a client is then its TCP peer, whatever it writes into headers.
 type Proxies struct {
 	networks []netip.Prefix
 }
 
-// NewProxies trusts the given networks. IPv4-mapped ones count as IPv4.
+// NewProxies trusts the given networks. ParseNetwork returns them in the form
+// that is needed here: IPv4-mapped networks as IPv4.
 func NewProxies(networks ...netip.Prefix) Proxies {
 	return Proxies{networks: networks}
 }
 
-// ParseNetwork reads an IP address or a CIDR. It refuses the networks that
-// hold every address, in which each client could write its own address.
+// ParseNetwork reads an IP address or a CIDR. It rejects the networks that
+// contain every address: with one of these, any client could choose the address
+// that it is counted under.
 func ParseNetwork(s string) (netip.Prefix, error) {
 	if s == "*" {
 		return netip.Prefix{}, fmt.Errorf("would let every client choose its own address; name the proxies' addresses")
@@ -30,14 +32,14 @@ func ParseNetwork(s string) (netip.Prefix, error) {
 	if err != nil {
 		addr, err := netip.ParseAddr(s)
 		if err != nil || addr.Zone() != "" {
-			return netip.Prefix{}, fmt.Errorf("is no IP address and no CIDR; write for example 10.0.0.5 or 10.0.0.0/24")
+			return netip.Prefix{}, fmt.Errorf("is not an IP address or a CIDR; write for example 10.0.0.5 or 10.0.0.0/24")
 		}
 		network = netip.PrefixFrom(addr, addr.BitLen())
 	}
 	if addr := network.Addr(); addr.Is4In6() && network.Bits() >= 96 {
 		network = netip.PrefixFrom(addr.Unmap(), network.Bits()-96)
 	}
-	// A prefix shorter than /96 that starts in ::ffff:0:0/96 would hold ::1.
+	// A prefix shorter than /96 that starts in ::ffff:0:0/96 would contain ::1.
 	if network.Bits() == 0 || network.Addr().Is4In6() {
 		return netip.Prefix{}, fmt.Errorf("would let every client choose its own address; name the proxies' own network")
 	}
@@ -52,7 +54,8 @@ func (p Proxies) String() string {
 	return strings.Join(p.Strings(), ",")
 }
 
-// Strings is the form that gin.Engine.SetTrustedProxies takes.
+// Strings returns the networks in the form that gin.Engine.SetTrustedProxies
+// accepts.
 func (p Proxies) Strings() []string {
 	var texts []string
 	for _, n := range p.networks {
@@ -70,23 +73,23 @@ func (p Proxies) contains(addr netip.Addr) bool {
 	return false
 }
 
-// TrustsPeer reports whether the request came straight from a trusted proxy.
+// TrustsPeer reports whether the request came directly from a trusted proxy.
 func (p Proxies) TrustsPeer(r *http.Request) bool {
 	return len(p.networks) > 0 && p.contains(peer(r))
 }
 
-// Client is the address that the request came from: the peer's, or, behind
-// trusted proxies, the right-most address in X-Forwarded-For that is not one
-// of them. What stands left of that was written by the client and is never
-// looked at. An entry that is no address ends the search at the last good one.
-// IPv4-mapped addresses become IPv4. The zero Addr stands for a peer without
-// an IP address, such as a unix socket.
+// Client returns the address that the request came from: the peer's or, behind
+// trusted proxies, the right-most address in X-Forwarded-For that is not one of
+// them. Everything to the left of it was written by the client and is never
+// read. An entry that is not an address ends the search at the last valid one.
+// IPv4-mapped addresses become IPv4. The zero Addr stands for a peer without an
+// IP address, such as a unix socket.
 func (p Proxies) Client(r *http.Request) netip.Addr {
 	client := peer(r)
 	if len(p.networks) == 0 || !p.contains(client) {
 		return client
 	}
-	// Several lines are one list, in order (RFC 9110, 5.3).
+	// Several lines form one list, in order (RFC 9110, 5.3).
 	lines := r.Header["X-Forwarded-For"]
 	for i := len(lines) - 1; i >= 0; i-- {
 		for rest, more := lines[i], true; more; {
@@ -153,7 +156,7 @@ func cutLast(list string) (last, rest string, more bool) {
 	return strings.Trim(list[i+1:], " \t"), list[:i], true
 }
 
-// parseEntry reads an address that may bear a port: 192.0.2.1, 192.0.2.1:80,
+// parseEntry reads an address that may have a port: 192.0.2.1, 192.0.2.1:80,
 // 2001:db8::1, [2001:db8::1] and [2001:db8::1]:80.
 func parseEntry(s string) (netip.Addr, bool) {
 	if addr, err := netip.ParseAddr(s); err == nil {

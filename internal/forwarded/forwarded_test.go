@@ -73,23 +73,23 @@ func TestClient(t *testing.T) {
 		{"IPv4-mapped proxy", private, "10.0.0.1:1", []string{"1.1.1.1, ::ffff:10.0.0.2"}, "1.1.1.1"},
 		{"mapped peer of a trusted network", private, "[::ffff:10.0.0.1]:1", []string{"1.1.1.1"}, "1.1.1.1"},
 		{"IPv6 peer", private, "[fd00::1]:1", []string{"1.1.1.1"}, "1.1.1.1"},
-		{"garbage last ends at the peer", private, "10.0.0.1:1", []string{"1.1.1.1, unknown"}, "10.0.0.1"},
-		{"garbage in the middle ends at the last good one", private, "10.0.0.1:1", []string{"1.1.1.1, junk, 10.0.0.2"}, "10.0.0.2"},
+		{"an invalid last entry ends at the peer", private, "10.0.0.1:1", []string{"1.1.1.1, unknown"}, "10.0.0.1"},
+		{"an invalid entry in the middle ends at the last valid one", private, "10.0.0.1:1", []string{"1.1.1.1, junk, 10.0.0.2"}, "10.0.0.2"},
 		{"trailing comma", private, "10.0.0.1:1", []string{"1.1.1.1,"}, "10.0.0.1"},
 		{"empty second line", private, "10.0.0.1:1", []string{"1.1.1.1", ""}, "10.0.0.1"},
 		{"empty line", private, "10.0.0.1:1", []string{""}, "10.0.0.1"},
-		{"quoted is no address", private, "10.0.0.1:1", []string{`"1.1.1.1"`}, "10.0.0.1"},
-		{"a network is no address", private, "10.0.0.1:1", []string{"1.1.1.0/24"}, "10.0.0.1"},
-		{"leading zeros are no address", private, "10.0.0.1:1", []string{"01.1.1.1"}, "10.0.0.1"},
+		{"a quoted address is not one", private, "10.0.0.1:1", []string{`"1.1.1.1"`}, "10.0.0.1"},
+		{"a network is not an address", private, "10.0.0.1:1", []string{"1.1.1.0/24"}, "10.0.0.1"},
+		{"an address has no leading zeros", private, "10.0.0.1:1", []string{"01.1.1.1"}, "10.0.0.1"},
 		{"a zone is dropped", private, "10.0.0.1:1", []string{"fe80::1%eth0"}, "fe80::1"},
 		{"tabs and blanks", private, "10.0.0.1:1", []string{" 6.6.6.6 ,\t1.1.1.1 "}, "1.1.1.1"},
 		{"a unix socket has no address", private, "@", []string{"1.1.1.1"}, "invalid IP"},
-		{"nor has an empty one", private, "", nil, "invalid IP"},
+		{"neither has an empty peer", private, "", nil, "invalid IP"},
 		{"peer with a zone", "", "[fe80::1%eth0]:1", nil, "fe80::1"},
 	}
 	for _, tt := range tests {
 		r := &http.Request{RemoteAddr: tt.peer, Header: http.Header{
-			// Of no other header is a word believed.
+			// No other header is believed.
 			"X-Real-Ip": {"7.7.7.7"}, "Forwarded": {"for=7.7.7.7"}, "True-Client-Ip": {"7.7.7.7"}, "Cf-Connecting-Ip": {"7.7.7.7"},
 		}}
 		if tt.forwarded != nil {
@@ -141,8 +141,8 @@ func TestScheme(t *testing.T) {
 	}
 }
 
-// FuzzClient writes whatever it likes into the list before the entry that our
-// proxy appends: the client is always that entry, or a proxy after it.
+// FuzzClient writes arbitrary text into the list before the entry that our
+// proxy appends. The client is always that entry.
 func FuzzClient(f *testing.F) {
 	for _, seed := range []string{"", "6.6.6.6", "6.6.6.6, ", "10.0.0.9", "junk", "[::1", ",,,", "1.1.1.1:99999", "\x00"} {
 		f.Add(seed)

@@ -31,9 +31,45 @@ func LocalHosts() HostList {
 	}
 }
 
-// NewHostList allows the given hosts. Each is a host as CheckHost accepts it,
-// or "*.example.com" for every name below example.com, but not for
-// example.com itself.
+// ParseHosts reads the entries of ALLOWED_HOSTS: host names, IP addresses, and
+// *.example.com for every name below example.com, but not for example.com
+// itself. The list must be used only if there is no mistake.
+func ParseHosts(entries []string) (HostList, []*Mistake) {
+	var hosts []string
+	var mistakes []*Mistake
+	for _, entry := range entries {
+		host, mistake := parseHost(strings.ToLower(entry))
+		if mistake != nil {
+			mistake.Setting, mistake.Value = "ALLOWED_HOSTS", entry
+			mistakes = append(mistakes, mistake)
+			continue
+		}
+		hosts = append(hosts, host)
+	}
+	return NewHostList(distinct(hosts)...), mistakes
+}
+
+func parseHost(entry string) (string, *Mistake) {
+	if addr, err := netip.ParseAddr(strings.Trim(entry, "[]")); err == nil {
+		if addr.Is6() {
+			return FormatIPv6(addr), nil
+		}
+		return addr.String(), nil
+	}
+	parent, wildcard := strings.CutPrefix(entry, "*.")
+	switch err := CheckHost(parent); {
+	case err != nil:
+		return "", &Mistake{Problem: err.Error(), Remedy: "write host names without scheme, port and path: api.example.com, *.example.com"}
+	case wildcard && isAddress(parent):
+		return "", &Mistake{Problem: "has a * before an IP address, which has no subdomains", Remedy: "list each address"}
+	case wildcard && coversPublicSuffix(parent):
+		return "", &Mistake{Problem: wholeSuffix(parent), Remedy: "write your own domain, such as *.example.com"}
+	}
+	return entry, nil
+}
+
+// NewHostList allows the hosts, each in the form that CheckHost accepts, or
+// written *.example.com.
 func NewHostList(hosts ...string) HostList {
 	list := HostList{exact: make(map[string]struct{}), text: strings.Join(hosts, ",")}
 	for _, host := range hosts {

@@ -1,6 +1,6 @@
-// Package origin knows what a web origin is: how a browser writes one, which
-// ones the settings mean, and why another is not among them. CORS, the
-// cross-site check, the reason of a denial and the start-up checks all ask
+// Package origin defines what a web origin is: how a browser writes one, which
+// origins the settings allow, and why another one is not among them. CORS, the
+// cross-site check, the reason for a denial and the checks at startup all ask
 // this package, so they cannot disagree.
 package origin
 
@@ -8,29 +8,38 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 )
 
-// maxLength bounds what Parse looks at: "https://", a host name of 253 bytes
-// and a port. A header may hold a megabyte.
+// maxLength bounds what Parse reads: "https://", a host name of 253 bytes and a
+// port. A header may hold a megabyte.
 const maxLength = len("https://") + 253 + len(":65535")
 
-// Origin is a scheme, a host and a port in the serialisation of the HTML and
-// URL standards: lower case, no default port, IPv6 compressed and in brackets.
+// Origin is a scheme, a host and a port as a browser writes them. A web origin
+// (http or https) has the serialization of the URL standard: lower case, no
+// default port, IPv6 compressed and in brackets. Any other scheme makes an app
+// origin, that of a page in a native shell or a browser extension; its host is
+// compared as it stands.
 type Origin struct {
-	Scheme string // "http" or "https"
+	Scheme string // "https", "capacitor", "chrome-extension"
 	Host   string // "app.example.com", "127.0.0.1", "[::1]"
 	Port   string // "" for the scheme's default port
 }
 
-// String is the Origin header's value.
+// String returns the value of the Origin header.
 func (o Origin) String() string {
 	if o.Port == "" {
 		return o.Scheme + "://" + o.Host
 	}
 	return o.Scheme + "://" + o.Host + ":" + o.Port
 }
+
+// isWeb reports whether the page came by http or https.
+func (o Origin) isWeb() bool { return isWebScheme(o.Scheme) }
+
+func isWebScheme(scheme string) bool { return scheme == "http" || scheme == "https" }
 
 // IsLoopback reports whether the host can only be the browser's own machine:
 // localhost, a name below it (RFC 6761, 6.3), 127.0.0.0/8 or [::1].
@@ -42,39 +51,44 @@ func (o Origin) IsLoopback() bool {
 	return err == nil && addr.IsLoopback()
 }
 
-// Parse reads s, which must be just what a browser sends: anything that a
-// browser would have written otherwise is refused, with an error that says
-// what is wrong and, where it can be guessed, what to write instead.
+// Parse reads s, which must be exactly what a browser sends. The error is a
+// *Mistake: it says what a browser would have written differently and, where
+// that can be guessed, what to write instead.
 func Parse(s string) (Origin, error) {
 	o, err := parse(s)
-	if err == nil {
-		return o, nil
+	if err != nil {
+		return Origin{}, &Mistake{Value: s, Problem: err.Error(), Remedy: remedy(s)}
 	}
-	if guess, ok := normalise(s); ok {
-		return Origin{}, fmt.Errorf("%w; write %s", err, guess)
-	}
-	return Origin{}, err
+	return o, nil
 }
 
-// parse is Parse without the guess: the request path takes this one.
+// parse is Parse without the remedy, for the request path.
 func parse(s string) (Origin, error) {
 	switch {
 	case s == "":
 		return Origin{}, errors.New("is empty")
 	case s == "null":
-		return Origin{}, errors.New("is what sandboxed frames, files and redirected requests of any site send, nobody's origin; leave it out")
+		return Origin{}, errors.New("is what sandboxed frames, local files and redirected requests of any site send, so it identifies nobody")
 	case len(s) > maxLength:
 		return Origin{}, fmt.Errorf("is longer than any origin (%d bytes)", maxLength)
 	}
 	if err := checkCharacters(s); err != nil {
 		return Origin{}, err
 	}
+	if wrong, _ := misspeltScheme(s); wrong != "" {
+		return Origin{}, fmt.Errorf("begins with %q, which looks like a misspelling of http:// or https://", wrong)
+	}
 	scheme, rest, found := strings.Cut(s, "://")
 	if !found {
 		return Origin{}, errors.New("has no scheme")
 	}
-	if scheme != "http" && scheme != "https" {
-		return Origin{}, fmt.Errorf("has the scheme %q; only http and https have origins that a page can call from", scheme)
+	if err := checkScheme(scheme); err != nil {
+		return Origin{}, err
+	}
+	if isWebScheme(scheme) {
+		if err := checkLowerCase(rest); err != nil {
+			return Origin{}, err
+		}
 	}
 	if i := strings.IndexAny(rest, "/?#\\"); i >= 0 {
 		switch {
@@ -98,7 +112,11 @@ func parse(s string) (Origin, error) {
 			return Origin{}, err
 		}
 	}
-	if err := checkHost(host); err != nil {
+	check := checkAppHost
+	if isWebScheme(scheme) {
+		check = checkHost
+	}
+	if err := check(host); err != nil {
 		return Origin{}, err
 	}
 	return Origin{Scheme: scheme, Host: host, Port: port}, nil
@@ -109,15 +127,91 @@ func checkCharacters(s string) error {
 		switch b := s[i]; {
 		case b >= 0x80:
 			return errors.New("has characters outside ASCII; browsers send the punycode form (xn--…)")
-		case b >= 'A' && b <= 'Z':
-			return errors.New("has upper-case letters; browsers send lower case")
 		case b == ',':
 			return errors.New("holds several values")
 		case b <= ' ' || b == 0x7f:
-			return errors.New("has a blank or a control character in it")
+			return errors.New("contains a blank or a control character")
 		}
 	}
 	return nil
+}
+
+func checkLowerCase(s string) error {
+	if strings.ContainsFunc(s, func(r rune) bool { return r >= 'A' && r <= 'Z' }) {
+		return errors.New("has upper-case letters; browsers send lower case")
+	}
+	return nil
+}
+
+// opaqueSchemes are those whose pages have no origin of their own: browsers
+// send null for them, or the origin of the page that opened the connection.
+var opaqueSchemes = []string{"file", "data", "blob", "about", "javascript", "ws", "wss", "ftp"}
+
+func checkScheme(scheme string) error {
+	if err := checkLowerCase(scheme); err != nil {
+		return err
+	}
+	if slices.Contains(opaqueSchemes, scheme) {
+		return fmt.Errorf("has the scheme %q, whose pages have no origin of their own", scheme)
+	}
+	for i := range len(scheme) {
+		b := scheme[i]
+		letter := b >= 'a' && b <= 'z'
+		if !letter && (i == 0 || (b < '0' || b > '9') && b != '+' && b != '.' && b != '-') {
+			return fmt.Errorf("has the scheme %q, which is not valid", scheme)
+		}
+	}
+	if scheme == "" {
+		return errors.New("has no scheme")
+	}
+	return nil
+}
+
+// maxMisspelling is how many edits away from http:// and https:// counts as a
+// misspelling. An app's own scheme is further away.
+const maxMisspelling = 2
+
+// misspeltScheme returns the beginning of s that is nearly, but not quite,
+// http:// or https://, and the one that it is nearest to.
+func misspeltScheme(s string) (wrong, meant string) {
+	letters := strings.IndexFunc(s, func(r rune) bool { return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') })
+	if letters < 0 || strings.HasPrefix(s, "https://") || strings.HasPrefix(s, "http://") || slices.Contains(opaqueSchemes, strings.ToLower(s[:letters])) {
+		return "", ""
+	}
+	rest := strings.TrimLeft(s[letters:], `:/\`)
+	start := s[:len(s)-len(rest)]
+	lower := strings.ToLower(start)
+	if len(start) == letters || lower == "http://" || lower == "https://" {
+		return "", ""
+	}
+	toHTTPS, toHTTP := editDistance(lower, "https://"), editDistance(lower, "http://")
+	switch {
+	case min(toHTTPS, toHTTP) > maxMisspelling:
+		return "", ""
+	case toHTTPS <= toHTTP:
+		return start, "https://"
+	}
+	return start, "http://"
+}
+
+// editDistance counts the letters to insert, delete or replace (Levenshtein).
+func editDistance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := diagonal
+			if a[i] != b[j] {
+				cost = 1 + min(diagonal, row[j], row[j+1])
+			}
+			diagonal, row[j+1] = row[j+1], cost
+		}
+	}
+	return row[len(b)]
 }
 
 func checkPort(scheme, port string) error {
@@ -125,7 +219,7 @@ func checkPort(scheme, port string) error {
 		return errors.New("ends in a colon without a port")
 	}
 	if strings.Trim(port, "0123456789") != "" {
-		return fmt.Errorf("has the port %q, which is no number", port)
+		return fmt.Errorf("has the port %q, which is not a number", port)
 	}
 	n, err := strconv.ParseUint(port, 10, 16)
 	if err != nil || n == 0 {
@@ -135,23 +229,30 @@ func checkPort(scheme, port string) error {
 		return fmt.Errorf("has the port %s with leading zeros", port)
 	}
 	if port == defaultPort(scheme) {
-		return fmt.Errorf("spells out %s's default port, which browsers leave out", scheme)
+		return fmt.Errorf("spells out the default port of %s, which browsers leave out", scheme)
 	}
 	return nil
 }
 
+// defaultPort returns "" for the scheme of an app.
 func defaultPort(scheme string) string {
-	if scheme == "https" {
+	switch scheme {
+	case "https":
 		return "443"
+	case "http":
+		return "80"
 	}
-	return "80"
+	return ""
 }
 
-// CheckHost reports why host is no host that a browser would write: a DNS
-// name in lower-case ASCII without a trailing dot, an IPv4 address, or an IPv6
+// CheckHost reports why host is not one that a browser would write: a DNS name
+// in lower-case ASCII without a trailing dot, an IPv4 address, or an IPv6
 // address in brackets, each in its canonical form.
 func CheckHost(host string) error {
 	if err := checkCharacters(host); err != nil {
+		return err
+	}
+	if err := checkLowerCase(host); err != nil {
 		return err
 	}
 	return checkHost(host)
@@ -165,23 +266,21 @@ func checkHost(host string) error {
 		return checkIPv6(host)
 	}
 	if strings.HasSuffix(host, ".") {
-		return errors.New("has a trailing dot; to a browser that is another host")
+		return errors.New("has a trailing dot, which makes it another host to a browser")
 	}
 	if len(host) > 253 {
 		return errors.New("has a host name of over 253 bytes")
 	}
-	last := ""
 	for label := range strings.SplitSeq(host, ".") {
 		if err := checkLabel(host, label); err != nil {
 			return err
 		}
-		last = label
 	}
-	// The URL standard takes a host that ends in a number for an IPv4 address
+	// The URL standard reads a host that ends in a number as an IPv4 address
 	// and rewrites it: 127.1 is sent as 127.0.0.1.
-	if endsInNumber(last) {
+	if endsInNumber(host) {
 		if addr, err := netip.ParseAddr(host); err != nil || !addr.Is4() {
-			return fmt.Errorf("has the host %q, which is no complete IPv4 address", host)
+			return fmt.Errorf("has the host %q, which is not a complete IPv4 address", host)
 		}
 	}
 	return nil
@@ -204,7 +303,25 @@ func checkLabel(host, label string) error {
 	return nil
 }
 
-func endsInNumber(label string) bool {
+// checkAppHost takes the names that native shells and extensions use:
+// localhost, ids and UUIDs, which Safari writes in upper case, and app://. of
+// Electron.
+func checkAppHost(host string) error {
+	if host == "" {
+		return errors.New("has no host")
+	}
+	for i := range len(host) {
+		b := host[i]
+		if (b < 'a' || b > 'z') && (b < 'A' || b > 'Z') && (b < '0' || b > '9') && b != '-' && b != '_' && b != '.' {
+			return fmt.Errorf("has the character %q in the host", b)
+		}
+	}
+	return nil
+}
+
+// endsInNumber reports whether the last label is a number to the URL standard.
+func endsInNumber(host string) bool {
+	label := host[strings.LastIndexByte(host, '.')+1:]
 	if strings.Trim(label, "0123456789") == "" {
 		return true
 	}
@@ -216,7 +333,7 @@ func checkIPv6(host string) error {
 	inner, closed := strings.CutSuffix(host[1:], "]")
 	addr, err := netip.ParseAddr(inner)
 	if !closed || err != nil || !addr.Is6() || addr.Zone() != "" {
-		return fmt.Errorf("has the host %q, which is no IPv6 address in brackets", host)
+		return fmt.Errorf("has the host %q, which is not an IPv6 address in brackets", host)
 	}
 	if canonical := FormatIPv6(addr); canonical != host {
 		return fmt.Errorf("has an IPv6 address that browsers write as %s", canonical)
@@ -224,7 +341,7 @@ func checkIPv6(host string) error {
 	return nil
 }
 
-// FormatIPv6 returns the address as the URL standard serialises it: in
+// FormatIPv6 returns the address as the URL standard serializes it: in
 // brackets, and without a dotted form for IPv4-mapped addresses.
 func FormatIPv6(addr netip.Addr) string {
 	if addr.Is4In6() {
@@ -232,45 +349,4 @@ func FormatIPv6(addr netip.Addr) string {
 		return fmt.Sprintf("[::ffff:%x:%x]", uint16(b[12])<<8|uint16(b[13]), uint16(b[14])<<8|uint16(b[15]))
 	}
 	return "[" + addr.String() + "]"
-}
-
-// normalise guesses what origin somebody meant who wrote s: the usual slips
-// undone, one after the other.
-func normalise(s string) (string, bool) {
-	s = strings.ToLower(strings.Trim(s, " \t\"'"))
-	scheme, rest, found := strings.Cut(s, "://")
-	if !found {
-		scheme, rest = "https", strings.TrimPrefix(s, "//")
-		if host, _, _ := strings.Cut(rest, ":"); host == "localhost" || host == "127.0.0.1" {
-			scheme = "http"
-		}
-	}
-	if i := strings.IndexAny(rest, "/?#\\"); i >= 0 {
-		rest = rest[:i]
-	}
-	rest = rest[strings.LastIndexByte(rest, '@')+1:]
-	if host, port, found := strings.Cut(rest, ":"); found && rest[0] != '[' {
-		port = strings.TrimLeft(port, "0")
-		if port == "" || port == defaultPort(scheme) {
-			rest = host
-		} else {
-			rest = strings.TrimSuffix(host, ".") + ":" + port
-		}
-	}
-	rest = strings.TrimSuffix(rest, ".")
-	if inner, ok := strings.CutPrefix(rest, "["); ok {
-		inner, tail, _ := strings.Cut(inner, "]")
-		if addr, err := netip.ParseAddr(inner); err == nil && addr.Is6() {
-			if tail == ":"+defaultPort(scheme) {
-				tail = ""
-			}
-			rest = FormatIPv6(addr.WithZone("")) + tail
-		}
-	}
-	guess := scheme + "://" + rest
-	if !strings.Contains(rest, ".") && !found && scheme == "https" {
-		return "", false // a bare word: nobody can tell what was meant
-	}
-	_, err := parse(guess)
-	return guess, err == nil
 }

@@ -1,6 +1,7 @@
 package origin_test
 
 import (
+	"errors"
 	"net/url"
 	"strings"
 	"testing"
@@ -23,6 +24,19 @@ func TestParse(t *testing.T) {
 		"http://localhost:1",
 		"http://localhost:65535",
 		"https://" + strings.Repeat("a", 63) + ".com",
+		"capacitor://localhost",
+		"capacitor://localhost:8080",
+		"ionic://localhost",
+		"tauri://localhost",
+		"http://tauri.localhost",
+		"chrome-extension://abcdefghijklmnopabcdefghijklmnop",
+		"moz-extension://0a1b2c3d-0000-4000-8000-000000000000",
+		"safari-web-extension://0A1B2C3D-0000-4000-8000-000000000000",
+		"vscode-webview://1ab2cd3ef",
+		"app://obsidian.md",
+		"app://.",
+		"com.example.app://localhost",
+		"htttttp://localhost", // three edits away from http://
 	} {
 		got, err := origin.Parse(in)
 		if err != nil || got.String() != in {
@@ -36,17 +50,38 @@ func TestParseRefuses(t *testing.T) {
 	tests := []struct {
 		in   string
 		want string // the message has to say this
-		hint string // and to offer this instead, "" for nothing
+		hint string // and to offer this instead, "" for an example
 	}{
 		{"", "is empty", ""},
-		{"null", "sandboxed", ""},
+		{"null", "sandboxed", "leave it out"},
 		{"example.com", "no scheme", "https://example.com"},
 		{"localhost:5173", "no scheme", "http://localhost:5173"},
 		{"//example.com", "no scheme", "https://example.com"},
 		{"example", "no scheme", ""},
 		{"ftp://example.com", `scheme "ftp"`, ""},
 		{"file://", `scheme "file"`, ""},
-		{"chrome-extension://abc", "scheme", ""},
+		{"data://x", `scheme "data", whose pages have no origin of their own`, ""},
+		{"blob://x", `scheme "blob"`, ""},
+		{"about://blank", `scheme "about"`, ""},
+		{"javascript://x", `scheme "javascript"`, ""},
+		{"ws://example.com", `scheme "ws"`, "http://example.com"},
+		{"wss://example.com", `scheme "wss"`, "https://example.com"},
+		{"htps://example.com", `begins with "htps://", which looks like a misspelling`, "https://example.com"},
+		{"http//example.com", `begins with "http//"`, "http://example.com"},
+		{"https:/example.com", `begins with "https:/"`, "https://example.com"},
+		{"http:localhost:5173", `begins with "http:"`, "http://localhost:5173"},
+		{`https:\\example.com`, `begins with "https:\\\\"`, "https://example.com"},
+		{"httttps://example.com", "misspelling", "https://example.com"},
+		{"hrrps://example.com/x", "misspelling", "https://example.com"},
+		{"Capacitor://localhost", "upper-case", "capacitor://localhost"},
+		{"capacitor://localhost/", "trailing slash", "capacitor://localhost"},
+		{"capacitor://", "no host", ""},
+		{"app://a/b", "path", "app://a"},
+		{"app://a:0", "port 0", ""},
+		{"chrome-extension://a%b", `character '%'`, ""},
+		{"1app://a", `scheme "1app", which is not valid`, ""},
+		{"a_b://a", `scheme "a_b", which is not valid`, ""},
+		{"://a.com", "no scheme", ""},
 		{"https://example.com/", "trailing slash", "https://example.com"},
 		{"https://example.com/app", "path", "https://example.com"},
 		{"https://example.com?x", "query", "https://example.com"},
@@ -63,10 +98,10 @@ func TestParseRefuses(t *testing.T) {
 		{"https://example.com:65536", "port 65536", ""},
 		{"https://example.com:08443", "leading zeros", "https://example.com:8443"},
 		{"https://example.com:", "colon", "https://example.com"},
-		{"https://example.com:http", "no number", ""},
-		{"https://example.com:+1", "no number", ""},
-		{"https://münchen.example", "punycode", ""},
-		{"https://exаmple.com", "punycode", ""}, // Cyrillic а
+		{"https://example.com:http", "not a number", ""},
+		{"https://example.com:+1", "not a number", ""},
+		{"https://münchen.example", "punycode", "https://xn--mnchen-3ya.example"},
+		{"https://exаmple.com", "punycode", "https://xn--exmple-4nf.com"}, // Cyrillic а
 		{"https://a..com", "empty label", ""},
 		{"https://.a.com", "empty label", ""},
 		{"https://-a.com", "hyphen", ""},
@@ -98,13 +133,20 @@ func TestParseRefuses(t *testing.T) {
 	}
 	for _, tt := range tests {
 		_, err := origin.Parse(tt.in)
-		if err == nil || !strings.Contains(err.Error(), tt.want) {
-			t.Errorf("Parse(%q) = %v, want an error with %q", tt.in, err, tt.want)
+		var mistake *origin.Mistake
+		if !errors.As(err, &mistake) || !strings.Contains(mistake.Problem, tt.want) {
+			t.Errorf("Parse(%q) = %v, want a mistake with %q", tt.in, err, tt.want)
 			continue
 		}
-		_, hint, _ := strings.Cut(err.Error(), "; write ")
-		if hint != tt.hint {
-			t.Errorf("Parse(%q) offers %q, want %q", tt.in, hint, tt.hint)
+		hint := tt.hint
+		switch {
+		case hint == "":
+			hint = "write scheme, host and port alone, such as https://app.example.com"
+		case strings.Contains(hint, "://"):
+			hint = "write " + hint
+		}
+		if mistake.Remedy != hint || mistake.Value != tt.in {
+			t.Errorf("Parse(%q) offers %q for %q, want %q", tt.in, mistake.Remedy, mistake.Value, hint)
 		}
 	}
 }
@@ -112,7 +154,7 @@ func TestParseRefuses(t *testing.T) {
 // FuzzParse holds what is accepted to the URL package's reading of it: a
 // second parser that must see the same parts and nothing else.
 func FuzzParse(f *testing.F) {
-	for _, seed := range []string{"https://example.com", "http://[::1]:5173", "http://127.0.0.1:80", "null", "https://a.com:08", "HTTPS://a@b/c?d#e"} {
+	for _, seed := range []string{"https://example.com", "http://[::1]:5173", "http://127.0.0.1:80", "null", "https://a.com:08", "HTTPS://a@b/c?d#e", "capacitor://localhost", "app://."} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, in string) {
@@ -127,7 +169,7 @@ func FuzzParse(f *testing.F) {
 		if err != nil {
 			t.Fatalf("Parse took %q, which is no URL: %v", in, err)
 		}
-		if u.Scheme+"://"+u.Host != in || u.Port() != o.Port || u.User != nil || strings.ToLower(in) != in {
+		if u.Scheme+"://"+u.Host != in || u.Port() != o.Port || u.User != nil || strings.HasPrefix(u.Scheme, "http") && strings.ToLower(in) != in {
 			t.Fatalf("Parse took %q for %+v, url.Parse for %+v", in, o, u)
 		}
 	})

@@ -9,25 +9,15 @@ import (
 	"example.com/api/internal/origin"
 )
 
-// policy fails the test unless every entry and the regex ("" for none) parse.
+// policy fails the test unless every entry and the regex ("" for none) are
+// accepted in development.
 func policy(t testing.TB, regex string, entries ...string) *origin.Policy {
 	t.Helper()
-	var patterns []origin.Pattern
-	for _, entry := range entries {
-		pattern, err := origin.ParsePattern(entry)
-		if err != nil {
-			t.Fatalf("ParsePattern(%q): %v", entry, err)
-		}
-		patterns = append(patterns, pattern)
+	p, warnings, mistakes := origin.ParsePolicy(origin.Options{Entries: entries, Regex: regex, Credentials: true})
+	if len(warnings)+len(mistakes) > 0 {
+		t.Fatalf("ParsePolicy(%q, %q): warnings %v, mistakes %v", entries, regex, warnings, mistakes)
 	}
-	if regex == "" {
-		return origin.NewPolicy(patterns, nil)
-	}
-	expression, err := origin.CompileRegex(regex)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return origin.NewPolicy(patterns, expression)
+	return p
 }
 
 func TestParsePatternRefuses(t *testing.T) {
@@ -51,6 +41,76 @@ func TestParsePatternRefuses(t *testing.T) {
 		if _, err := origin.ParsePattern(tt.in); err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("ParsePattern(%q) = %v, want an error with %q", tt.in, err, tt.want)
 		}
+	}
+}
+
+func TestPatternsAreAccepted(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		entries                 string
+		production, credentials bool
+	}{
+		{"https://*.example.com,http://*.localhost:5173,https://*.example.co.uk,https://*.internal", true, true},
+		{"https://xn--bcher-kva.example,https://*.xn--mnchen-3ya.example,https://xn--e1afmkfd.xn--p1ai", true, true},
+		{"https://*.user.github.io,https://*.myproject.pages.dev,https://user.github.io,https://github.io", true, true},
+		{"https://*.me.s3.amazonaws.com,https://*.me.blob.core.windows.net,https://*.cs.rit.edu,https://*.me.ovh.net", true, true},
+		{"https://name-5173.app.github.dev,https://abc.ngrok-free.app,https://5173-me.gitpod.io", true, true},
+		{"http://localhost:5173,http://127.0.0.1,http://[::1]:3000,http://*.localhost", true, true},
+		{"http://app.example.com", false, true},
+		{"http://app.example.com,http://*.example.com,http://10.0.0.1:8080", true, false},
+		{"capacitor://localhost,ionic://localhost,tauri://localhost,chrome-extension://abcdefghijklmnop,app://obsidian.md", true, true},
+		{"moz-extension://0a1b2c3d-0000-4000-8000-000000000000,safari-web-extension://0A1B2C3D-0000-4000-8000-000000000000", true, true},
+	} {
+		p, warnings, mistakes := origin.ParsePolicy(origin.Options{Entries: strings.Split(tt.entries, ","), Production: tt.production, Credentials: tt.credentials})
+		if len(warnings)+len(mistakes) > 0 || p.String() != tt.entries {
+			t.Errorf("%s: got %s, warnings %v, mistakes %v", tt.entries, p, warnings, mistakes)
+		}
+		for entry := range strings.SplitSeq(tt.entries, ",") {
+			if !strings.Contains(entry, "*") && !p.Allows(entry) {
+				t.Errorf("%s is not allowed", entry)
+			}
+		}
+	}
+}
+
+func TestPatternsAreRefused(t *testing.T) {
+	t.Parallel()
+	const suffix = "covers a whole public suffix"
+	tests := []struct {
+		entries string
+		want    []string // one for each mistake: the value, the problem and the remedy
+	}{
+		{"https://*.com", []string{`https://*.com covers a whole public suffix, "com" or one below it, where anyone can register a name; write your own domain, such as https://*.example.com`}},
+		{"https://*.co.uk,https://*.ck,https://*.kawasaki.jp", []string{suffix, suffix, suffix}},
+		{"https://*.github.io,https://*.vercel.app,https://*.com:8443", []string{suffix, suffix, suffix}},
+		{"https://*.amazonaws.com,https://*.eu-west-1.amazonaws.com,https://*.iot.eu-west-1.amazonaws.com", []string{suffix, suffix, suffix}},
+		{"https://*.windows.net,https://*.core.windows.net,https://*.platform.sh,https://*.ovh.net", []string{suffix, suffix, suffix, suffix}},
+		{"https://*.app.github.dev,https://*.gitpod.io,https://*.ws-eu1.gitpod.io,https://*.devtunnels.ms,https://*.loca.lt,https://*.webcontainer.io,https://*.nip.io,https://*.127.0.0.1.nip.io",
+			[]string{suffix, suffix, suffix, suffix, suffix, suffix, suffix, suffix}},
+		{"https://xn--a.com,https://xn--a-ecp.ru,https://*.xn--a.com,https://xn--999999999.example.com", []string{"https://xn--a.com has a punycode label", "punycode label", "punycode label", "copy the host from the browser's address bar"}},
+		{"null,https://a..com,https://127.1", []string{"null is what sandboxed frames", "empty label", "complete IPv4 address"}},
+		{"capacitor://*.localhost", []string{"capacitor://*.localhost has a * in the origin of an app; list each app exactly"}},
+		{"https://*.bücher.example", []string{"write https://*.xn--bcher-kva.example"}},
+		{"http://app.example.com,http://*.example.com,http://127.0.0.1.example.com,http://10.0.0.1:8080", []string{"http://app.example.com is plain http", "is plain http", "is plain http", "; write https://, or set CORS_ALLOW_CREDENTIALS=false"}},
+		{"*", []string{"* cannot be used with CORS_ALLOW_CREDENTIALS=true"}},
+		{"*,https://a.com", []string{"*,https://a.com has * beside other origins", "cannot be used with"}},
+		{"*,*", []string{"beside other origins", "cannot be used with"}},
+	}
+	for _, tt := range tests {
+		_, _, mistakes := origin.ParsePolicy(origin.Options{Entries: strings.Split(tt.entries, ","), Production: true, Credentials: true})
+		if len(mistakes) != len(tt.want) {
+			t.Errorf("%s: %v, want %d mistakes", tt.entries, mistakes, len(tt.want))
+			continue
+		}
+		for i, m := range mistakes {
+			if got := m.Value + " " + m.Error(); !strings.Contains(got, tt.want[i]) || m.Setting != "ALLOWED_ORIGINS" {
+				t.Errorf("%s: %s: %s, want %q in it", tt.entries, m.Setting, got, tt.want[i])
+			}
+		}
+	}
+	_, _, mistakes := origin.ParsePolicy(origin.Options{Entries: []string{"*"}, Regex: `https://a\.com`})
+	if len(mistakes) != 1 || !strings.Contains(mistakes[0].Problem, "beside other origins") {
+		t.Errorf("* and a regex: %v", mistakes)
 	}
 }
 
@@ -164,7 +224,7 @@ func TestRegexHasToMatchFromEndToEnd(t *testing.T) {
 			}
 		}
 	}
-	if _, err := origin.CompileRegex(`a)|(?:b`); err == nil {
+	if _, _, mistakes := origin.ParsePolicy(origin.Options{Regex: `a)|(?:b`}); len(mistakes) == 0 {
 		t.Error("a pattern that breaks out of its group compiles")
 	}
 }
@@ -176,7 +236,7 @@ func TestWhy(t *testing.T) {
 		lines []string
 		want  []string
 	}{
-		{[]string{"http://localhost:5174"}, []string{"port differs: 5174 is not 5173", "strictPort"}},
+		{[]string{"http://localhost:5174"}, []string{"port differs: 5174 is not 5173 as in the listed http://localhost:5173; if Vite moved because 5173 was taken, stop what runs there and set strictPort"}},
 		{[]string{"http://localhost:4200"}, []string{"port differs: 4200 is not 5173 as in the listed http://localhost:5173; list this one too"}},
 		{[]string{"http://localhost"}, []string{"port differs: 80 is not 5173"}},
 		{[]string{"https://localhost:5173"}, []string{"scheme differs: https is not http"}},
@@ -200,9 +260,12 @@ func TestWhy(t *testing.T) {
 		{[]string{"app.example.com"}, []string{"malformed", "no scheme"}},
 		{[]string{strings.Repeat("x", 100_000)}, []string{"malformed", "longer than any origin"}},
 		{[]string{"https://evil.test"}, []string{"not listed"}},
+		{[]string{"http://localhost:5184"}, []string{"port differs: 5184 is not 5173 as in the listed http://localhost:5173; list this one too"}},
+		{[]string{"capacitor://localhost"}, []string{"not listed: add it to ALLOWED_ORIGINS"}},
+		{[]string{"file://"}, []string{`malformed: it has the scheme "file"`}},
 	}
 	for _, tt := range tests {
-		got := p.Why(tt.lines)
+		got := p.Why(tt.lines, "")
 		for _, want := range tt.want {
 			if !strings.Contains(got, want) {
 				t.Errorf("Why(%.60q) = %q, want %q in it", tt.lines, got, want)
@@ -219,15 +282,41 @@ func TestWhy(t *testing.T) {
 		"http://127.0.0.1:5174":  "port differs: 5174 is not 5173",
 		"https://localhost:3000": "scheme differs",
 	} {
-		if got := development.Why([]string{value}); !strings.HasPrefix(got, want) {
+		if got := development.Why([]string{value}, ""); !strings.HasPrefix(got, want) {
 			t.Errorf("Why(%q) = %q, want %q", value, got, want)
 		}
 	}
-	if got := policy(t, "", "http://*.localhost:5173").Why([]string{"http://localhost:5173"}); !strings.HasPrefix(got, "parent: ") {
+	if got := policy(t, "", "http://*.localhost:5173").Why([]string{"http://localhost:5173"}, ""); !strings.HasPrefix(got, "parent: ") {
 		t.Errorf("of the parent of a wildcard: %q", got)
 	}
-	if got := policy(t, "").Why([]string{"https://a.com"}); !strings.Contains(got, "ALLOWED_ORIGINS is empty") {
+	if got := policy(t, "").Why([]string{"https://a.com"}, ""); !strings.Contains(got, "ALLOWED_ORIGINS is empty") {
 		t.Errorf("of an empty policy: %q", got)
+	}
+}
+
+// An API behind a proxy that ends TLS and is not trusted takes its own pages
+// for those of another origin.
+func TestWhyNotItself(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		origin, host string
+		itself       bool
+	}{
+		{"https://api.example.com", "api.example.com", true},
+		{"https://api.example.com", "API.example.com:443", true},
+		{"https://api.example.com:8443", "api.example.com:8443", true},
+		{"https://api.example.com:8443", "api.example.com", false},
+		{"https://api.example.com", "api.example.com:8443", false},
+		{"http://api.example.com", "api.example.com", false},
+		{"https://app.example.com", "api.example.com", false},
+		{"capacitor://api.example.com", "api.example.com", false},
+		{"https://api.example.com", "", false},
+	} {
+		for _, p := range []*origin.Policy{policy(t, ""), policy(t, "", "https://a.test")} {
+			if got := p.Why([]string{tt.origin}, tt.host); strings.Contains(got, "TRUSTED_PROXIES") != tt.itself {
+				t.Errorf("origin %s, host %s: %q, want TRUSTED_PROXIES in it: %t", tt.origin, tt.host, got, tt.itself)
+			}
+		}
 	}
 }
 
@@ -243,7 +332,7 @@ func FuzzPolicy(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, value string) {
 		if !p.Allows(value) {
-			p.Why([]string{value}) // must not panic
+			p.Why([]string{value}, "") // must not panic
 			return
 		}
 		u, err := url.Parse(value)

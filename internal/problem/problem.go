@@ -104,6 +104,7 @@ func QuotaExceeded(policy string, limit, period, wait int64) *Problem {
 	p := newProblem(http.StatusTooManyRequests,
 		fmt.Sprintf("The limit of %d requests in %d s was reached; retry in %d s.", limit, period, wait))
 	p.Type = "https://iana.org/assignments/http-problem-types#quota-exceeded"
+	p.Title = "Quota Exceeded" // as registered with the type
 	p.ViolatedPolicies = []string{policy}
 	return p
 }

@@ -5,92 +5,100 @@ import (
 	"hash/maphash"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/ulule/limiter/v3"
 )
 
 const (
-	// maxShards is how many locks the counters are spread over.
+	// maxShards is the number of locks that the counters are spread over.
 	maxShards = 64
-	// minShardSize keeps small stores in few shards: a shard that holds only
-	// a handful would be full while others are empty.
+	// minShardSize keeps small stores in few shards, where sweeping one shard
+	// is likely to find what is over.
 	minShardSize = 256
-	// sample is how many counters are looked at to find one that can go.
-	sample = 8
 )
 
-// Memory is a limiter.Store with a bound: it keeps at most so many counters,
-// and drops the least used when a new client comes. Windows are fixed and
-// start with a client's first request. It needs no Close: nothing runs when
-// nobody calls.
+// Memory is a limiter.Store with a bound: it keeps at most maxClients counters,
+// in less than 220 bytes each. It needs no Close, because nothing runs when
+// nobody calls. ulule's own memory store fits in its place, but has no bound,
+// and its windows are fixed: around a boundary, twice the limit passes.
+//
+// When the counters run short, the network that holds the most of a policy's
+// counters loses one: one that is not used up, or, if all are, two become one
+// that the network's clients without a counter share. So a flood from one
+// network refuses nobody in another, and no flood sets a client free that has
+// used up its limit. If no network has anything to lose, because each counter
+// is used up and the only one of its network, new clients share one counter
+// per policy.
+//
+// Clients are told apart by 64 bits of a hash whose seed is secret: of a
+// million, two are confused once in 37 million times.
 type Memory struct {
-	seed   maphash.Seed
-	shards []shard
-}
+	start    time.Time // its monotonic reading is the origin of the windows' clock
+	seed     maphash.Seed
+	counters *pool[counter]
+	shards   []shard       // each holds all counters of its networks
+	hand     atomic.Uint32 // the shard that was swept last
 
-type shard struct {
 	mu       sync.Mutex
-	counters map[string]counter
-	max      int
-	// overflow counts newcomers together, by policy, while each counter kept
-	// is over its limit. There are as many as policies, made on need.
-	overflow map[string]counter
+	overflow map[string]*window // of new clients that find no room, by policy
 }
-
-// counter is the requests of one client in its window.
-type counter struct {
-	count int64
-	limit int64
-	end   int64 // Unix nanoseconds
-}
-
-func (c counter) over() bool { return c.count > c.limit }
 
 // NewMemory keeps at most maxClients counters, which must be at least 1.
 func NewMemory(maxClients int) *Memory {
-	shards := min(max(maxClients/minShardSize, 1), maxShards)
-	m := &Memory{seed: maphash.MakeSeed(), shards: make([]shard, shards)}
+	m := &Memory{
+		start:    time.Now(),
+		seed:     maphash.MakeSeed(),
+		counters: newPool[counter](maxClients),
+		shards:   make([]shard, min(max(maxClients/minShardSize, 1), maxShards)),
+		overflow: make(map[string]*window),
+	}
+	groups := newPool[group](maxClients)
 	for i := range m.shards {
-		m.shards[i] = shard{
-			max:      maxClients / shards,
-			counters: make(map[string]counter),
-			overflow: make(map[string]counter),
-		}
+		s := &m.shards[i]
+		s.counters, s.groups, s.ranks = newTable(m.counters), newTable(groups), []uint32{none}
 	}
 	return m
 }
 
-// Len is the number of counters kept, ended windows included.
+// Len returns the number of counters kept, including those whose windows are
+// over.
 func (m *Memory) Len() int {
-	n := 0
-	for i := range m.shards {
-		s := &m.shards[i]
-		s.mu.Lock()
-		n += len(s.counters)
-		s.mu.Unlock()
-	}
-	return n
+	m.counters.mu.Lock()
+	defer m.counters.mu.Unlock()
+	return m.counters.used
 }
 
-// Increment adds count to the key's counter. Of limiter.Context, Reset is
-// Unix seconds rounded up: at that time the window has surely ended.
-func (m *Memory) Increment(_ context.Context, key string, count int64, rate limiter.Rate) (limiter.Context, error) {
-	now := time.Now().UnixNano()
-	s := m.shard(key)
+// Increment counts n requests, which must not be negative, if all of them are
+// within the limit. Its error is always nil.
+func (m *Memory) Increment(_ context.Context, key string, n int64, rate limiter.Rate) (limiter.Context, error) {
+	wall := time.Now()
+	now := int64(wall.Sub(m.start))
+	s, network, client := m.locate(key)
 	s.mu.Lock()
-	c, known := s.counters[key]
-	switch {
-	case known || len(s.counters) < s.max || s.evict(now):
-		c = c.add(count, rate, now)
-		s.counters[key] = c
-	default:
-		policy, _, _ := strings.Cut(key, ":")
-		c = s.overflow[policy].add(count, rate, now)
-		s.overflow[policy] = c
+	i := m.obtain(s, network, client, rate, now)
+	if i != none {
+		w := &s.counters.at(i).window
+		granted := w.add(n)
+		context := w.state(n, granted, wall, now)
+		s.file(i)
+		s.mu.Unlock()
+		return context, nil
 	}
 	s.mu.Unlock()
-	return c.context(rate), nil
+
+	policy, _, _ := strings.Cut(key, ":")
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	w := m.overflow[policy]
+	if w == nil {
+		w = new(window)
+		m.overflow[policy] = w
+	}
+	w.update(rate, now)
+	granted := w.add(n)
+	return w.state(n, granted, wall, now), nil
 }
 
 // Get counts one request.
@@ -98,77 +106,113 @@ func (m *Memory) Get(ctx context.Context, key string, rate limiter.Rate) (limite
 	return m.Increment(ctx, key, 1, rate)
 }
 
-// Peek reads the key's counter without counting.
+// Peek reads the key's counter without counting. Of the result, Reached tells
+// whether a request would be refused.
 func (m *Memory) Peek(_ context.Context, key string, rate limiter.Rate) (limiter.Context, error) {
-	s := m.shard(key)
+	wall := time.Now()
+	now := int64(wall.Sub(m.start))
+	s, network, client := m.locate(key)
 	s.mu.Lock()
-	c := s.counters[key]
-	s.mu.Unlock()
-	return c.add(0, rate, time.Now().UnixNano()).context(rate), nil
+	defer s.mu.Unlock()
+	w := newWindow(rate, now)
+	if i := s.find(network, client, rate, now); i != none {
+		w = s.counters.at(i).window
+	}
+	return w.state(1, !w.usedUp(), wall, now), nil
 }
 
 // Reset forgets the key's counter.
 func (m *Memory) Reset(ctx context.Context, key string, rate limiter.Rate) (limiter.Context, error) {
-	s := m.shard(key)
+	s, _, client := m.locate(key)
 	s.mu.Lock()
-	delete(s.counters, key)
+	if i := s.counters.find(client); i != none {
+		s.remove(i)
+	}
 	s.mu.Unlock()
 	return m.Peek(ctx, key, rate)
 }
 
-func (m *Memory) shard(key string) *shard {
-	return &m.shards[maphash.String(m.seed, key)%uint64(len(m.shards))]
+// usedUp returns the state of the key's counter if that is used up, without
+// counting. The caller wants to make n requests, 0 to read.
+func (m *Memory) usedUp(key string, n int64, rate limiter.Rate) (limiter.Context, bool) {
+	wall := time.Now()
+	now := int64(wall.Sub(m.start))
+	s, _, client := m.locate(key)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	i := s.counters.find(client)
+	if i == none {
+		return limiter.Context{}, false
+	}
+	w := &s.counters.at(i).window
+	w.update(rate, now)
+	if !w.usedUp() {
+		return limiter.Context{}, false
+	}
+	return w.state(n, n == 0, wall, now), true
 }
 
-// evict makes room for a newcomer: it drops a counter whose window has ended,
-// or the least used of a few. It never drops one that is over its limit, or a
-// flood of strangers would set a blocked client free; where all are over, it
-// reports false. The loop over the map starts at random and goes past the
-// sample only while it meets nothing but those.
-func (s *shard) evict(now int64) bool {
-	var victim string
-	least := int64(-1)
-	seen := 0
-	for key, c := range s.counters {
-		if c.end <= now {
-			delete(s.counters, key)
-			return true
+// block marks the key's counter as used up until the given time, if there is
+// room for it.
+func (m *Memory) block(key string, rate limiter.Rate, until time.Time) {
+	now := int64(time.Since(m.start))
+	s, network, client := m.locate(key)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if i := m.obtain(s, network, client, rate, now); i != none && s.counters.at(i).kind != shared {
+		s.counters.at(i).window = usedUpWindow(rate, int64(until.Sub(m.start)))
+		s.file(i)
+	}
+}
+
+// locate returns the shard of a key and the hashes of its network and its
+// client.
+func (m *Memory) locate(key string) (s *shard, network, client uint64) {
+	network = maphash.String(m.seed, networkOf(key))
+	return &m.shards[uint32(network>>32)%uint32(len(m.shards))], network, maphash.String(m.seed, key)
+}
+
+// obtain returns the counter of a client, new if need be, or the one that it
+// shares with its network; none if there is no room. The shard is locked, but
+// unlocked while others are asked for room.
+func (m *Memory) obtain(s *shard, network, client uint64, rate limiter.Rate, now int64) uint32 {
+	for {
+		if i := s.find(network, client, rate, now); i != none {
+			return i
 		}
-		if !c.over() && (least < 0 || c.count < least) {
-			victim, least = key, c.count
+		if i := s.insert(network, client, rate, now); i != none {
+			return i
 		}
-		if seen++; seen >= sample && least >= 0 {
-			break
+		s.mu.Unlock()
+		room := m.makeRoom(now)
+		s.mu.Lock()
+		if !room {
+			return s.current(network, rate, now)
 		}
 	}
-	if least < 0 {
-		return false
+}
+
+// makeRoom removes a counter and reports whether there was one that could go.
+// It sweeps a little first, shard by shard, so that windows that are over go
+// before those that are not.
+func (m *Memory) makeRoom(now int64) bool {
+	s := &m.shards[m.hand.Add(1)%uint32(len(m.shards))]
+	s.mu.Lock()
+	removed := s.sweep(now)
+	s.mu.Unlock()
+	for !removed {
+		top := int32(0)
+		for i := range m.shards {
+			if n := m.shards[i].top.Load(); n > top {
+				s, top = &m.shards[i], n
+			}
+		}
+		if top == 0 {
+			return false
+		}
+		s.mu.Lock()
+		removed = s.evict(now)
+		s.mu.Unlock()
 	}
-	delete(s.counters, victim)
 	return true
-}
-
-// runs reports whether the window goes on. One that would last longer than its
-// period was made before the clock was set back.
-func (c counter) runs(rate limiter.Rate, now int64) bool {
-	return c.end > now && c.end-now <= int64(rate.Period)
-}
-
-// add counts in the current window, or starts one where it has ended.
-func (c counter) add(count int64, rate limiter.Rate, now int64) counter {
-	if !c.runs(rate, now) {
-		c = counter{end: now + int64(rate.Period)}
-	}
-	c.count += count
-	c.limit = rate.Limit
-	return c
-}
-
-func (c counter) context(rate limiter.Rate) limiter.Context {
-	return limiter.Context{
-		Limit:     rate.Limit,
-		Remaining: max(rate.Limit-c.count, 0),
-		Reset:     (c.end + int64(time.Second) - 1) / int64(time.Second),
-		Reached:   c.over(),
-	}
 }

@@ -90,14 +90,15 @@ func writePEM(path, kind string, der []byte) error {
 	return os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), 0o600)
 }
 
-// redisServer is a real redis-server on a loopback port that was free.
+// redisServer is a real redis-server on a free loopback port.
 type redisServer struct {
 	port    int
 	args    []string
 	process *exec.Cmd // nil: not running
 }
 
-// newRedisServer does not start it yet. The server ends with the test.
+// newRedisServer returns a server that is not started yet and ends with the
+// test.
 func newRedisServer(t testing.TB, args ...string) *redisServer {
 	t.Helper()
 	if _, err := exec.LookPath("redis-server"); err != nil {
@@ -166,7 +167,7 @@ func (s *redisServer) kill() {
 func (s *redisServer) address() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(s.port)) }
 func (s *redisServer) url() string     { return "redis://" + s.address() }
 
-// do sends a command as an administrator would, and returns its answer.
+// do sends a command as an administrator would, and returns the reply.
 func (s *redisServer) do(t testing.TB, words ...string) string {
 	t.Helper()
 	client, err := rueidis.NewClient(rueidis.ClientOption{
@@ -189,7 +190,13 @@ func (s *redisServer) do(t testing.TB, words ...string) string {
 	return text
 }
 
-// commands is how often clients sent each command, as Redis counted.
+// keys returns all keys, one per line.
+func (s *redisServer) keys(t testing.TB) string {
+	t.Helper()
+	return s.do(t, "EVAL", "return table.concat(redis.call('KEYS', '*'), '\\n')", "0")
+}
+
+// commands returns how often clients have sent each command.
 func (s *redisServer) commands(t testing.TB) map[string]int {
 	t.Helper()
 	counts := make(map[string]int)
@@ -203,7 +210,7 @@ func (s *redisServer) commands(t testing.TB) map[string]int {
 	return counts
 }
 
-// newRedis is a store that ends with the test, and what it logs.
+// newRedis returns a store that ends with the test, and its log.
 func newRedis(t testing.TB, url string) (*ratelimit.Redis, *logBuffer) {
 	t.Helper()
 	return newRedisOver(t, url, ratelimit.NewMemory(10_000))
@@ -211,8 +218,13 @@ func newRedis(t testing.TB, url string) (*ratelimit.Redis, *logBuffer) {
 
 func newRedisOver(t testing.TB, url string, local *ratelimit.Memory) (*ratelimit.Redis, *logBuffer) {
 	t.Helper()
+	return newRedisWithPrefix(t, url, "ratelimit:", local)
+}
+
+func newRedisWithPrefix(t testing.TB, url, prefix string, local *ratelimit.Memory) (*ratelimit.Redis, *logBuffer) {
+	t.Helper()
 	log := new(logBuffer)
-	store, err := ratelimit.NewRedis(url, local, slog.New(slog.NewTextHandler(log, nil)))
+	store, err := ratelimit.NewRedis(url, prefix, local, slog.New(slog.NewTextHandler(log, nil)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -256,7 +268,7 @@ func (b *logBuffer) String() string {
 	return b.text.String()
 }
 
-// lines is how often the store said that Redis was lost, and found.
+// lines returns how often the store logged that Redis was lost, and found.
 func (b *logBuffer) lines() (lost, found int) {
 	text := b.String()
 	return strings.Count(text, "Redis is not available"), strings.Count(text, "Redis is available")

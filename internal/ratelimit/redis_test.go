@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -23,9 +24,9 @@ import (
 )
 
 const (
-	// bar is the contract's: no request waits longer for Redis.
+	// bar is the longest that a request may wait for Redis.
 	bar = 100 * time.Millisecond
-	// recovery is the contract's: Redis is used again so soon after it is back.
+	// recovery is how soon Redis must be used again when it is back.
 	recovery = 2 * time.Second
 )
 
@@ -39,7 +40,7 @@ func count(t testing.TB, store limiter.Store, key string, r limiter.Rate) bool {
 	return !state.Reached
 }
 
-// granted is how many of n requests pass.
+// granted returns how many of n requests pass.
 func granted(t testing.TB, store limiter.Store, key string, r limiter.Rate, n int) int {
 	t.Helper()
 	passed := 0
@@ -51,7 +52,7 @@ func granted(t testing.TB, store limiter.Store, key string, r limiter.Rate, n in
 	return passed
 }
 
-// attempt is a test whose stores are not to lose Redis, once.
+// attempt is one run of a test whose stores must not lose Redis.
 type attempt struct {
 	testing.TB
 	name   string // for keys that no other attempt uses
@@ -63,7 +64,7 @@ func (a *attempt) Errorf(format string, args ...any) {
 	a.errors = append(a.errors, fmt.Sprintf(format, args...))
 }
 
-// newRedis is a store that has connected.
+// newRedis returns a store that has connected.
 func (a *attempt) newRedis(url string) *ratelimit.Redis {
 	a.Helper()
 	return a.newRedisOver(url, ratelimit.NewMemory(10_000))
@@ -85,10 +86,10 @@ func (a *attempt) logged() string {
 	return text.String()
 }
 
-// undisturbed makes a test again that the machine disturbed: where a process
-// stands still for longer than the budget of a call, the store counts by
-// itself for a moment, as it should, and logs that. A store that loses a
-// healthy Redis by its own fault does so each time.
+// undisturbed repeats a test that the machine disturbed: when a process pauses
+// for longer than a call may take, the store counts on its own for a moment, as
+// it should, and logs that. A store that loses a healthy Redis by its own fault
+// does so each time.
 func undisturbed(t *testing.T, test func(a *attempt)) {
 	t.Helper()
 	for i := range 5 {
@@ -141,7 +142,7 @@ func TestRedisURL(t *testing.T) {
 		{"redis://:hunter2%@redis", false},
 		{"redis://:hunter2\n@redis", false},
 	} {
-		store, err := ratelimit.NewRedis(tt.url, ratelimit.NewMemory(1), slog.New(slog.DiscardHandler))
+		store, err := ratelimit.NewRedis(tt.url, "ratelimit:", ratelimit.NewMemory(1), slog.New(slog.DiscardHandler))
 		if (err == nil) != tt.ok {
 			t.Errorf("NewRedis(%q): %v, want ok %t", tt.url, err, tt.ok)
 		}
@@ -153,7 +154,7 @@ func TestRedisURL(t *testing.T) {
 	}
 }
 
-// What a caller sees is what Memory shows.
+// A caller sees what Memory would show.
 func TestRedisWindow(t *testing.T) {
 	server := startRedis(t)
 	undisturbed(t, func(a *attempt) {
@@ -167,9 +168,9 @@ func TestRedisWindow(t *testing.T) {
 			{Limit: 2, Remaining: 0, Reached: true},
 			{Limit: 2, Remaining: 0, Reached: true},
 		} {
-			call := store.Get
+			call, least, most := store.Get, 60*time.Second, 67*time.Second
 			if i == 0 {
-				call = store.Peek
+				call, least, most = store.Peek, 0, time.Second
 			}
 			before := time.Now()
 			got, err := call(ctx, a.name, r)
@@ -177,19 +178,19 @@ func TestRedisWindow(t *testing.T) {
 			if err != nil {
 				a.Errorf("call %d: %v", i, err)
 			}
-			reset := got.Reset
+			reset := time.Unix(got.Reset, 0)
 			if got.Reset = 0; got != want {
 				a.Errorf("call %d: %+v, want %+v", i, got, want)
 			}
-			if reset < before.Add(59*time.Second).Unix() || reset > after.Add(61*time.Second).Unix() {
-				a.Errorf("call %d: Reset in %d s", i, reset-before.Unix())
+			if i <= 1 && reset.Before(before.Add(least)) || reset.After(after.Add(most)) {
+				a.Errorf("call %d: Reset in %s", i, reset.Sub(before))
 			}
-			if peeked, err := store.Peek(ctx, a.name, r); err != nil || peeked.Remaining != want.Remaining || peeked.Reached != want.Reached {
+			if peeked, err := store.Peek(ctx, a.name, r); err != nil || peeked.Remaining != want.Remaining || peeked.Reached != (want.Remaining == 0) {
 				a.Errorf("Peek after call %d: %+v, %v", i, peeked, err)
 			}
 		}
-		if got, err := store.Increment(ctx, a.name+"-three", 3, r); err != nil || !got.Reached {
-			a.Errorf("3 at once of 2: %+v, %v", got, err)
+		if got, err := store.Increment(ctx, a.name+"-three", 3, r); err != nil || !got.Reached || got.Remaining != 2 {
+			a.Errorf("3 at once of 2: %+v, %v, want them to be refused and to cost nothing", got, err)
 		}
 		if got, err := store.Reset(ctx, a.name, r); err != nil || got.Remaining != 2 {
 			a.Errorf("Reset: %+v, %v", got, err)
@@ -200,7 +201,8 @@ func TestRedisWindow(t *testing.T) {
 	})
 }
 
-// A client that waits as long as it is told is not refused.
+// A client that waits as long as it is told is not refused, and does not have
+// to wait for more than the period and a tenth.
 func TestRedisResetIsTrue(t *testing.T) {
 	server := startRedis(t)
 	r := rate(1, time.Second)
@@ -214,45 +216,77 @@ func TestRedisResetIsTrue(t *testing.T) {
 				a.Errorf("%+v, %v, want it over the limit", state, err)
 				return
 			}
-			if wait := time.Unix(state.Reset, 0).Sub(start); wait > 2*time.Second {
+			reset := time.Unix(state.Reset, 0)
+			if wait := reset.Sub(start); wait > 2200*time.Millisecond {
 				a.Errorf("Reset in %s", wait)
 			}
-			eventually(a, 3*time.Second, "the window ends", func() bool { return time.Now().Unix() >= state.Reset })
+			eventually(a, 3*time.Second, "it is time", func() bool { return !time.Now().Before(reset) })
 			if !count(a, store, a.name, r) {
-				a.Errorf("refused %s after Reset", time.Since(time.Unix(state.Reset, 0)))
+				a.Errorf("refused %s after Reset", time.Since(reset))
 			}
 			_, _ = store.Reset(context.Background(), a.name, r)
 		}
 	})
 }
 
-// Keys that would block a client for ever, or fail for ever.
-func TestRedisRepairs(t *testing.T) {
+// redisKey is where a store keeps a counter.
+func redisKey(key string, r limiter.Rate) string { return "ratelimit:" + key + "/" + r.Period.String() }
+
+// Values that are not windows count as empty ones, and a counter of an earlier
+// version, a number under another key, stays as it is.
+func TestRedisForeignValues(t *testing.T) {
 	server := startRedis(t)
-	for _, tt := range []struct {
-		name  string
-		setup []string
-		used  bool // the limit of 5, by what was there
-	}{
-		{"no TTL", []string{"SET", "ratelimit:no TTL", "7"}, true},
-		{"TTL of a longer period", []string{"SET", "ratelimit:TTL of a longer period", "7", "PX", "3600000"}, true},
-		{"no number", []string{"SET", "ratelimit:no number", "x"}, false},
-		{"another type", []string{"HSET", "ratelimit:another type", "a", "b"}, false},
+	r := rate(5, 10*time.Second)
+	for _, setup := range [][]string{
+		{"SET", "KEY", "7"},
+		{"SET", "KEY", "x"},
+		{"SET", "KEY", ""},
+		{"SET", "KEY", "\x93\xa1x\x01\xff"}, // MessagePack that ends early
+		{"SET", "KEY", "\x92\xa1x\xa1y"},    // ["x", "y"]
+		{"SET", "KEY", "\x92\x01\xa1y"},     // [1, "y"]
+		{"SET", "KEY", "\x80"},              // {}
+		{"HSET", "KEY", "a", "b"},
+		{"SET", "ratelimit:foreign", "7", "PX", "3600000"},
+		{"SET", "ratelimit:foreign", "7"},
 	} {
-		t.Run(tt.name, func(t *testing.T) {
+		t.Run(strings.Join(setup, " "), func(t *testing.T) {
 			undisturbed(t, func(a *attempt) {
 				store := a.newRedis(server.url())
-				server.do(t, "DEL", "ratelimit:"+tt.name)
-				server.do(t, tt.setup...)
-				if passed := count(a, store, tt.name, rate(5, 10*time.Second)); passed == tt.used {
-					a.Errorf("passed: %t", passed)
+				server.do(t, "FLUSHALL")
+				words := slices.Clone(setup)
+				if words[1] == "KEY" {
+					words[1] = redisKey("foreign", r)
 				}
-				if left, _ := strconv.Atoi(server.do(t, "PTTL", "ratelimit:"+tt.name)); left <= 0 || left > 10_000 {
-					a.Errorf("TTL is %d ms, want at most the period", left)
+				server.do(t, words...)
+				if passed := granted(a, store, "foreign", r, 10); passed != 5 {
+					a.Errorf("%d passed, want 5", passed)
+				}
+				if left, _ := strconv.Atoi(server.do(t, "PTTL", redisKey("foreign", r))); left <= 0 || left > 11_000 {
+					a.Errorf("TTL is %d ms, want at most a period and a tenth", left)
 				}
 			})
 		})
 	}
+}
+
+// Two programs that share a Redis have a prefix each.
+func TestRedisPrefix(t *testing.T) {
+	server := startRedis(t)
+	undisturbed(t, func(a *attempt) {
+		store := a.newRedis(server.url())
+		other, log := newRedisWithPrefix(t, server.url(), "other:", ratelimit.NewMemory(10))
+		a.logs = append(a.logs, log)
+		await(t, other, "up", 5*time.Second)
+		r := rate(3, time.Hour)
+		if one, two := granted(a, store, a.name, r, 5), granted(a, other, a.name, r, 5); one != 3 || two != 3 {
+			a.Errorf("%d and %d passed, want 3 each", one, two)
+		}
+		for line := range strings.Lines(server.keys(t)) {
+			if !strings.HasPrefix(line, "ratelimit:") && !strings.HasPrefix(line, "other:") {
+				a.Errorf("a key without a prefix: %s", line)
+			}
+		}
+	})
 }
 
 // Replicas together grant the limit, not one more, not one less.
@@ -275,12 +309,12 @@ func TestRedisExactTogether(t *testing.T) {
 	})
 }
 
-// Redis counts what it is sent: one script a request, nothing for a client
-// that is over its limit.
+// Redis counts what it is sent: one script per request, and nothing for a
+// client that has used up its limit.
 func TestRedisOneRoundTrip(t *testing.T) {
 	server := startRedis(t)
 	const limit, more = 200, 300
-	inScript := map[string]bool{"incrby": true, "pttl": true, "pexpire": true}
+	inScript := map[string]bool{"time": true, "get": true, "set": true}
 	undisturbed(t, func(a *attempt) {
 		store := a.newRedis(server.url())
 		before := server.commands(t)
@@ -289,7 +323,7 @@ func TestRedisOneRoundTrip(t *testing.T) {
 			want := before[name]
 			switch {
 			case name == "evalsha":
-				want += limit + 1 // the last one said: over
+				want += limit // the last one used it up
 			case name == "info", name == "hello", name == "client|setinfo":
 				continue // of this test's own client
 			case inScript[name], name == "ping":
@@ -302,7 +336,7 @@ func TestRedisOneRoundTrip(t *testing.T) {
 	})
 }
 
-// The caller's context decides nothing: a cancelled request has been made.
+// The caller's context does not matter: a cancelled request was still made.
 func TestRedisCancelledRequest(t *testing.T) {
 	server := startRedis(t)
 	ctx, cancel := context.WithCancel(context.Background())
@@ -314,14 +348,14 @@ func TestRedisCancelledRequest(t *testing.T) {
 				a.Errorf("%v", err)
 			}
 		}
-		if n := server.do(t, "GET", "ratelimit:"+a.name); n != "11" { // the last one said: over
-			a.Errorf("%s counted in Redis, want 11", n)
+		if passed := granted(a, a.newRedis(server.url()), a.name, rate(100, time.Hour), 200); passed != 90 {
+			a.Errorf("%d of 100 passed, want the 90 that were not counted before", passed)
 		}
 	})
 }
 
-// Counters of blocked clients are within the bound of Memory too; those that
-// find no room there are asked for.
+// Memory bounds the counters of blocked clients as well. For those that find no
+// room there, Redis is asked.
 func TestRedisBound(t *testing.T) {
 	server := startRedis(t)
 	undisturbed(t, func(a *attempt) {
@@ -330,7 +364,7 @@ func TestRedisBound(t *testing.T) {
 		r := rate(1, time.Hour)
 		client := func(i int) string { return fmt.Sprintf("%s-%d", a.name, i) }
 		for i := range 100 {
-			_, _ = store.Increment(context.Background(), client(i), 2, r)
+			count(a, store, client(i), r)
 		}
 		if local.Len() > 10 {
 			a.Errorf("%d counters, want at most 10", local.Len())
@@ -344,8 +378,8 @@ func TestRedisBound(t *testing.T) {
 }
 
 // load makes requests, each for a client of its own so that all ask Redis, and
-// keeps the longest that one took. A control that only sleeps tells how long
-// the machine itself stood still meanwhile.
+// records how long the slowest took. A goroutine that only sleeps shows for how
+// long the machine itself paused meanwhile.
 type load struct {
 	stop    atomic.Bool
 	group   sync.WaitGroup
@@ -356,7 +390,7 @@ type load struct {
 
 func startLoad(t *testing.T, store limiter.Store, workers int, pause time.Duration) *load {
 	l := new(load)
-	keep := func(longest *atomic.Int64, d time.Duration) {
+	record := func(longest *atomic.Int64, d time.Duration) {
 		for {
 			old := longest.Load()
 			if int64(d) <= old || longest.CompareAndSwap(old, int64(d)) {
@@ -368,7 +402,7 @@ func startLoad(t *testing.T, store limiter.Store, workers int, pause time.Durati
 		for !l.stop.Load() {
 			start := time.Now()
 			time.Sleep(time.Millisecond)
-			keep(&l.stalled, time.Since(start)-time.Millisecond)
+			record(&l.stalled, time.Since(start)-time.Millisecond)
 		}
 	})
 	for worker := range workers {
@@ -378,7 +412,7 @@ func startLoad(t *testing.T, store limiter.Store, workers int, pause time.Durati
 				if !count(t, store, fmt.Sprintf("load-%d-%d", worker, i%1000), rate(1<<40, time.Hour)) {
 					t.Error("refused within the limit")
 				}
-				keep(&l.slowest, time.Since(start))
+				record(&l.slowest, time.Since(start))
 				l.made.Add(1)
 				time.Sleep(pause)
 			}
@@ -387,30 +421,31 @@ func startLoad(t *testing.T, store limiter.Store, workers int, pause time.Durati
 	return l
 }
 
-// end holds the slowest request to the bar, and forgives what the machine did.
+// end checks that the slowest request stayed within the bar and the machine's
+// own pauses.
 func (l *load) end(t *testing.T) {
 	t.Helper()
 	l.stop.Store(true)
 	l.group.Wait()
 	slowest, stalled := time.Duration(l.slowest.Load()), time.Duration(l.stalled.Load())
-	t.Logf("%d requests, slowest %s, the machine stood still for up to %s", l.made.Load(), slowest.Round(100*time.Microsecond), stalled.Round(100*time.Microsecond))
+	t.Logf("%d requests, slowest %s, the machine paused for up to %s", l.made.Load(), slowest.Round(100*time.Microsecond), stalled.Round(100*time.Microsecond))
 	if slowest > bar+stalled {
 		t.Errorf("a request took %s, want at most %s (+ %s)", slowest, bar, stalled)
 	}
 }
 
-// told holds the log to one line for each change. A machine that stands still
-// for as long as calls may take makes more of them than the test's own.
-func told(t *testing.T, log *logBuffer) {
+// logged checks that the log has one line for each change. A machine that
+// pauses for as long as calls may take causes more changes than the test.
+func logged(t *testing.T, log *logBuffer) {
 	t.Helper()
 	if lost, found := log.lines(); lost != found || lost == 0 {
 		t.Errorf("logged %d times that it was lost, %d that it was found:\n%s", lost, found, log)
 	}
 }
 
-// holds checks that a process grants its limit alone, and that a client that
-// was blocked before stays blocked.
-func holds(t *testing.T, store limiter.Store) {
+// checkAlone checks that a process grants its limit on its own, and that a
+// client that was blocked before stays blocked.
+func checkAlone(t *testing.T, store limiter.Store) {
 	t.Helper()
 	if passed := granted(t, store, "alone", rate(20, time.Hour), 100); passed != 20 {
 		t.Errorf("alone: %d passed, want 20", passed)
@@ -422,9 +457,9 @@ func holds(t *testing.T, store limiter.Store) {
 
 func TestRedisFails(t *testing.T) {
 	for _, tt := range []struct {
-		name        string
-		fail, mend  func(t *testing.T, s *redisServer)
-		unconnected bool // found out without a request
+		name       string
+		fail, mend func(t *testing.T, s *redisServer)
+		noticed    bool // without a request
 	}{
 		{"killed", func(_ *testing.T, s *redisServer) { s.kill() }, func(t *testing.T, s *redisServer) { s.start(t) }, true},
 		{"hangs",
@@ -452,7 +487,7 @@ func TestRedisFails(t *testing.T) {
 			eventually(t, 5*time.Second, "requests are made", func() bool { return load.made.Load() > 200 })
 			tt.fail(t, server)
 			down := await(t, store, "down", recovery)
-			holds(t, store)
+			checkAlone(t, store)
 			_, found := log.lines()
 			at := load.made.Load()
 			eventually(t, 5*time.Second, "requests are made", func() bool { return load.made.Load() > at+15_000 }) // for some probes
@@ -465,13 +500,13 @@ func TestRedisFails(t *testing.T) {
 			eventually(t, recovery, "Redis is asked", func() bool { return server.commands(t)["evalsha"] > before+10 })
 			load.end(t)
 			t.Logf("down after %s, up again after %s", down.Round(time.Millisecond), up.Round(time.Millisecond))
-			told(t, log)
+			logged(t, log)
 
-			if !tt.unconnected {
+			if !tt.noticed {
 				return
 			}
 			tt.fail(t, server) // and nobody makes a request
-			t.Logf("found out after %s without a request", await(t, store, "down", 3*time.Second).Round(time.Millisecond))
+			t.Logf("noticed after %s without a request", await(t, store, "down", 3*time.Second).Round(time.Millisecond))
 			tt.mend(t, server)
 			await(t, store, "up", recovery)
 		})
@@ -484,32 +519,32 @@ func TestRedisDownCostsNothing(t *testing.T) {
 	store, _ := newRedis(t, server.url())
 	await(t, store, "up", 5*time.Second)
 	server.signal(syscall.SIGSTOP)
-	count(t, store, "a", rate(1, time.Hour)) // waits for the budget
+	count(t, store, "a", rate(1, time.Hour)) // waits for callTimeout
 	start := time.Now()
 	granted(t, store, "b", rate(1, time.Hour), 10_000)
-	if took := time.Since(start); took > time.Second { // 10,000 budgets are 500 s
+	if took := time.Since(start); took > time.Second { // 10,000 timeouts are 500 s
 		t.Errorf("10,000 requests took %s", took)
 	}
 	server.signal(syscall.SIGCONT)
 }
 
-// A hang meets more requests than the client's queue has room for.
+// When Redis hangs, more requests come than the client's queue has room for.
 func TestRedisHangsUnderManyRequests(t *testing.T) {
 	server := startRedis(t)
 	store, log := newRedis(t, server.url())
 	await(t, store, "up", 5*time.Second)
 	load := startLoad(t, store, 3000, 200*time.Millisecond)
 	eventually(t, 20*time.Second, "requests are made", func() bool { return load.made.Load() > 6000 })
-	load.slowest.Store(0) // of the crowd's arrival
+	load.slowest.Store(0) // while all started at once
 	server.signal(syscall.SIGSTOP)
 	await(t, store, "down", recovery)
 	load.end(t)
 	server.signal(syscall.SIGCONT)
 	await(t, store, "up", recovery)
-	told(t, log)
+	logged(t, log)
 }
 
-// Neither is a failure: the next request loads the script again.
+// When Redis has forgotten the script, the next request loads it again.
 func TestRedisForgetsScripts(t *testing.T) {
 	server := startRedis(t)
 	undisturbed(t, func(a *attempt) {
@@ -525,8 +560,8 @@ func TestRedisForgetsScripts(t *testing.T) {
 	})
 }
 
-// Restarted without its data, Redis starts new windows; who was over the limit
-// stays so in the process that knows.
+// When Redis restarts without its data, it starts new windows. A client that
+// had used up its limit stays blocked by the process that knows.
 func TestRedisRestartsEmpty(t *testing.T) {
 	server := startRedis(t)
 	r := rate(5, time.Hour)
@@ -540,16 +575,16 @@ func TestRedisRestartsEmpty(t *testing.T) {
 	server.start(t)
 	eventually(t, recovery, "Redis counts again", func() bool {
 		count(t, store, "other", rate(1<<40, time.Hour))
-		return server.do(t, "EXISTS", "ratelimit:other") == "1"
+		return server.do(t, "EXISTS", redisKey("other", rate(1, time.Hour))) == "1"
 	})
 	if count(t, store, "blocked", r) {
 		t.Error("a client that was over its limit passed")
 	}
-	undisturbed(t, func(a *attempt) { // by another one, which knows nothing of before
+	undisturbed(t, func(a *attempt) { // through a store that knows nothing of before
 		if passed := granted(a, a.newRedis(server.url()), "half", r, 10); passed != 5 {
 			a.Errorf("%d passed, want the 5 of a new window", passed)
 		}
-		server.do(t, "DEL", "ratelimit:half")
+		server.do(t, "DEL", redisKey("half", r))
 	})
 }
 
@@ -569,10 +604,10 @@ func TestRedisAppearsLater(t *testing.T) {
 	server.start(t)
 	t.Logf("up after %s", await(t, store, "up", recovery))
 	load.end(t)
-	told(t, log)
+	logged(t, log)
 }
 
-// A server that ends each connection is not asked in a tight loop.
+// A server that closes each connection is not asked in a tight loop.
 func TestRedisIsTriedCalmly(t *testing.T) {
 	t.Parallel()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -594,8 +629,8 @@ func TestRedisIsTriedCalmly(t *testing.T) {
 	}
 }
 
-// Requests that come before a new replica has connected do not get a limit of
-// their own.
+// Requests that come before a new replica has connected are not granted a limit
+// of their own.
 func TestRedisFirstRequest(t *testing.T) {
 	server := startRedis(t)
 	r := rate(5, time.Hour)
@@ -613,8 +648,8 @@ func TestRedisFirstRequest(t *testing.T) {
 	})
 }
 
-// refused is what a store logs of a server that it cannot use. A machine that
-// stands still gives another reason; then a new store is asked.
+// refused returns what a store logs about a server that it cannot use. If the
+// machine pauses, the log gives another reason, and a new store is tried.
 func refused(t *testing.T, url, reason string) string {
 	t.Helper()
 	for range 5 {
@@ -634,8 +669,8 @@ func refused(t *testing.T, url, reason string) string {
 	return ""
 }
 
-// A password that is wrong is down, and says why without saying the password;
-// neither does a proxy that repeats what it was sent.
+// With a wrong password, Redis is down, and the log says why without the
+// password, even if a proxy repeats what it was sent.
 func TestRedisPasswordIsNotLogged(t *testing.T) {
 	server := startRedis(t, "--requirepass", "right")
 	parrot, err := net.Listen("tcp", "127.0.0.1:0")
@@ -703,7 +738,7 @@ func TestRedisCluster(t *testing.T) {
 	if out, err := exec.Command("redis-cli", add...).CombinedOutput(); err != nil {
 		t.Fatalf("redis-cli: %v\n%s", err, out)
 	}
-	eventually(t, 20*time.Second, "the replica is in step", func() bool {
+	eventually(t, 20*time.Second, "the replica has caught up", func() bool {
 		return strings.Contains(nodes[3].do(t, "INFO", "replication"), "master_link_status:up")
 	})
 	eventually(t, 20*time.Second, "all nodes know all", func() bool {
@@ -741,7 +776,7 @@ func TestRedisCluster(t *testing.T) {
 	eventually(t, 5*time.Second, "requests are made", func() bool { return load.made.Load() > 200 })
 	nodes[0].kill()
 	down := await(t, store, "down", recovery)
-	holds(t, store)
+	checkAlone(t, store)
 	eventually(t, 20*time.Second, "the replica takes over", func() bool {
 		return strings.Contains(nodes[3].do(t, "INFO", "replication"), "role:master") &&
 			strings.Contains(nodes[1].do(t, "CLUSTER", "INFO"), "cluster_state:ok") &&
@@ -750,12 +785,12 @@ func TestRedisCluster(t *testing.T) {
 	up := await(t, store, "up", recovery)
 	load.end(t)
 	t.Logf("down after %s, up %s after the failover", down.Round(time.Millisecond), up.Round(time.Millisecond))
-	told(t, log)
+	logged(t, log)
 	n := 0
 	eventually(t, recovery, "both count in the cluster again", func() bool {
 		for range 30 {
 			n++
-			if together(fmt.Sprint("later-", n)) != 10 { // the other one met the dead master only now
+			if together(fmt.Sprint("later-", n)) != 10 { // the other store has met the dead master only now
 				return false
 			}
 		}
@@ -763,10 +798,10 @@ func TestRedisCluster(t *testing.T) {
 	})
 }
 
-// Several servers that are no cluster would each count for itself.
-func TestRedisIsNoCluster(t *testing.T) {
+// Several servers that are not a cluster would each count on their own.
+func TestRedisIsNotACluster(t *testing.T) {
 	one, two := startRedis(t), startRedis(t)
-	refused(t, one.url()+"?addr="+two.address(), "Redis Cluster, and this server is none")
+	refused(t, one.url()+"?addr="+two.address(), "Redis Cluster, but this server is not one")
 }
 
 func TestRedisCloseEndsAll(t *testing.T) {
@@ -799,7 +834,7 @@ func TestRedisCloseEndsAll(t *testing.T) {
 	eventually(t, 5*time.Second, "goroutines end", func() bool { return runtime.NumGoroutine() <= before })
 }
 
-// 64 requests at a time. cpu-µs/op is this process's, without Redis'.
+// 64 requests at a time. cpu-µs/op is that of this process, without Redis.
 func BenchmarkIncrementBy64(b *testing.B) {
 	run := func(b *testing.B, store limiter.Store) {
 		keys := make([]string, 1000)
@@ -826,13 +861,13 @@ func BenchmarkIncrementBy64(b *testing.B) {
 		store, log := newRedis(b, startRedis(b).url())
 		await(b, store, "up", 5*time.Second)
 		run(b, store)
-		if log.String() != "" { // then Memory was measured in part
+		if log.String() != "" { // then Memory was measured instead, in part
 			b.Errorf("not steady: %s", log)
 		}
 	})
 }
 
-// cpu is the time that this process has computed.
+// cpu returns the CPU time of this process.
 func cpu(b *testing.B) time.Duration {
 	var usage syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {

@@ -243,9 +243,10 @@ export function createClient(options: ClientOptions) {
    */
   async function upload(
     file: File,
-    { onProgress, signal = clientSignal }: { onProgress?: (sent: number, total: number) => void; signal?: AbortSignal } = {},
+    { onProgress, signal }: { onProgress?: (sent: number, total: number) => void; signal?: AbortSignal } = {},
   ): Promise<UploadedFile> {
-    signal?.throwIfAborted()
+    const aborted = AbortSignal.any([signal, clientSignal].filter((s) => s !== undefined))
+    aborted.throwIfAborted()
     const method = 'POST'
     const url = address(baseUrl, '/api/upload')
     const body = new FormData()
@@ -283,8 +284,8 @@ export function createClient(options: ClientOptions) {
         }
       }
       xhr.onerror = () => fail(new NetworkError(method, url))
-      xhr.onabort = () => fail(signal?.reason)
-      signal?.addEventListener('abort', () => xhr.abort())
+      xhr.onabort = () => fail(aborted.reason)
+      aborted.addEventListener('abort', () => xhr.abort())
       xhr.open(method, url)
       xhr.withCredentials = true
       xhr.send(body)

@@ -51,7 +51,7 @@ export function ItemForm({ item, label, onSave, onCancel }: Props) {
       }}
     >
       <Field label="Name" name="name" value={item?.name} error={fields.name} focus={item !== undefined} />
-      <Field label="Note" name="note" value={item?.note} error={fields.note} />
+      <Field label="Note" name="note" value={item?.note} error={fields.note} multiline />
       <div className="actions">
         <CallButton policy="default" busy={saving} submit>
           {label}
@@ -75,16 +75,20 @@ interface FieldProps {
   value: string | undefined
   error: string | undefined
   focus?: boolean
+  multiline?: boolean
 }
 
-function Field({ label, name, value = '', error, focus = false }: FieldProps) {
+function Field({ label, name, value = '', error, focus = false, multiline = false }: FieldProps) {
   const id = useId()
+  const Control = multiline ? 'textarea' : 'input'
   return (
     <div className="field">
       <label htmlFor={id}>{label}</label>
-      <input
+      <Control
         id={id}
         name={name}
+        dir="auto"
+        {...(multiline && { rows: 1 })}
         defaultValue={value}
         autoComplete="off"
         autoFocus={focus}

@@ -39,8 +39,8 @@ export function ItemRow({ item, onSave, onDelete }: Props) {
   return (
     <li>
       <div className="row-text">
-        <b>{item.name}</b>
-        <span>{item.note}</span>
+        <b dir="auto">{item.name}</b>
+        <span dir="auto">{item.note}</span>
         <time dateTime={item.updated_at}>{new Date(item.updated_at).toLocaleString()}</time>
       </div>
       <div className="actions">
@@ -62,6 +62,7 @@ export function ItemRow({ item, onSave, onDelete }: Props) {
           <>
             <CallButton
               policy="default"
+              danger
               onCall={() => {
                 onDelete().catch((error: Error) => setError(error.message))
               }}

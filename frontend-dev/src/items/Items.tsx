@@ -86,7 +86,17 @@ export function Items() {
           />
         ))}
       </ol>
-      {page?.items.length === 0 && <p className="hint">{cursor ? 'No items on this page.' : 'No items yet.'}</p>}
+      {page?.items.length === 0 && (
+        <p className="hint">
+          {cursor ? 'No items on this page.' : 'No items yet.'}
+          {!cursor && import.meta.env.DEV && (
+            <>
+              {' '}
+              <code>make seed</code> adds some examples.
+            </>
+          )}
+        </p>
+      )}
 
       <nav className="pager" aria-label="Pages">
         <CallButton

@@ -11,7 +11,10 @@ const MAX_SHOWN = 4
 export function Search(card: CardProps) {
   const { client, exchange } = useClient()
   const [state, setState] = useState<SearchState>({ sent: 0, aborted: 0 })
-  const searcher = useMemo(() => createSearcher((q, signal) => client.request('GET', '/api/search', { query: { q }, signal }), setState), [client])
+  const searcher = useMemo(() => {
+    const search = (q: string, signal: AbortSignal) => client.request('GET', '/api/search', { query: { q }, signal })
+    return createSearcher(search, setState)
+  }, [client])
   useEffect(() => searcher.stop, [searcher])
   const wait = useSecondsUntil(state.resumesAt ?? 0)
   const { result } = state

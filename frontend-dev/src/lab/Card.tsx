@@ -1,5 +1,6 @@
 import type { ReactNode } from 'react'
 import type { Exchange } from '../api/client'
+import { CopyButton } from '../CopyButton'
 import { ExchangePanel } from '../ExchangePanel'
 import type { Pending } from '../useClient'
 
@@ -28,7 +29,12 @@ export function Card({ id, title, why, exchange, pending, sample, children }: Pr
         <h3 id={`${id}-title`}>{title}</h3>
         <p className="why">{why}</p>
         {children}
-        {sample && <pre className="sample">{sample}</pre>}
+        {sample && (
+          <div className="sample">
+            <pre>{sample}</pre>
+            <CopyButton text={sample} label="Copy" />
+          </div>
+        )}
       </div>
       <ExchangePanel exchange={exchange} pending={pending} />
     </section>

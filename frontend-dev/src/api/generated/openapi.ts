@@ -669,7 +669,7 @@ export interface components {
                 /**
                  * @example {
                  *       "type": "https://iana.org/assignments/http-problem-types#quota-exceeded",
-                 *       "title": "Too Many Requests",
+                 *       "title": "Quota Exceeded",
                  *       "status": 429,
                  *       "detail": "The limit of 30 requests in 60 s was reached; retry in 12 s.",
                  *       "request_id": "4f1c2ab09d3e5b67812f0c9ade345b61",
@@ -772,7 +772,7 @@ export interface components {
          */
         "X-RateLimit-Remaining": number;
         /**
-         * @description When the count starts again, in Unix seconds.
+         * @description When the oldest requests that count leave the window, so that more may pass, in Unix seconds.
          * @example 1795253520
          */
         "X-RateLimit-Reset": number;
@@ -782,7 +782,7 @@ export interface components {
          */
         "RateLimit-Policy": string;
         /**
-         * @description Of that policy `r` requests are left; the count starts again in `t` seconds.
+         * @description Of that policy `r` requests are left; more may pass in `t` seconds.
          * @example "default";r=99;t=60
          */
         RateLimit: string;

@@ -7,8 +7,8 @@ import (
 	"example.com/api/internal/ratelimit"
 )
 
-// Further nodes of a cluster are host:port; of anything else the client would
-// make the first node's host, and keep the text.
+// Further nodes of a cluster are host:port. Instead of anything else, the client
+// would use the first node's host, and so hide the mistake.
 func TestCheckURLOfCluster(t *testing.T) {
 	t.Parallel()
 	for url, ok := range map[string]bool{

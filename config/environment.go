@@ -1,0 +1,147 @@
+package config
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/joho/godotenv"
+)
+
+// readFile returns the variables of the file, which need not exist. The error
+// holds no value, as any line may be a secret.
+func readFile(file string) (map[string]string, error) {
+	text, err := os.ReadFile(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	var unread *fs.PathError
+	if errors.As(err, &unread) {
+		return nil, fmt.Errorf("%s cannot be read (%w); let the server's user read it, or remove it", file, unread.Err)
+	}
+	variables, err := godotenv.UnmarshalBytes(bytes.TrimPrefix(text, []byte("\uFEFF"))) // editors on Windows begin files with it
+	if err != nil {
+		// The error of godotenv quotes the rest of the file.
+		return nil, fmt.Errorf("%s cannot be parsed; write one NAME=value on each line, and close quotes", file)
+	}
+	for name := range variables {
+		if words := strings.Fields(name); len(words) > 1 { // godotenv reads a line without = like this
+			shown := ""
+			if slices.Contains(Names(), words[0]) {
+				shown = " (" + words[0] + ")"
+			}
+			return variables, fmt.Errorf("%s has a line without = after its name%s; write NAME=value", file, shown)
+		}
+	}
+	return variables, nil
+}
+
+// fillEnvironment sets what the environment leaves out to what the file has,
+// and removes what is set to blanks, so that envconfig applies its defaults.
+func fillEnvironment(fromFile map[string]string) {
+	for _, name := range Names() {
+		value, set := os.LookupEnv(name)
+		fileValue := fromFile[name]
+		// Of a variable and its _FILE, the environment's wins over the file's.
+		if base, ok := strings.CutSuffix(name, "_FILE"); ok && !isBlank(os.Getenv(base)) && isBlank(value) {
+			fileValue = ""
+		}
+		switch {
+		case !isBlank(value) || set && name == "ALLOWED_ORIGINS":
+		case !isBlank(fileValue):
+			os.Setenv(name, fileValue)
+		default:
+			os.Unsetenv(name)
+		}
+	}
+}
+
+// isBlank reports whether a value counts as left out.
+func isBlank(value string) bool { return strings.TrimSpace(value) == "" }
+
+// unknownNames warns about variables of the environment that look like
+// misspelt settings, and about all of the file that are not settings. Their
+// values may be secrets and are not shown.
+func unknownNames(environment []string, fromFile map[string]string, file string) []string {
+	var warnings []string
+	settings := Names()
+	for _, variable := range environment {
+		name, _, _ := strings.Cut(variable, "=")
+		if meant := nearestName(name, settings); meant != "" && meant != name {
+			warnings = append(warnings, name+" is set, but there is no such setting; "+meant+" was probably meant")
+		}
+	}
+	for name := range fromFile {
+		switch meant := nearestName(name, settings); meant {
+		case name:
+		case "":
+			warnings = append(warnings, fmt.Sprintf("%s sets %q, which is not a setting; remove it", file, name))
+		default:
+			warnings = append(warnings, fmt.Sprintf("%s sets %q, which is not a setting; %s was probably meant", file, name, meant))
+		}
+	}
+	slices.Sort(warnings)
+	return warnings
+}
+
+// nearestName returns the setting that the name is or misspells, or "".
+func nearestName(name string, settings []string) string {
+	if slices.Contains(settings, name) {
+		return name
+	}
+	upper := strings.ToUpper(name)
+	best, fewest := "", maxEdits+1
+	for _, setting := range settings {
+		most := maxEdits
+		if len(setting) <= len("PORT") {
+			most = 1 // HOME is two edits away from HOST
+		}
+		edits := min(editDistance(upper, setting), editDistance(singular(upper), singular(setting)))
+		if edits <= most && edits < fewest {
+			best, fewest = setting, edits
+		}
+	}
+	return best
+}
+
+// maxEdits is how many edits away from a setting a name counts as misspelt.
+const maxEdits = 2
+
+// singular returns TRUSTED_PROXY for TRUSTED_PROXIES.
+func singular(name string) string {
+	if stem, ok := strings.CutSuffix(name, "IES"); ok {
+		return stem + "Y"
+	}
+	return strings.TrimSuffix(name, "S")
+}
+
+// editDistance counts the letters to insert, delete or replace, and the pairs
+// of neighbors to swap, that turn a into b.
+func editDistance(a, b string) int {
+	if apart := max(len(a)-len(b), len(b)-len(a)); apart > maxEdits {
+		return apart // at least
+	}
+	before, last, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		before, last, row = last, row, before
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := 1
+			if a[i] == b[j] {
+				cost = 0
+			}
+			row[j+1] = min(last[j]+cost, last[j+1]+1, row[j]+1)
+			if i > 0 && j > 0 && a[i] == b[j-1] && a[i-1] == b[j] {
+				row[j+1] = min(row[j+1], before[j-1]+1)
+			}
+		}
+	}
+	return row[len(b)]
+}

@@ -1,0 +1,157 @@
+package config
+
+import (
+	"fmt"
+	"io"
+	"net/url"
+	"os"
+	"regexp"
+	"strings"
+)
+
+// minSecret is the least length of SESSION_SECRET in bytes.
+const minSecret = 32
+
+// Secret is text that must not appear in logs or messages. Reveal is the only
+// way to the text; every way of printing shows a placeholder.
+type Secret struct{ text string }
+
+// Reveal returns the text.
+func (s Secret) Reveal() string { return s.text }
+
+// IsSet reports whether there is any text.
+func (s Secret) IsSet() bool { return s.text != "" }
+
+// Format keeps the text out of fmt and log/slog, whatever the verb.
+func (s Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "[secret]") }
+
+// fromFile returns the value or, where NAME_FILE is set, the content of that
+// file without the newline at its end.
+func (m *mistakes) fromFile(name, value, file string) (string, bool) {
+	if file == "" {
+		return value, true
+	}
+	if strings.Contains(file, "://") { // a URL with its password, in the wrong variable
+		m.addSecret(name+"_FILE", "holds a value instead of the name of a file; write that value into "+name)
+		return "", false
+	}
+	content, err := os.ReadFile(file)
+	if err != nil {
+		m.add(name+"_FILE", file, "cannot be read ("+withoutPath(err)+"); name a file that this process may read")
+		return "", false
+	}
+	text := strings.TrimRight(string(content), "\r\n")
+	if text == "" {
+		m.add(name+"_FILE", file, "is an empty file; write the value into it")
+		return "", false
+	}
+	return text, true
+}
+
+// withoutPath returns the reason alone: the message names the file already.
+func withoutPath(err error) string {
+	text := err.Error()
+	return text[strings.LastIndex(text, ": ")+len(": "):]
+}
+
+func (m *mistakes) sessionSecret(name, value, file string, required bool) Secret {
+	text, ok := m.fromFile(name, value, file)
+	switch {
+	case !ok:
+	case text == "" && required:
+		m.addSecret(name, "is missing; production needs one that stays the same: write the output of `openssl rand -hex 32`")
+	case text != "" && len(text) < minSecret:
+		m.addSecret(name, fmt.Sprintf("has %d bytes; write at least %d, such as the output of `openssl rand -hex 32`", len(text), minSecret))
+	}
+	return Secret{text}
+}
+
+func (m *mistakes) url(name, value, file string, checks []Check, schemes ...string) Secret {
+	text, ok := m.fromFile(name, value, file)
+	if !ok || text == "" {
+		return Secret{}
+	}
+	refuse := func(wrong string) {
+		if shown := withoutSecrets(text); file == "" && shown != "" {
+			m.add(name, shown, wrong)
+		} else {
+			m.addSecret(name, wrong) // the file may be the wrong one and hold nothing but a secret
+		}
+	}
+	for _, scheme := range schemes {
+		rest, found := strings.CutPrefix(text, scheme)
+		if !found {
+			continue
+		}
+		if scheme == "file:" && rest == "" {
+			refuse("names no file; write file:app.db")
+			return Secret{}
+		}
+		// The error of net/url would quote the password.
+		if _, err := url.Parse(text); scheme != "file:" && err != nil || rest == "" {
+			refuse("is not a complete URL after " + scheme + "; percent-encode special characters in the password")
+			return Secret{}
+		}
+		for _, check := range checks {
+			if check.Variable != name {
+				continue
+			}
+			if err := check.URL(text); err != nil {
+				refuse("cannot be used: " + err.Error())
+			}
+		}
+		return Secret{text}
+	}
+	wrong := "has no scheme"
+	if scheme := schemeOf(text); scheme != "" {
+		wrong = fmt.Sprintf("has a scheme that is not supported (%q)", scheme)
+	}
+	refuse(wrong + "; write " + strings.Join(schemes, "…, ") + "…")
+	return Secret{}
+}
+
+// schemeOf returns the part of a URL that cannot be a secret, or "".
+func schemeOf(text string) string {
+	scheme, _, found := strings.Cut(text, "://")
+	if !found || len(scheme) > 20 || strings.ContainsFunc(scheme, func(r rune) bool {
+		return !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || r == '+' || r == '-')
+	}) {
+		return ""
+	}
+	return scheme
+}
+
+// address and databaseFile match what people write who forget the scheme.
+var (
+	address      = regexp.MustCompile(`^[a-z0-9.-]+:(6379|5432)$`) // with another port it may be user:password
+	databaseFile = regexp.MustCompile(`^(sqlite3?:)?[a-zA-Z0-9._/-]+\.(db|sqlite3?)$`)
+)
+
+// withoutSecrets returns a URL without its user, password and query, or ""
+// where these cannot be told from the rest: text without :// may be nothing but
+// a password, an @ that net/url does not take for the end of a user follows a
+// password with a / # or ? in it, and key=value pairs are another form that
+// libpq accepts.
+func withoutSecrets(text string) string {
+	if strings.HasPrefix(text, "file:") || address.MatchString(text) || databaseFile.MatchString(text) {
+		return text
+	}
+	u, err := url.Parse(text)
+	if err != nil || schemeOf(text) == "" || u.Fragment != "" || (u.User != nil) != (strings.Count(text, "@") == 1) {
+		return ""
+	}
+	shown, _, hasQuery := strings.Cut(text, "?")
+	scheme, rest, _ := strings.Cut(shown, "://")
+	if u.User != nil {
+		_, host, _ := strings.Cut(rest, "@")
+		rest = "xxxxx@" + host
+	}
+	if strings.ContainsAny(strings.TrimPrefix(rest, "xxxxx@"), "@=; ") {
+		return ""
+	}
+	shown = scheme + "://" + rest
+	if hasQuery {
+		shown += "?…"
+	}
+	return shown
+}

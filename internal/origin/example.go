@@ -1,0 +1,204 @@
+package origin
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+
+	"golang.org/x/net/publicsuffix"
+)
+
+// maxFillings bounds the texts that are tried to find an example.
+const maxFillings = 1024
+
+// example returns an origin that the expression matches by the form, or "" if
+// none is found. If foreign is set, it is one whose domain somebody else can
+// register because of what the form leaves open, the most telling one.
+func (j *judge) example(f form, foreign bool) string {
+	parts := f.parts()
+	best, bestRank := "", -1
+	if foreign {
+		bestRank = 0
+	}
+	for range maxFillings {
+		text, open := fill(parts)
+		if rank := j.rank(text, open); rank > bestRank {
+			best, bestRank = text, rank
+			if !foreign {
+				break
+			}
+		}
+		if !next(parts) {
+			break
+		}
+	}
+	return best
+}
+
+// part is a run of tokens of a form that are spelled out, with one text, or
+// that are not, with the texts that are tried for them.
+type part struct {
+	texts  []string
+	choice int    // the text that is tried now
+	open   []bool // of a run that is spelled out, the bytes that are optional
+}
+
+func (f form) parts() []part {
+	var parts []part
+	for start := 0; start < len(f); {
+		end := start
+		for end < len(f) && f[end].isOpen() {
+			end++
+		}
+		if end > start {
+			parts = append(parts, part{texts: f.fillings(start, end)})
+			start = end
+			continue
+		}
+		literal := part{texts: []string{""}}
+		for ; end < len(f) && !f[end].isOpen(); end++ {
+			if f[end].kind == one {
+				literal.texts[0] += f[end].set.String()
+				literal.open = append(literal.open, f[end].optional && !f[end].set.has('.'))
+			}
+		}
+		parts = append(parts, literal)
+		start = end
+	}
+	return parts
+}
+
+func (t token) isOpen() bool { return t.kind == many || t.kind == one && t.set.size() != 1 }
+
+// fill returns the text of the chosen texts, and which bytes of it the form
+// leaves open or optional. A dot counts as spelled out: a pattern that forgets
+// to escape it means it all the same.
+func fill(parts []part) (text string, open []bool) {
+	var filled strings.Builder
+	for _, p := range parts {
+		chosen := p.texts[p.choice]
+		filled.WriteString(chosen)
+		if p.open != nil {
+			open = append(open, p.open...)
+			continue
+		}
+		for _, b := range []byte(chosen) {
+			open = append(open, b != '.')
+		}
+	}
+	return filled.String(), open
+}
+
+// next chooses other texts, as a counter with a digit for each part does. It
+// reports false when all have been chosen.
+func next(parts []part) bool {
+	for i := len(parts) - 1; i >= 0; i-- {
+		p := &parts[i]
+		if p.choice++; p.choice < len(p.texts) {
+			return true
+		}
+		p.choice = 0
+	}
+	return false
+}
+
+// fillings returns texts that read like an attacker's, and the plainest ones.
+func (f form) fillings(start, end int) []string {
+	run := f[start:end]
+	var all letters
+	least, most := 0, 0
+	for _, t := range run {
+		all = all.union(t.set)
+		if t.kind == one {
+			least, most = least+1, most+1
+		} else {
+			most = maxLength
+		}
+	}
+	before, _ := f[:start].literal()
+	texts := []string{".evil.example", "evil.example", "evil", "x", ".", "http", "https", "-evil", "-", "7", "203.0.113.7"}
+	for _, beginning := range []string{"https://evil", "https://evil.example", "https://"} {
+		if rest, found := strings.CutPrefix(beginning, before); found {
+			texts = append(texts, rest)
+		}
+	}
+	texts = append(texts, run.plainest(false), run.plainest(true))
+	if run[0].kind == one && len(run) == 1 {
+		texts = append(texts, strings.Split(run[0].set.String(), "")...)
+	}
+	if least == 0 {
+		texts = append(texts, all.String()[:min(1, all.size())])
+	}
+	texts = slices.DeleteFunc(texts, func(text string) bool {
+		return len(text) < least || len(text) > most || strings.ContainsFunc(text, func(r rune) bool { return !all.has(byte(r)) })
+	})
+	if len(texts) == 0 {
+		return []string{""}
+	}
+	return distinct(texts)
+}
+
+// plainest returns the shortest text of a run, with a dot now and then if
+// dotted is set, as a label of a host has 63 bytes at most.
+func (f form) plainest(dotted bool) string {
+	var text strings.Builder
+	for i, t := range f {
+		if t.kind != one || t.set.size() == 0 {
+			continue
+		}
+		if dotted && t.set.has('.') && i%32 == 31 {
+			text.WriteByte('.')
+		} else {
+			text.WriteByte(t.set.String()[0])
+		}
+	}
+	return text.String()
+}
+
+// rank is -1 for a text that is no origin or is not matched, and 0 for one
+// that was meant. It is more if the form leaves the scheme open, or the part
+// that an owner registers or the boundary before it, and the most for a domain
+// that reads like one that somebody could buy.
+func (j *judge) rank(text string, open []bool) int {
+	o, err := parse(text)
+	if err != nil || !j.expression.MatchString(text) {
+		return -1
+	}
+	least := 0
+	switch {
+	case open[0] && o.isWeb():
+		least = 2
+	case open[0]:
+		least = 1
+	}
+	domain := o.Host
+	if addr, err := netip.ParseAddr(strings.Trim(o.Host, "[]")); err == nil {
+		if addr.IsPrivate() || addr.IsLoopback() || addr.IsLinkLocalUnicast() {
+			return least
+		}
+	} else if o.IsLoopback() {
+		return least
+	} else {
+		domain = registrable(o.Host)
+	}
+	start := len(o.Scheme) + len("://")
+	boundary := max(start, start+len(o.Host)-len(domain)-1)
+	if !slices.Contains(open[boundary:start+len(o.Host)], true) {
+		return least
+	}
+	if _, icann := publicsuffix.PublicSuffix(domain); !icann {
+		return 1
+	}
+	return 10 - min(strings.Count(o.Host, "."), 8)
+}
+
+// distinct returns the texts without repetitions.
+func distinct(texts []string) []string {
+	var all []string
+	for _, text := range texts {
+		if !slices.Contains(all, text) {
+			all = append(all, text)
+		}
+	}
+	return all
+}

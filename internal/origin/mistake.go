@@ -1,0 +1,93 @@
+package origin
+
+import (
+	"net/netip"
+	"strings"
+	"unicode"
+
+	"golang.org/x/net/idna"
+)
+
+// Mistake is a value of the settings that must not be used.
+type Mistake struct {
+	Setting string // "ALLOWED_ORIGINS" or "ALLOWED_ORIGIN_REGEX"
+	Value   string // the entry or the pattern that is wrong
+	Problem string // continues the value: "has a trailing slash"
+	Remedy  string // what to do: "write https://example.com"
+}
+
+func (m *Mistake) Error() string { return m.Problem + "; " + m.Remedy }
+
+// remedy says what to write instead of s, which Parse rejects.
+func remedy(s string) string {
+	if s == "null" {
+		return "leave it out"
+	}
+	if guess, ok := guess(s); ok {
+		return "write " + guess
+	}
+	return "write scheme, host and port alone, such as https://app.example.com"
+}
+
+// guess returns the origin that was probably meant by s: the usual slips
+// undone, one after the other.
+func guess(s string) (string, bool) {
+	s = strings.Trim(s, " \t\"'")
+	if wrong, meant := misspeltScheme(s); wrong != "" {
+		s = meant + s[len(wrong):]
+	}
+	scheme, rest, found := strings.Cut(s, "://")
+	scheme = strings.ToLower(scheme)
+	switch {
+	case !found:
+		scheme, rest = "https", strings.TrimPrefix(s, "//")
+		if host, _, _ := strings.Cut(rest, ":"); host == "localhost" || host == "127.0.0.1" {
+			scheme = "http"
+		}
+		if !strings.Contains(rest, ".") && scheme == "https" {
+			return "", false // a bare word: nobody can tell what was meant
+		}
+	case scheme == "ws":
+		scheme = "http"
+	case scheme == "wss":
+		scheme = "https"
+	}
+	if i := strings.IndexAny(rest, "/?#\\"); i >= 0 {
+		rest = rest[:i]
+	}
+	rest = rest[strings.LastIndexByte(rest, '@')+1:]
+	if isWebScheme(scheme) {
+		rest = guessHost(scheme, strings.ToLower(rest))
+	}
+	guessed := scheme + "://" + rest
+	_, err := parse(guessed)
+	return guessed, err == nil
+}
+
+// guessHost returns the host and the port that a browser would send.
+func guessHost(scheme, rest string) string {
+	if host, port, found := strings.Cut(rest, ":"); found && !strings.HasPrefix(rest, "[") {
+		port = strings.TrimLeft(port, "0")
+		if port == "" || port == defaultPort(scheme) {
+			rest = host
+		} else {
+			rest = strings.TrimSuffix(host, ".") + ":" + port
+		}
+	}
+	rest = strings.TrimSuffix(rest, ".")
+	if inner, ok := strings.CutPrefix(rest, "["); ok {
+		inner, tail, _ := strings.Cut(inner, "]")
+		if addr, err := netip.ParseAddr(inner); err == nil && addr.Is6() {
+			if tail == ":"+defaultPort(scheme) {
+				tail = ""
+			}
+			rest = FormatIPv6(addr.WithZone("")) + tail
+		}
+	}
+	if strings.ContainsFunc(rest, func(r rune) bool { return r > unicode.MaxASCII }) {
+		if ascii, err := idna.Lookup.ToASCII(rest); err == nil {
+			rest = ascii
+		}
+	}
+	return rest
+}

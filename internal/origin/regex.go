@@ -1,0 +1,462 @@
+package origin
+
+import (
+	"fmt"
+	"net/netip"
+	"regexp"
+	"regexp/syntax"
+	"strconv"
+	"strings"
+)
+
+// The rule for ALLOWED_ORIGIN_REGEX: once its alternatives are written out, a
+// pattern may leave open only what stands before a literal dot and a domain
+// that its owner registers, and the port.
+//
+// This is enough because Policy.Allows asks the expression only about what
+// parse accepts. After a literal https:// an open part cannot end the host, and
+// before a literal dot and a registered domain it can only be a name that the
+// owner of the domain gives. The pattern of an app spells its scheme out; what
+// follows is not a name that anyone registers.
+
+// examplePattern is what every remedy shows.
+const examplePattern = `https://[a-z0-9-]+\.example\.com`
+
+// parseRegex compiles a pattern that must match a whole origin, and returns
+// what it admits that nobody can have meant. With a mistake there is no
+// expression.
+func parseRegex(pattern string, secure bool) (expression *regexp.Regexp, warning, mistake *Mistake) {
+	wrong := func(problem, remedy string) *Mistake {
+		return &Mistake{Value: pattern, Problem: problem, Remedy: remedy}
+	}
+	expression, err := compileRegex(pattern)
+	if err != nil {
+		return nil, nil, wrong("does not compile: "+err.Error(), "write a pattern such as "+examplePattern)
+	}
+	tree, err := syntax.Parse(pattern, syntax.Perl)
+	if err != nil {
+		return nil, nil, wrong("does not compile: "+err.Error(), "write a pattern such as "+examplePattern)
+	}
+	if expression.MatchString("null") {
+		return nil, nil, wrong("lets null in, which sandboxed frames, local files and redirected requests of any site send", "spell out the scheme and the domain, such as "+examplePattern)
+	}
+	j := judge{expression: expression, secure: secure, mostInRow: maxRange, found: make(map[verdict]finding)}
+	if !hasClass.MatchString(pattern) {
+		j.mostInRow = maxListed // the parser makes a class of (1|2|3|4|5), too
+	}
+	for _, f := range expand(tree) {
+		j.form(f)
+	}
+	worst, found := j.worst()
+	switch {
+	case worst == preview && !secure:
+		return expression, wrong(found.problem, "in production with credentials this stops startup: "+found.remedy), nil
+	case worst > safe:
+		return nil, nil, wrong(found.problem, found.remedy)
+	case !j.matchesAny:
+		return nil, nil, wrong("matches no origin that a browser sends", "write scheme, host and port and nothing else, such as "+examplePattern)
+	}
+	return expression, nil, nil
+}
+
+// hasClass matches the patterns in which a character class is written.
+var hasClass = regexp.MustCompile(`\[|\\[dDwWsSpP]`)
+
+// compileRegex compiles the pattern alone first, so that "a)|(b" cannot break
+// out of the anchors.
+func compileRegex(pattern string) (*regexp.Regexp, error) {
+	if _, err := regexp.Compile(pattern); err != nil {
+		return nil, err
+	}
+	return regexp.Compile(`\A(?:` + pattern + `)\z`)
+}
+
+// verdict is what a form admits, the worst last.
+type verdict int
+
+const (
+	safe       verdict = iota
+	impossible         // what no browser sends
+	preview            // names of strangers on a shared host, partly spelled out
+	plain              // http where that is not allowed
+	optionally         // a domain that an optional part changes
+	hosting            // every name on a shared host
+	stranger           // a domain that anyone can register
+)
+
+// finding is the text of a mistake.
+type finding struct {
+	problem, remedy string
+	named           bool // names an origin that the expression matches
+}
+
+// judge collects one finding of each kind about the forms of a pattern.
+type judge struct {
+	expression *regexp.Regexp
+	secure     bool // production with credentials
+	mostInRow  int  // how many characters in a row count as listed
+	found      map[verdict]finding
+	matchesAny bool // an origin was found that is matched
+	tried      int  // forms in which one was looked for
+	examples   int  // of findings that were looked for
+}
+
+func (j *judge) worst() (verdict, finding) {
+	for v := stranger; v > safe; v-- {
+		if f, found := j.found[v]; found {
+			return v, f
+		}
+	}
+	return safe, finding{}
+}
+
+// maxExamples bounds the work for patterns with many forms.
+const maxExamples = 16
+
+// report adds a finding. The problem is a format that takes an example; without
+// an example, because an anchor in the middle of the pattern prevents a match
+// for instance, the form is rejected all the same.
+func (j *judge) report(v verdict, f form, problem, remedy string) {
+	named := j.found[v].named && v != optionally // of these the last one leaves the part out, and says more
+	if named || j.examples >= maxExamples && j.found[v].problem != "" {
+		return
+	}
+	j.examples++
+	example := j.example(f, v >= hosting)
+	if example != "" {
+		j.found[v] = finding{fmt.Sprintf(problem, example), remedy, true}
+	} else if !j.found[v].named {
+		j.found[v] = finding{"leaves open who may call", "spell more of it out, such as " + examplePattern, false}
+	}
+}
+
+func (j *judge) form(f form) {
+	if text, ok := f.literal(); ok {
+		if _, err := parse(text); err != nil {
+			remedy := "leave that out"
+			if !strings.Contains(text, "://") {
+				remedy = "begin with the scheme, such as https://"
+			}
+			j.found[impossible] = finding{fmt.Sprintf("lists %s: it %s", text, err), remedy, true}
+			return
+		}
+	}
+	scheme, rest, spelledOut := f.scheme()
+	if !spelledOut {
+		j.report(stranger, f, "lets %s in: it leaves the scheme open", "begin with a scheme that is spelled out, such as https://")
+		return
+	}
+	if _, err := parse(scheme + "://x"); err != nil {
+		j.found[impossible] = finding{fmt.Sprintf("lists %s://: it %s", scheme, err), "leave that out", true}
+		return
+	}
+	if !j.matchesAny && j.tried < maxExamples {
+		j.matchesAny = j.example(f, false) != ""
+		j.tried++
+	}
+	if !isWebScheme(scheme) {
+		return
+	}
+	host, port := rest.splitPort()
+	if c, found := host.impossibleCharacter(hostLetters); found {
+		j.found[impossible] = finding{fmt.Sprintf("has %s where only the host or a port can stand", c), "leave it out", true}
+		return
+	}
+	if c, found := port.impossibleCharacter(lettersOf(digits)); found {
+		j.found[impossible] = finding{fmt.Sprintf("has %s where only a port can stand", c), "leave it out", true}
+		return
+	}
+	loopback := j.host(f, host)
+	if scheme == "http" && j.secure && !loopback {
+		j.report(plain, f, "lets %s in, which "+plainHTTP, "write https://, or set CORS_ALLOW_CREDENTIALS=false")
+	}
+}
+
+// host judges the host of the form f, and reports whether it can only be the
+// browser's own machine.
+func (j *judge) host(f, host form) (loopback bool) {
+	if networks, ok := host.privateNetworks(); ok {
+		loopback = true
+		for _, network := range networks {
+			loopback = loopback && network.IsLoopback()
+		}
+		return loopback
+	}
+	ends, start := host.ends(j.mostInRow)
+	loopback = true
+	for _, end := range ends {
+		at := domainStart(end, start == 0)
+		if at < 0 {
+			j.openDomain(f, host, end, start)
+			loopback = false
+			continue
+		}
+		if host.changesAfter(start, at) {
+			j.report(optionally, f, "lets %s in: an optional part of the pattern changes the domain", `list each domain that you mean as an alternative, such as (example\.com|example\.net)`)
+		}
+		loopback = loopback && Origin{Host: end[at:]}.IsLoopback()
+	}
+	return loopback
+}
+
+// openDomain judges a host whose known end does not contain a registered domain
+// and the dot before it.
+func (j *judge) openDomain(f, host form, end string, start int) {
+	for i := range len(end) {
+		if end[i] != '.' || !isHostingSuffix(end[i+1:]) {
+			continue
+		}
+		suffix := end[i+1:]
+		if name := strings.LastIndex(end[:i], netlifySeparator) + len(netlifySeparator); suffix == "netlify.app" &&
+			name >= len(netlifySeparator) && name < i && !host.changesAfter(start, name) {
+			return
+		}
+		if host.spellsLabel(host.position(start, i)) {
+			j.report(preview, f, "lets %s in, a name that a stranger can register below "+suffix, "serve previews from a domain of your own ("+examplePattern+"), or set CORS_ALLOW_CREDENTIALS=false")
+		} else {
+			j.report(hosting, f, "lets %s in: anyone can register a name below "+suffix, "list the names that are yours, or use a domain of your own, such as "+examplePattern)
+		}
+		return
+	}
+	remedy := `what is left open must stand before an escaped dot (\.) and a domain of your own, such as ` + examplePattern
+	if start > 0 && host[start-1].kind == one && host[start-1].set.has('.') {
+		remedy = `write \. for a dot, such as https://app\.example\.com`
+	}
+	j.report(stranger, f, "lets %s in, which nobody listed", remedy)
+}
+
+// netlifySeparator stands before the name of a site in the names of its
+// previews. Netlify does not let the name of a site contain it.
+const netlifySeparator = "--"
+
+// domainStart returns where the domain that its owner registers begins in the
+// end of a host, or -1 if the end does not contain all of it and the dot before.
+func domainStart(end string, whole bool) int {
+	if whole && isAddress(end) {
+		return 0
+	}
+	if endsInNumber(end) { // part of an address, or nothing
+		return -1
+	}
+	for at := strings.LastIndexByte(end, '.') + 1; at > 0 || whole; at = strings.LastIndexByte(end[:at-1], '.') + 1 {
+		if at == 0 || !coversPublicSuffix(end[at:]) {
+			return at
+		}
+	}
+	return -1
+}
+
+// hostLetters are the characters of a host that is not an IPv6 address.
+var hostLetters = lettersOf(lowerCase + digits + "-_.")
+
+// literal returns the text of a form in which nothing is open.
+func (f form) literal() (string, bool) {
+	var text strings.Builder
+	for _, t := range f {
+		switch {
+		case t.kind == leftOut:
+		case t.kind == many || t.set.size() != 1:
+			return "", false
+		default:
+			text.WriteString(t.set.String())
+		}
+	}
+	return text.String(), true
+}
+
+// scheme returns the scheme and what follows ://, if that is spelled out.
+func (f form) scheme() (scheme string, rest form, spelledOut bool) {
+	for i, t := range f {
+		if t.kind == leftOut {
+			continue
+		}
+		if t.kind == many || t.set.size() != 1 {
+			return "", nil, false
+		}
+		scheme += t.set.String()
+		if name, found := strings.CutSuffix(scheme, "://"); found {
+			return name, f[i+1:], true
+		}
+	}
+	return "", nil, false
+}
+
+// splitPort splits what follows the scheme at the colon before the port: the
+// first one that is spelled out, as an origin has no other outside of brackets.
+func (f form) splitPort() (host, port form) {
+	bracket := false
+	for i, t := range f {
+		if t.kind != one || t.set.size() != 1 {
+			continue
+		}
+		switch {
+		case t.set.has('['):
+			bracket = true
+		case t.set.has(']'):
+			bracket = false
+		case t.set.has(':') && !bracket:
+			return f[:i], f[i+1:]
+		}
+	}
+	return f, nil
+}
+
+// impossibleCharacter describes a character that must stand in the form
+// although it is not one of the allowed ones. A host in brackets may have any.
+func (f form) impossibleCharacter(allowed letters) (string, bool) {
+	for _, t := range f {
+		switch {
+		case t.kind != one:
+		case t.set == lettersOf("["):
+			return "", false
+		case t.set.size() == 0:
+			return "a character outside ASCII", true
+		case t.set.intersect(allowed).size() == 0:
+			return strconv.Quote(t.set.String()[:1]), true
+		}
+	}
+	return "", false
+}
+
+// ends returns the texts that the host can end with, as far as they are
+// spelled out, and the token at which they start: 0 if all of it is.
+func (f form) ends(mostInRow int) (texts []string, start int) {
+	texts = []string{""}
+	for start = len(f); start > 0; start-- {
+		t := f[start-1]
+		if t.kind == leftOut {
+			continue
+		}
+		listed, ok := t.listed(maxListed/len(texts), mostInRow)
+		if !ok {
+			return texts, start
+		}
+		var longer []string
+		for _, text := range texts {
+			for _, b := range []byte(listed) {
+				longer = append(longer, string(b)+text)
+			}
+		}
+		texts = longer
+	}
+	return texts, 0
+}
+
+// listed returns the characters of a token, if they are few enough to have
+// been meant one by one. A dot, a hyphen or a colon beside another character
+// decides where a domain begins or ends, and does not count as listed.
+func (t token) listed(most, mostInRow int) (string, bool) {
+	set := t.set
+	if hosts := set.intersect(hostLetters); hosts.size() > 0 {
+		set = hosts // others stand in no origin
+	}
+	switch {
+	case t.kind == many || set.size() == 0 || set.size() > most || set.longestRange() > mostInRow:
+		return "", false
+	case t.set.size() > 1 && t.set.has(':') || set.size() > 1 && (set.has('-') || set.has('.')):
+		return "", false
+	}
+	return set.String(), true
+}
+
+// position returns the token of character i of an end that starts at the token
+// start.
+func (f form) position(start, i int) int {
+	for ; ; start++ {
+		if f[start].kind == leftOut {
+			continue
+		}
+		if i == 0 {
+			return start
+		}
+		i--
+	}
+}
+
+// changesAfter reports whether an optional part stands, or is left out, behind
+// the first i characters of an end that starts at the token start. A part that
+// begins with a dot or a colon and is left out behind them all does not change
+// the domain.
+func (f form) changesAfter(start, i int) bool {
+	at := 0
+	for k, t := range f[start:] {
+		switch {
+		case t.kind != leftOut:
+			if at >= i && t.optional {
+				return true
+			}
+			at++
+		case at > i && (!f[start+k:].isEmpty() || t.set.intersect(hostLetters).size() > 0 && !t.set.has('.')):
+			return true
+		}
+	}
+	return false
+}
+
+func (f form) isEmpty() bool {
+	for _, t := range f {
+		if t.kind != leftOut {
+			return false
+		}
+	}
+	return true
+}
+
+// spellsLabel reports whether the label before token end, a dot, has a letter
+// or a digit that is spelled out.
+func (f form) spellsLabel(end int) bool {
+	for i := end - 1; i >= 0; i-- {
+		switch t := f[i]; {
+		case t.kind == leftOut:
+		case t.set.has('.'):
+			return false
+		case t.kind == one && t.set.size() == 1 && !t.set.has('-'):
+			return true
+		}
+	}
+	return false
+}
+
+// privateNetworks returns the networks in which the host is an IPv4 address, if
+// it can only be an address in a private network.
+func (f form) privateNetworks() ([]netip.Addr, bool) {
+	starts, open := []string{""}, false
+	for _, t := range f {
+		set := t.set.intersect(hostLetters)
+		if t.kind == leftOut {
+			continue
+		}
+		if set.size() == 0 || set.intersect(lettersOf(digits+".")) != set {
+			return nil, false
+		}
+		listed, ok := t.listed(maxListed/len(starts), maxListed)
+		if open = open || !ok; open {
+			continue
+		}
+		var longer []string
+		for _, text := range starts {
+			for _, b := range []byte(listed) {
+				longer = append(longer, text+string(b))
+			}
+		}
+		starts = longer
+	}
+	var networks []netip.Addr
+	for _, text := range starts {
+		octets := strings.Split(text, ".")
+		if open { // the last octet may go on
+			octets = octets[:len(octets)-1]
+		}
+		for len(octets) < 4 {
+			octets = append(octets, "0")
+		}
+		// A network that is private from its first address on stays private
+		// in the octets that are open: 10.0.0.0/8, 192.168.0.0/16.
+		network, err := netip.ParseAddr(strings.Join(octets, "."))
+		if err != nil || !network.IsPrivate() && !network.IsLoopback() && !network.IsLinkLocalUnicast() {
+			return nil, false
+		}
+		networks = append(networks, network)
+	}
+	return networks, true
+}
