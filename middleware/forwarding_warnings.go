@@ -28,10 +28,6 @@ func ForwardingWarnings(proxies forwarded.Proxies, log *slog.Logger) gin.Handler
 	return func(c *gin.Context) {
 		header := c.Request.Header
 		hasFor, hasForwarded := header["X-Forwarded-For"] != nil, header["Forwarded"] != nil
-		claimsHTTPS := forwarded.ClaimedScheme(c.Request) == "https"
-		if !hasFor && !hasForwarded && !claimsHTTPS {
-			return
-		}
 		if proxies.TrustsPeer(c.Request) {
 			if hasForwarded && !hasFor {
 				onlyForwarded.write(c, log)
@@ -41,7 +37,7 @@ func ForwardingWarnings(proxies forwarded.Proxies, log *slog.Logger) gin.Handler
 		if hasFor {
 			untrustedFor.write(c, log)
 		}
-		if claimsHTTPS {
+		if forwarded.ClaimedScheme(c.Request) == "https" {
 			untrustedProto.write(c, log)
 		}
 	}

@@ -5,17 +5,42 @@ import (
 	"context"
 	"log/slog"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 )
+
+// lockedBuffer holds the lines of the test and those of the timer.
+type lockedBuffer struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.Write(p)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.String()
+}
+
+func (b *lockedBuffer) Reset() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.text.Reset()
+}
 
 // A flood becomes a few lines and a count in each second, and the next second
 // starts anew, whether or not the flood goes on.
 func TestThrottledLog(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		var out bytes.Buffer
+		var out lockedBuffer
 		log := newThrottledLog(slog.New(slog.NewTextHandler(&out, nil)), "some_event")
 		reasons := 0
 		for second, tt := range []struct {
@@ -38,7 +63,7 @@ func TestThrottledLog(t *testing.T) {
 				})
 			}
 			if got := strings.Count(out.String(), "level=WARN msg=some_event reason=why\n"); got != tt.lines || reasons != tt.lines {
-				t.Errorf("second %d: %d lines and %d reasons of %d warnings, want %d:\n%s", second, got, reasons, tt.warnings, tt.lines, &out)
+				t.Errorf("second %d: %d lines and %d reasons of %d warnings, want %d:\n%s", second, got, reasons, tt.warnings, tt.lines, out.String())
 			}
 			out.Reset()
 			time.Sleep(time.Second)
@@ -54,7 +79,7 @@ func TestThrottledLog(t *testing.T) {
 func TestThrottledLogSecond(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		var out bytes.Buffer
+		var out lockedBuffer
 		log := newThrottledLog(slog.New(slog.NewTextHandler(&out, nil)), "some_event")
 		none := func() []slog.Attr { return nil }
 		for range linesPerSecond {
