@@ -16,6 +16,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"golang.org/x/sync/singleflight"
 )
 
@@ -51,10 +52,10 @@ type Migrations struct {
 // DB is an open database. Its methods are safe for concurrent use.
 type DB struct {
 	engine Engine
-	// write is for changes, read for everything else. With PostgreSQL they are
-	// the same pool; for SQLite see openSQLite.
+	// write is for changes, read for everything else; see openSQLite and
+	// openPostgres.
 	read, write pool
-	probe       *sql.DB // one connection, for the health probe alone
+	probe       *sql.DB // one connection, for pings alone
 	pings       singleflight.Group
 	rules       rules
 	migrations  []Migrations
@@ -68,15 +69,21 @@ type DB struct {
 	lost  chan struct{}         // wakes monitor; nil with SQLite
 	stop  context.CancelFunc    // ends monitor; nil with SQLite
 	done  chan struct{}         // closed when monitor has ended; nil with SQLite
+
+	hosts []*pgx.ConnConfig              // of PostgreSQL, in the order of the URL
+	host  atomic.Pointer[pgx.ConnConfig] // the one of hosts that is in use; never nil with PostgreSQL
 }
 
 // rules are what health.go needs to know of an engine.
 type rules struct {
 	timeout     time.Duration    // of one operation
 	wait        time.Duration    // for a connection, within timeout
-	ping        string           // a quick query that returns one number and waits for no lock
 	unavailable func(error) bool // reports whether the database's state is to blame, not the statement
-	unreachable func(error) bool // reports whether nobody answers, so that asking again only costs time
+	unreachable func(error) bool // reports whether nobody answers that takes writes, so that asking again only costs time
+
+	// ping asks for a sign of life that waits for no lock, and returns
+	// errReadOnly if the server takes no writes.
+	ping func(context.Context, *sql.DB) error
 }
 
 // Open opens the database that url names and brings the schema of every
@@ -165,13 +172,14 @@ func (db *DB) Transaction(ctx context.Context, operation func(ctx context.Contex
 // timeout; a channel admits them first come, first served.
 type pool struct {
 	*sql.DB
+	writes    bool
 	semaphore chan struct{} // holds one value for each running operation
 }
 
-func newPool(db *sql.DB, conns int) pool {
+func newPool(db *sql.DB, conns int, writes bool) pool {
 	db.SetMaxOpenConns(conns)
 	db.SetMaxIdleConns(conns)
-	return pool{DB: db, semaphore: make(chan struct{}, conns)}
+	return pool{DB: db, writes: writes, semaphore: make(chan struct{}, conns)}
 }
 
 // errBusy means that more operations are running than there are connections.

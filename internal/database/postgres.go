@@ -40,6 +40,10 @@ const (
 	postgresConnIdle = 5 * time.Minute
 )
 
+// readOnlyTransaction is the code of the error for a write where only reads are
+// allowed: by a standby, or by default_transaction_read_only.
+const readOnlyTransaction = "25006"
+
 func isPostgres(url string) bool {
 	return strings.HasPrefix(url, "postgres://") || strings.HasPrefix(url, "postgresql://")
 }
@@ -70,15 +74,19 @@ func openPostgres(ctx context.Context, rawURL string, log *slog.Logger, migratio
 		engine: Postgres, migrations: migrations, log: log,
 		rules: rules{
 			timeout: postgresTimeout, wait: postgresWait,
-			ping:        "SELECT 1",
 			unavailable: postgresUnavailable,
 			unreachable: postgresUnreachable,
+			ping:        pingPostgres,
 		},
 		lost: make(chan struct{}, 1), stop: stop, done: make(chan struct{}),
+		hosts: splitHosts(config),
 	}
-	db.write = db.openPool(*config, postgresConns)
+	db.host.Store(db.hosts[0])
+	db.state.Store(&state{})
+	db.write = db.openPool(postgresConns, true)
 	db.read = db.write
-	db.probe = db.openPool(*config, 1).DB
+	db.read.writes = false
+	db.probe = db.openPool(1, false).DB
 	firstCtx, cancel := context.WithTimeout(ctx, openTimeout)
 	defer cancel()
 	err = db.reconnect(firstCtx)
@@ -95,15 +103,97 @@ func openPostgres(ctx context.Context, rawURL string, log *slog.Logger, migratio
 	return db, nil
 }
 
-// openPool opens connections that know their generation. SetMaxIdleConns(0)
+// splitHosts returns a configuration for each host of the URL, in its order.
+func splitHosts(config *pgx.ConnConfig) []*pgx.ConnConfig {
+	var hosts []*pgx.ConnConfig
+	first := &pgconn.FallbackConfig{Host: config.Host, Port: config.Port, TLSConfig: config.TLSConfig}
+	for _, f := range append([]*pgconn.FallbackConfig{first}, config.Fallbacks...) {
+		if n := len(hosts); n > 0 && hosts[n-1].Host == f.Host && hosts[n-1].Port == f.Port {
+			hosts[n-1].Fallbacks = append(hosts[n-1].Fallbacks, f) // the same host without TLS
+			continue
+		}
+		host := config.Copy()
+		host.Host, host.Port, host.TLSConfig, host.Fallbacks = f.Host, f.Port, f.TLSConfig, nil
+		hosts = append(hosts, host)
+	}
+	for _, host := range hosts {
+		// A host that hangs must not take the time of the next, and database/sql
+		// sometimes connects in the background without a deadline.
+		host.ConnectTimeout = postgresTimeout / time.Duration(len(hosts))
+	}
+	return hosts
+}
+
+// findHost returns the first host that answers and takes writes. If none does,
+// it returns the first that answers, with errReadOnly, or nil and the reasons.
+func (db *DB) findHost(ctx context.Context) (*pgx.ConnConfig, error) {
+	var readOnly *pgx.ConnConfig
+	var reasons []error
+	for _, host := range db.hosts {
+		hostCtx, cancel := context.WithTimeout(ctx, host.ConnectTimeout)
+		err := tryHost(hostCtx, host)
+		cancel()
+		if err == nil {
+			return host, nil
+		}
+		if errors.Is(err, errReadOnly) && readOnly == nil {
+			readOnly = host
+		}
+		reasons = append(reasons, err)
+	}
+	if readOnly != nil {
+		return readOnly, errReadOnly
+	}
+	return nil, errors.Join(reasons...)
+}
+
+// tryHost makes a connection of its own and asks whether the host takes writes.
+func tryHost(ctx context.Context, host *pgx.ConnConfig) error {
+	conn, err := pgx.ConnectConfig(ctx, host)
+	if err != nil {
+		return err
+	}
+	defer conn.Close(ctx)
+	var readOnly string
+	if err := conn.QueryRow(ctx, askReadOnly).Scan(&readOnly); err != nil {
+		return err
+	}
+	return readOnlyError(readOnly)
+}
+
+// pingPostgres asks on one of the pool's connections.
+func pingPostgres(ctx context.Context, pool *sql.DB) error {
+	var readOnly string
+	if err := pool.QueryRowContext(ctx, askReadOnly).Scan(&readOnly); err != nil {
+		return err
+	}
+	return readOnlyError(readOnly)
+}
+
+// askReadOnly returns on for a standby, for a server or database whose
+// default_transaction_read_only is on, and otherwise off. It waits for no lock.
+const askReadOnly = "SHOW transaction_read_only"
+
+func readOnlyError(readOnly string) error {
+	if readOnly == "on" {
+		return errReadOnly
+	}
+	return nil
+}
+
+// openPool opens connections to the host in use that know their generation. SetMaxIdleConns(0)
 // would also drop idle connections, but closes the wrong ones when another
 // connection becomes idle at the same time (Go 1.26).
-func (db *DB) openPool(config pgx.ConnConfig, conns int) pool {
+func (db *DB) openPool(conns int, writes bool) pool {
 	const generation = "generation"
 	outdated := func(c *pgx.Conn) bool {
 		return c.PgConn().CustomData()[generation] != db.generation.Load()
 	}
-	connections := stdlib.OpenDB(config,
+	connections := stdlib.OpenDB(*db.hosts[0],
+		stdlib.OptionBeforeConnect(func(_ context.Context, config *pgx.ConnConfig) error {
+			*config = *db.host.Load().Copy()
+			return nil
+		}),
 		stdlib.OptionAfterConnect(func(_ context.Context, c *pgx.Conn) error {
 			c.PgConn().CustomData()[generation] = db.generation.Load()
 			return nil
@@ -119,7 +209,7 @@ func (db *DB) openPool(config pgx.ConnConfig, conns int) pool {
 		}))
 	connections.SetConnMaxLifetime(postgresConnLife)
 	connections.SetConnMaxIdleTime(postgresConnIdle)
-	return newPool(connections, conns)
+	return newPool(connections, conns, writes)
 }
 
 // postgresUnavailable tells an error that the server's state or the network
@@ -136,20 +226,21 @@ func postgresUnavailable(err error) bool {
 		strings.HasPrefix(e.Code, "53"), // disk full, out of memory, too many connections
 		strings.HasPrefix(e.Code, "57"), // shutting down, starting up, cancelled by its administrator
 		strings.HasPrefix(e.Code, "58"), // I/O error
-		e.Code == "25006":               // read-only: a standby
+		e.Code == readOnlyTransaction:
 		return true
 	}
 	return false
 }
 
-// postgresUnreachable tells a server that is not there from one that answers,
-// even if with a refusal: that costs nobody time, so it is asked every time.
+// postgresUnreachable tells a server that is not there, or that takes no writes,
+// from one that answers with another refusal: that costs nobody time, so it is
+// asked every time.
 func postgresUnreachable(err error) bool {
 	var e *pgconn.PgError
 	if !errors.As(err, &e) {
 		return err != nil
 	}
-	return strings.HasPrefix(e.Code, "08") || strings.HasPrefix(e.Code, "57P")
+	return strings.HasPrefix(e.Code, "08") || strings.HasPrefix(e.Code, "57P") || e.Code == readOnlyTransaction
 }
 
 // connectionFailed reports whether the error is one of the network's or of a

@@ -62,13 +62,16 @@ func openSQLite(ctx context.Context, path string, log *slog.Logger, migrations [
 	probe.SetMaxOpenConns(1)
 	readers := runtime.GOMAXPROCS(0) // reading keeps a processor busy: more than one for each gains nothing
 	db := &DB{
-		engine: SQLite, read: newPool(read, readers), write: newPool(write, 1), probe: probe,
+		engine: SQLite, read: newPool(read, readers, false), write: newPool(write, 1, true), probe: probe,
 		migrations: migrations, log: log,
 		rules: rules{
 			timeout: sqliteTimeout, wait: sqliteTimeout, // the one writer may be waited for all the time
-			ping:        "SELECT count(*) FROM sqlite_schema", // reads the file
 			unavailable: sqliteUnavailable,
 			unreachable: func(error) bool { return false },
+			ping: func(ctx context.Context, pool *sql.DB) error {
+				var n int
+				return pool.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_schema").Scan(&n) // reads the file
+			},
 		},
 	}
 	db.state.Store(&state{})
