@@ -234,6 +234,10 @@ func failItems(c *gin.Context, err error) {
 		problem.Abort(c, problem.BadRequest("The query value cursor must be the next_cursor of an earlier page."))
 	case errors.Is(err, context.Canceled):
 		c.AbortWithStatus(statusClientGone)
+	case errors.Is(err, database.ErrOutcomeUnknown):
+		p := problem.Unavailable(err)
+		p.Detail = "The database did not confirm the change. The item may have been saved; read before you repeat the request."
+		problem.Abort(c, p)
 	case errors.Is(err, database.ErrUnavailable):
 		problem.Abort(c, problem.Unavailable(err))
 	default:

@@ -10,6 +10,7 @@ import (
 	"database/sql"
 
 	"errors"
+	"fmt"
 	"io/fs"
 	"log/slog"
 	"strings"
@@ -23,9 +24,14 @@ import (
 // ErrUnavailable means that the database does not answer or cannot write;
 // nothing is wrong with the request. Match it with errors.Is. The text
 // continues with the cause, which is meant for the log: it may name hosts and
-// files, never a password. A write that ends in this error was not
-// acknowledged; it may or may not have been made.
+// files, never a password. A write that ends in this error was not made, unless
+// the error is ErrOutcomeUnknown too.
 var ErrUnavailable = errors.New("the database is not available")
+
+// ErrOutcomeUnknown means that a write may or may not have been made: it was
+// sent, and the database did not say how it ended. The error is also
+// ErrUnavailable.
+var ErrOutcomeUnknown = errors.New("the change may have been made")
 
 var errScheme = errors.New("the database URL has an unknown scheme; write file:app.db for SQLite or postgres://USER:PASSWORD@HOST/DATABASE")
 
@@ -80,6 +86,10 @@ type rules struct {
 	wait        time.Duration    // for a connection, within timeout
 	unavailable func(error) bool // reports whether the database's state is to blame, not the statement
 	unreachable func(error) bool // reports whether nobody answers that takes writes, so that asking again only costs time
+
+	// unanswered reports whether a write that returned the error may have been
+	// made: the error is neither an answer nor was the write never sent.
+	unanswered func(error) bool
 
 	// ping asks for a sign of life that waits for no lock, and returns
 	// errReadOnly if the server takes no writes.
@@ -146,14 +156,21 @@ func (db *DB) Read(ctx context.Context, operation func(ctx context.Context, pool
 // Write runs an operation that makes one change by one statement. It may use
 // one connection of the pool at a time.
 func (db *DB) Write(ctx context.Context, operation func(ctx context.Context, pool *sql.DB) error) error {
-	return db.do(ctx, db.write, operation)
+	unknown := false
+	err := db.do(ctx, db.write, func(ctx context.Context, pool *sql.DB) error {
+		err := operation(ctx, pool)
+		unknown = db.rules.unanswered(err)
+		return err
+	})
+	return withOutcome(err, unknown)
 }
 
 // Transaction runs an operation that makes several changes, to the tables of
 // one resource or of several. It commits them if the operation returns nil;
 // otherwise none of them is made.
 func (db *DB) Transaction(ctx context.Context, operation func(ctx context.Context, tx *sql.Tx) error) error {
-	return db.do(ctx, db.write, func(ctx context.Context, pool *sql.DB) error {
+	unknown := false
+	err := db.do(ctx, db.write, func(ctx context.Context, pool *sql.DB) error {
 		tx, err := pool.BeginTx(ctx, nil)
 		if err != nil {
 			return err
@@ -162,8 +179,18 @@ func (db *DB) Transaction(ctx context.Context, operation func(ctx context.Contex
 		if err := operation(ctx, tx); err != nil {
 			return err
 		}
-		return tx.Commit()
+		err = tx.Commit() // what fails before is rolled back
+		unknown = db.rules.unanswered(err)
+		return err
 	})
+	return withOutcome(err, unknown)
+}
+
+func withOutcome(err error, unknown bool) error {
+	if unknown && errors.Is(err, ErrUnavailable) {
+		return fmt.Errorf("%w; %w", err, ErrOutcomeUnknown)
+	}
+	return err
 }
 
 // pool is a number of connections and a semaphore that admits as many

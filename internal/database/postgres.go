@@ -30,10 +30,11 @@ const (
 	// is cut off midway, its connection is lost, and under more load than can be
 	// served every operation would end that way.
 	postgresWait = postgresTimeout / 2
-	// postgresConns is how many connections one process holds at most, besides
-	// the one for pings: well under a server's usual limit of 100 for all
-	// replicas together.
-	postgresConns = 10
+	// postgresWriters and postgresReaders are how many connections one process
+	// holds at most, besides the one for pings: well under a server's usual limit
+	// of 100 for all replicas together.
+	postgresWriters = 4
+	postgresReaders = 6
 	// Connections are replaced now and then, so that replicas find a new primary
 	// and no idle connections stay behind when the load is over.
 	postgresConnLife = 30 * time.Minute
@@ -63,7 +64,9 @@ func parsePostgresURL(text string) (*pgx.ConnConfig, error) {
 	return nil, fmt.Errorf("the database URL is wrong: %v", err)
 }
 
-// openPostgres opens one pool, and one connection for pings, and starts monitor.
+// openPostgres opens two pools, and one connection for pings, and starts
+// monitor. Reads have a pool of their own because writes may all have to wait:
+// for a lock that another client holds, or for a standby that confirms commits.
 func openPostgres(ctx context.Context, rawURL string, log *slog.Logger, migrations []Migrations) (*DB, error) {
 	config, err := parsePostgresURL(rawURL)
 	if err != nil {
@@ -76,6 +79,7 @@ func openPostgres(ctx context.Context, rawURL string, log *slog.Logger, migratio
 			timeout: postgresTimeout, wait: postgresWait,
 			unavailable: postgresUnavailable,
 			unreachable: postgresUnreachable,
+			unanswered:  postgresUnanswered,
 			ping:        pingPostgres,
 		},
 		lost: make(chan struct{}, 1), stop: stop, done: make(chan struct{}),
@@ -83,9 +87,8 @@ func openPostgres(ctx context.Context, rawURL string, log *slog.Logger, migratio
 	}
 	db.host.Store(db.hosts[0])
 	db.state.Store(&state{})
-	db.write = db.openPool(postgresConns, true)
-	db.read = db.write
-	db.read.writes = false
+	db.write = db.openPool(postgresWriters, true)
+	db.read = db.openPool(postgresReaders, false)
 	db.probe = db.openPool(1, false).DB
 	firstCtx, cancel := context.WithTimeout(ctx, openTimeout)
 	defer cancel()
@@ -241,6 +244,13 @@ func postgresUnreachable(err error) bool {
 		return err != nil
 	}
 	return strings.HasPrefix(e.Code, "08") || strings.HasPrefix(e.Code, "57P") || e.Code == readOnlyTransaction
+}
+
+// postgresUnanswered: an error that the server sent is its answer.
+func postgresUnanswered(err error) bool {
+	var answer *pgconn.PgError
+	var connect *pgconn.ConnectError
+	return err != nil && !errors.As(err, &answer) && !errors.As(err, &connect) && !pgconn.SafeToRetry(err)
 }
 
 // connectionFailed reports whether the error is one of the network's or of a

@@ -68,6 +68,7 @@ func openSQLite(ctx context.Context, path string, log *slog.Logger, migrations [
 			timeout: sqliteTimeout, wait: sqliteTimeout, // the one writer may be waited for all the time
 			unavailable: sqliteUnavailable,
 			unreachable: func(error) bool { return false },
+			unanswered:  sqliteUnanswered,
 			ping: func(ctx context.Context, pool *sql.DB) error {
 				var n int
 				return pool.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_schema").Scan(&n) // reads the file
@@ -130,6 +131,15 @@ func sqliteUnavailable(err error) bool {
 		return true
 	}
 	return false
+}
+
+// sqliteUnanswered: the driver returns the error of the context even if it ended
+// during the commit, and a commit whose sync to the disk failed may be there
+// after all.
+func sqliteUnanswered(err error) bool {
+	var e *sqlite.Error
+	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) ||
+		errors.As(err, &e) && e.Code()&0xff == sqlite3.SQLITE_IOERR
 }
 
 // checkFile rejects a path that does not name a file, and a file that is not a
