@@ -73,9 +73,10 @@ type DB struct {
 
 	state atomic.Pointer[state] // never nil; see health.go
 	lost  chan struct{}         // wakes monitor; nil with SQLite
-	stop  context.CancelFunc    // ends monitor; nil with SQLite
-	done  chan struct{}         // closed when monitor has ended; nil with SQLite
+	stop  context.CancelFunc    // ends monitor or watchFiles
+	done  chan struct{}         // closed when that has ended
 
+	files []watchedFile                  // of SQLite; nil with PostgreSQL
 	hosts []*pgx.ConnConfig              // of PostgreSQL, in the order of the URL
 	host  atomic.Pointer[pgx.ConnConfig] // the one of hosts that is in use; never nil with PostgreSQL
 }
@@ -135,10 +136,8 @@ func (db *DB) Engine() Engine { return db.engine }
 
 // Close ends the background work and closes all connections.
 func (db *DB) Close() error {
-	if db.stop != nil {
-		db.stop()
-		<-db.done
-	}
+	db.stop()
+	<-db.done
 	// SQLite's writer closes last: it moves the write-ahead log into the file.
 	return errors.Join(db.probe.Close(), db.read.Close(), db.write.Close())
 }

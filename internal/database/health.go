@@ -20,8 +20,7 @@ const (
 
 // state is a stretch of time through which the database answered, or did not.
 // Each has a pointer of its own, so an operation that began in one state cannot
-// end a later one. SQLite's first state lasts for ever: a file answers at once,
-// with success or with an error.
+// end a later one. For SQLite see checkFiles.
 type state struct{ down error } // nil: it takes reads and writes; errReadOnly: only reads
 
 // errReadOnly means that the server answers and takes no writes: a standby, or
@@ -37,6 +36,9 @@ var errReadOnly = errors.New("the server takes no writes")
 // enough operations block, they hold every connection, and callers fail that
 // wait for one or are handed one that a timeout has closed.
 func (db *DB) do(ctx context.Context, p pool, operation func(context.Context, *sql.DB) error) error {
+	if err := db.checkFiles(); err != nil {
+		return unavailable(err)
+	}
 	state := db.state.Load()
 	if state.down != nil && (p.writes || !errors.Is(state.down, errReadOnly)) {
 		return unavailable(state.down)
@@ -47,6 +49,9 @@ func (db *DB) do(ctx context.Context, p pool, operation func(context.Context, *s
 	if err == nil {
 		err = operation(opCtx, p.DB)
 		release()
+	}
+	if err == nil && p.writes && db.checkFiles() != nil {
+		return withOutcome(unavailable(errFileGone), true) // committed into a file that nobody will find
 	}
 	switch {
 	case err == nil, errors.Is(err, sql.ErrNoRows):
@@ -76,7 +81,7 @@ func unavailable(cause error) error { return fmt.Errorf("%w: %v", ErrUnavailable
 // Up reports within half a second whether the database answers and takes
 // writes.
 func (db *DB) Up(ctx context.Context) bool {
-	if db.state.Load().down != nil {
+	if db.checkFiles() != nil || db.state.Load().down != nil {
 		return false
 	}
 	return db.ping(ctx) == nil
@@ -103,7 +108,7 @@ func (db *DB) ping(ctx context.Context) error {
 // markDown ends the state in which the database answered, unless it has ended
 // already, and wakes monitor.
 func (db *DB) markDown(was *state, cause error) {
-	if db.lost == nil || !db.state.CompareAndSwap(was, &state{down: cause}) {
+	if !db.state.CompareAndSwap(was, &state{down: cause}) {
 		return
 	}
 	if errors.Is(cause, errReadOnly) {

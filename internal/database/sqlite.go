@@ -23,6 +23,9 @@ const (
 	// sqliteTimeout is how long one operation may take, with waiting for its
 	// turn: a client hears of trouble within 2 s.
 	sqliteTimeout = 1500 * time.Millisecond
+	// watchEvery is the pause between two checks of the files while nobody asks
+	// for anything.
+	watchEvery = 250 * time.Millisecond
 	// busyTimeout is how long opening an SQLite file may be kept waiting by
 	// other processes that open it at the same time.
 	busyTimeout = 10 * time.Second
@@ -61,9 +64,10 @@ func openSQLite(ctx context.Context, path string, log *slog.Logger, migrations [
 	}
 	probe.SetMaxOpenConns(1)
 	readers := runtime.GOMAXPROCS(0) // reading keeps a processor busy: more than one for each gains nothing
+	watchCtx, stop := context.WithCancel(context.Background())
 	db := &DB{
 		engine: SQLite, read: newPool(read, readers, false), write: newPool(write, 1, true), probe: probe,
-		migrations: migrations, log: log,
+		migrations: migrations, log: log, stop: stop, done: make(chan struct{}),
 		rules: rules{
 			timeout: sqliteTimeout, wait: sqliteTimeout, // the one writer may be waited for all the time
 			unavailable: sqliteUnavailable,
@@ -76,7 +80,12 @@ func openSQLite(ctx context.Context, path string, log *slog.Logger, migrations [
 		},
 	}
 	db.state.Store(&state{})
-	if err := db.startSQLite(ctx); err != nil {
+	err = db.startSQLite(ctx)
+	if err == nil {
+		err = db.recordFiles(path)
+	}
+	go db.watchFiles(watchCtx)
+	if err != nil {
 		_ = db.Close()
 		return nil, fmt.Errorf("SQLite cannot use the file %q: %w; name a database that this server may write, or a new file", path, err)
 	}
@@ -107,7 +116,72 @@ func (db *DB) tryStartSQLite(ctx context.Context) error {
 	if mode != "wal" {
 		return fmt.Errorf("its journal mode is %q, not wal (is it on a network file system?)", mode)
 	}
-	return db.migrate(ctx)
+	if err := db.migrate(ctx); err != nil {
+		return err
+	}
+	// From here on one connection is always open, so that SQLite does not remove
+	// the write-ahead log, which it does when the last one closes.
+	return db.rules.ping(ctx, db.probe)
+}
+
+// watchedFile is a file of the database as it was when it was opened.
+type watchedFile struct {
+	path string
+	info os.FileInfo
+}
+
+// recordFiles notes which files checkFiles is to find again.
+func (db *DB) recordFiles(path string) error {
+	for _, path := range []string{path, path + "-wal"} {
+		info, err := os.Stat(path)
+		if errors.Is(err, fs.ErrNotExist) && strings.HasSuffix(path, "-wal") {
+			continue // SQLite cannot create it beside a file that may only be read
+		}
+		if err != nil {
+			return err
+		}
+		db.files = append(db.files, watchedFile{path, info})
+	}
+	return nil
+}
+
+// checkFiles returns an error while the file at the database's path, or its
+// write-ahead log, is not the one that was opened. SQLite would go on with the
+// files that it has open, and everything that it acknowledged would be lost when
+// the process ends. Each change is logged once.
+func (db *DB) checkFiles() error {
+	var missing error
+	for _, f := range db.files {
+		if info, err := os.Stat(f.path); err != nil || !os.SameFile(info, f.info) {
+			missing = fmt.Errorf("%w: %s", errFileGone, f.path)
+			break
+		}
+	}
+	was := db.state.Load()
+	switch {
+	case missing != nil && was.down == nil && db.state.CompareAndSwap(was, &state{down: missing}):
+		db.log.Warn("the SQLite file was removed or replaced; until the original is back or the server is restarted, requests that need it get 503", "error", missing)
+	case missing == nil && db.files != nil && was.down != nil && db.state.CompareAndSwap(was, &state{}):
+		db.log.Info("the SQLite file is back")
+	}
+	return missing
+}
+
+var errFileGone = errors.New("the file was removed or replaced")
+
+// watchFiles notices a change while nobody asks for anything, until ctx ends.
+func (db *DB) watchFiles(ctx context.Context) {
+	defer close(db.done)
+	ticker := time.NewTicker(watchEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+			_ = db.checkFiles() // logs the change
+		}
+	}
 }
 
 // sqliteBusy reports whether another process holds the lock; the driver has
