@@ -101,7 +101,7 @@ func (h Items) Create(c *gin.Context) {
 		return
 	}
 	c.Header("Location", "/api/items/"+item.ID.String())
-	c.JSON(http.StatusCreated, item)
+	respondItem(c, http.StatusCreated, item)
 }
 
 // Get responds with one item.
@@ -116,7 +116,7 @@ func (h Items) Get(c *gin.Context) {
 		failItems(c, err)
 		return
 	}
-	c.JSON(http.StatusOK, item)
+	respondItem(c, http.StatusOK, item)
 }
 
 // Replace sets every field; an omitted note becomes empty.
@@ -126,17 +126,22 @@ func (h Items) Replace(c *gin.Context) {
 		failItems(c, err)
 		return
 	}
+	ifMatch, wrong := readIfMatch(c.Request)
+	if wrong != nil {
+		problem.Abort(c, wrong)
+		return
+	}
 	draft, wrong := readDraft(c)
 	if wrong != nil {
 		problem.Abort(c, wrong)
 		return
 	}
-	item, err := h.Store.Replace(c.Request.Context(), id, draft)
+	item, err := h.Store.Replace(c.Request.Context(), id, draft, ifMatch)
 	if err != nil {
 		failItems(c, err)
 		return
 	}
-	c.JSON(http.StatusOK, item)
+	respondItem(c, http.StatusOK, item)
 }
 
 // Update sets the given fields.
@@ -146,26 +151,37 @@ func (h Items) Update(c *gin.Context) {
 		failItems(c, err)
 		return
 	}
+	ifMatch, wrong := readIfMatch(c.Request)
+	if wrong != nil {
+		problem.Abort(c, wrong)
+		return
+	}
 	patch, wrong := readItem(c, false)
 	if wrong != nil {
 		problem.Abort(c, wrong)
 		return
 	}
-	item, err := h.Store.Update(c.Request.Context(), id, patch)
+	item, err := h.Store.Update(c.Request.Context(), id, patch, ifMatch)
 	if err != nil {
 		failItems(c, err)
 		return
 	}
-	c.JSON(http.StatusOK, item)
+	respondItem(c, http.StatusOK, item)
 }
 
 // Delete removes an item; deleting it again is a 404.
 func (h Items) Delete(c *gin.Context) {
 	id, err := readID(c)
-	if err == nil {
-		err = h.Store.Delete(c.Request.Context(), id)
-	}
 	if err != nil {
+		failItems(c, err)
+		return
+	}
+	ifMatch, wrong := readIfMatch(c.Request)
+	if wrong != nil {
+		problem.Abort(c, wrong)
+		return
+	}
+	if err := h.Store.Delete(c.Request.Context(), id, ifMatch); err != nil {
 		failItems(c, err)
 		return
 	}
@@ -216,6 +232,59 @@ func readID(c *gin.Context) (uuid.UUID, error) {
 	return id, nil
 }
 
+// respondItem writes one item with its ETag.
+func respondItem(c *gin.Context, status int, item items.Item) {
+	c.Header("ETag", item.ETag())
+	c.JSON(status, item)
+}
+
+// readIfMatch returns the strong ETags of If-Match in their quotes, nil where
+// any version may be changed: without the header, and for *. Weak ETags never
+// match (RFC 9110, 13.1.1), so a list of them alone is empty but not nil.
+func readIfMatch(r *http.Request) ([]string, *problem.Problem) {
+	lines := r.Header.Values("If-Match")
+	list := strings.Trim(strings.Join(lines, ","), " \t")
+	if len(lines) == 0 || list == "*" {
+		return nil, nil
+	}
+	strong, ok := parseETags(list)
+	if !ok {
+		return nil, problem.BadRequest(`The header If-Match must be the ETag of an earlier response, in its quotes, or a list of ETags, or *.`)
+	}
+	return strong, nil
+}
+
+// parseETags returns the strong ones of a list of ETags, which may have empty
+// elements (RFC 9110, 5.6.1.2, 8.8.3). It reports false for anything else, and
+// for a list without an ETag.
+func parseETags(list string) (strong []string, ok bool) {
+	list = strings.Trim(list, ", \t")
+	if list == "" {
+		return nil, false
+	}
+	strong = []string{}
+	for list != "" {
+		tag, weak := strings.CutPrefix(list, "W/")
+		tag, quoted := strings.CutPrefix(tag, `"`)
+		end := strings.IndexFunc(tag, notETagChar)
+		if !quoted || end < 0 || tag[end] != '"' {
+			return nil, false
+		}
+		if !weak {
+			strong = append(strong, `"`+tag[:end]+`"`)
+		}
+		list = strings.TrimLeft(tag[end+1:], " \t")
+		if list != "" && list[0] != ',' {
+			return nil, false
+		}
+		list = strings.TrimLeft(list, ", \t")
+	}
+	return strong, true
+}
+
+// notETagChar reports whether an ETag cannot hold the character in its quotes.
+func notETagChar(c rune) bool { return c < '!' || c == '"' || c == 0x7f }
+
 // readQuery rejects what url.URL.Query silently drops.
 func readQuery(r *http.Request) (url.Values, *problem.Problem) {
 	query, err := url.ParseQuery(r.URL.RawQuery)
@@ -230,6 +299,8 @@ func failItems(c *gin.Context, err error) {
 	switch {
 	case errors.Is(err, items.ErrNotFound):
 		problem.Abort(c, problem.NotFound("There is no item with this id."))
+	case errors.Is(err, items.ErrChanged):
+		problem.Abort(c, problem.PreconditionFailed("The item has changed since the ETag in If-Match; read it again and repeat the change."))
 	case errors.Is(err, items.ErrBadCursor):
 		problem.Abort(c, problem.BadRequest("The query value cursor must be the next_cursor of an earlier page."))
 	case errors.Is(err, context.Canceled):

@@ -69,6 +69,9 @@ func NotFound(detail string) *Problem { return of(http.StatusNotFound, detail) }
 // MethodNotAllowed is 405; the caller sets Allow.
 func MethodNotAllowed(detail string) *Problem { return of(http.StatusMethodNotAllowed, detail) }
 
+// PreconditionFailed is 412: what the request wants to change has changed since.
+func PreconditionFailed(detail string) *Problem { return of(http.StatusPreconditionFailed, detail) }
+
 // Timeout is 408: the body did not arrive in time.
 func Timeout() *Problem {
 	return of(http.StatusRequestTimeout, "The body did not arrive in time; send it again.")
