@@ -35,23 +35,9 @@ type Items struct {
 
 // List responds with a page of items, oldest first.
 func (h Items) List(c *gin.Context) {
-	query, wrong := readQuery(c.Request)
+	_, cursor, limit, wrong := readPageQuery(c.Request)
 	if wrong != nil {
 		problem.Abort(c, wrong)
-		return
-	}
-	limit := defaultPageSize
-	if query.Has("limit") {
-		n, err := strconv.Atoi(query.Get("limit"))
-		if err != nil || n < 1 || n > maxPageSize {
-			problem.Abort(c, problem.BadRequest(fmt.Sprintf("The query value limit must be a whole number from 1 to %d.", maxPageSize)))
-			return
-		}
-		limit = n
-	}
-	cursor := query.Get("cursor")
-	if query.Has("cursor") && cursor == "" {
-		failItems(c, items.ErrBadCursor)
 		return
 	}
 	page, err := h.Store.List(c.Request.Context(), cursor, limit)
@@ -65,9 +51,10 @@ func (h Items) List(c *gin.Context) {
 	}{page.Items, page.Next})
 }
 
-// Search responds with the items whose name or note contains q, ignoring case.
+// Search responds with a page of the items whose name or note contains q,
+// ignoring case.
 func (h Items) Search(c *gin.Context) {
-	query, wrong := readQuery(c.Request)
+	query, cursor, limit, wrong := readPageQuery(c.Request)
 	if wrong != nil {
 		problem.Abort(c, wrong)
 		return
@@ -77,15 +64,16 @@ func (h Items) Search(c *gin.Context) {
 		problem.Abort(c, problem.BadRequest("The query value q must be given: the text to search for, at least one character, in UTF-8 without NUL."))
 		return
 	}
-	found, err := h.Store.Search(c.Request.Context(), q)
+	page, err := h.Store.Search(c.Request.Context(), q, cursor, limit)
 	if err != nil {
 		failItems(c, err)
 		return
 	}
 	c.JSON(http.StatusOK, struct {
-		Query string       `json:"query"`
-		Items []items.Item `json:"items"`
-	}{q, found})
+		Query      string       `json:"query"`
+		Items      []items.Item `json:"items"`
+		NextCursor string       `json:"next_cursor,omitempty"`
+	}{q, page.Items, page.Next})
 }
 
 // Create stores a new item and responds with it and its Location.
@@ -285,13 +273,29 @@ func parseETags(list string) (strong []string, ok bool) {
 // notETagChar reports whether an ETag cannot hold the character in its quotes.
 func notETagChar(c rune) bool { return c < '!' || c == '"' || c == 0x7f }
 
-// readQuery rejects what url.URL.Query silently drops.
-func readQuery(r *http.Request) (url.Values, *problem.Problem) {
+// readPageQuery reads the query, and of it cursor, "" for the first page, and
+// limit. It rejects what url.URL.Query silently drops.
+func readPageQuery(r *http.Request) (query url.Values, cursor string, limit int, wrong *problem.Problem) {
 	query, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
-		return nil, problem.BadRequest("The query cannot be read; percent-encode its values.")
+		return nil, "", 0, problem.BadRequest("The query cannot be read; percent-encode its values.")
 	}
-	return query, nil
+	limit = defaultPageSize
+	if query.Has("limit") {
+		limit, err = strconv.Atoi(query.Get("limit"))
+		if err != nil || limit < 1 || limit > maxPageSize {
+			return nil, "", 0, problem.BadRequest(fmt.Sprintf("The query value limit must be a whole number from 1 to %d.", maxPageSize))
+		}
+	}
+	cursor = query.Get("cursor")
+	if query.Has("cursor") && cursor == "" {
+		return nil, "", 0, badCursor()
+	}
+	return query, cursor, limit, nil
+}
+
+func badCursor() *problem.Problem {
+	return problem.BadRequest("The query value cursor must be the next_cursor of an earlier page.")
 }
 
 // failItems turns an error of the store into a problem.
@@ -302,7 +306,7 @@ func failItems(c *gin.Context, err error) {
 	case errors.Is(err, items.ErrChanged):
 		problem.Abort(c, problem.PreconditionFailed("The item has changed since the ETag in If-Match; read it again and repeat the change."))
 	case errors.Is(err, items.ErrBadCursor):
-		problem.Abort(c, problem.BadRequest("The query value cursor must be the next_cursor of an earlier page."))
+		problem.Abort(c, badCursor())
 	case errors.Is(err, context.Canceled):
 		c.AbortWithStatus(statusClientGone)
 	case errors.Is(err, database.ErrOutcomeUnknown):

@@ -68,6 +68,8 @@ func TestItemRefusals(t *testing.T) {
 		{"cursor made up", "GET", "/api/items?cursor=x", "", 400, "must be the next_cursor"},
 		{"query malformed", "GET", "/api/items?limit=%zz", "", 400, "percent-encode"},
 		{"search for nothing", "GET", "/api/search", "", 400, "The query value q must be given"},
+		{"search with limit of 101", "GET", "/api/search?q=x&limit=101", "", 400, "from 1 to 100"},
+		{"search with a cursor made up", "GET", "/api/search?q=x&cursor=x", "", 400, "must be the next_cursor"},
 		{"search for NUL", "GET", "/api/search?q=%00", "", 400, "without NUL"},
 		{"search for invalid UTF-8", "GET", "/api/search?q=%ff", "", 400, "in UTF-8"},
 		{"id unknown", "GET", "/api/items/01a1fd71-2cd3-7c3d-9f2a-3b4c5d6e7f80", "", 404, "no item with this id"},

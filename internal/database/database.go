@@ -58,14 +58,14 @@ type Migrations struct {
 // DB is an open database. Its methods are safe for concurrent use.
 type DB struct {
 	engine Engine
-	// write is for changes, read for everything else; see openSQLite and
-	// openPostgres.
-	read, write pool
-	probe       *sql.DB // one connection, for pings alone
-	pings       singleflight.Group
-	rules       rules
-	migrations  []Migrations
-	log         *slog.Logger
+	// write is for changes, read for everything else, scan for what reads much;
+	// see openSQLite and openPostgres.
+	read, write, scan pool
+	probe             *sql.DB // one connection, for pings alone
+	pings             singleflight.Group
+	rules             rules
+	migrations        []Migrations
+	log               *slog.Logger
 
 	// generation counts up whenever connections to PostgreSQL may be dead
 	// without knowing it: those of an earlier generation are not used again.
@@ -139,17 +139,24 @@ func (db *DB) Close() error {
 	db.stop()
 	<-db.done
 	// SQLite's writer closes last: it moves the write-ahead log into the file.
-	return errors.Join(db.probe.Close(), db.read.Close(), db.write.Close())
+	return errors.Join(db.probe.Close(), db.scan.Close(), db.read.Close(), db.write.Close())
 }
 
 // Read runs an operation that changes nothing. It may use one connection of
 // the pool at a time: rows must be closed before the next query.
 //
-// Read, Write and Transaction return within 2 s, with ErrUnavailable if the
+// Read, Scan, Write and Transaction return within 2 s, with ErrUnavailable if the
 // database is to blame, with the error of ctx if that has ended, and otherwise
 // with the operation's own error as it is.
 func (db *DB) Read(ctx context.Context, operation func(ctx context.Context, pool *sql.DB) error) error {
 	return db.do(ctx, db.read, operation)
+}
+
+// Scan is Read for an operation that may read many rows, such as a search. It
+// has connections of its own, so that one client's searches do not make other
+// reads wait.
+func (db *DB) Scan(ctx context.Context, operation func(ctx context.Context, pool *sql.DB) error) error {
+	return db.do(ctx, db.scan, operation)
 }
 
 // Write runs an operation that makes one change by one statement. It may use

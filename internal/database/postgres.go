@@ -30,11 +30,12 @@ const (
 	// is cut off midway, its connection is lost, and under more load than can be
 	// served every operation would end that way.
 	postgresWait = postgresTimeout / 2
-	// postgresWriters and postgresReaders are how many connections one process
+	// postgresWriters, postgresReaders and postgresScanners are how many connections one process
 	// holds at most, besides the one for pings: well under a server's usual limit
 	// of 100 for all replicas together.
-	postgresWriters = 4
-	postgresReaders = 6
+	postgresWriters  = 4
+	postgresReaders  = 6
+	postgresScanners = 2
 	// Connections are replaced now and then, so that replicas find a new primary
 	// and no idle connections stay behind when the load is over.
 	postgresConnLife = 30 * time.Minute
@@ -64,9 +65,10 @@ func parsePostgresURL(text string) (*pgx.ConnConfig, error) {
 	return nil, fmt.Errorf("the database URL is wrong: %v", err)
 }
 
-// openPostgres opens two pools, and one connection for pings, and starts
+// openPostgres opens three pools, and one connection for pings, and starts
 // monitor. Reads have a pool of their own because writes may all have to wait:
-// for a lock that another client holds, or for a standby that confirms commits.
+// for a lock that another client holds, or for a standby that confirms commits;
+// scans have one because they keep the server busy.
 func openPostgres(ctx context.Context, rawURL string, log *slog.Logger, migrations []Migrations) (*DB, error) {
 	config, err := parsePostgresURL(rawURL)
 	if err != nil {
@@ -89,6 +91,7 @@ func openPostgres(ctx context.Context, rawURL string, log *slog.Logger, migratio
 	db.state.Store(&state{})
 	db.write = db.openPool(postgresWriters, true)
 	db.read = db.openPool(postgresReaders, false)
+	db.scan = db.openPool(postgresScanners, false)
 	db.probe = db.openPool(1, false).DB
 	firstCtx, cancel := context.WithTimeout(ctx, openTimeout)
 	defer cancel()

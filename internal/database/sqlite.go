@@ -31,12 +31,13 @@ const (
 	busyTimeout = 10 * time.Second
 )
 
-// openSQLite opens two pools on one file, and one connection for pings. SQLite
+// openSQLite opens three pools on one file, and one connection for pings. SQLite
 // has one writer at a time, and in WAL mode it does not disturb readers. So
 // writes queue in Go for the one connection of their pool, in order and no
 // longer than their timeout; more connections would poll for SQLite's lock and
 // could fail with "database is locked". Reads have a pool that never waits for
-// a write.
+// a write, and scans one connection, which keeps no more than one processor
+// busy.
 func openSQLite(ctx context.Context, path string, log *slog.Logger, migrations []Migrations) (*DB, error) {
 	path, err := prepareFile(path)
 	if err != nil {
@@ -58,15 +59,19 @@ func openSQLite(ctx context.Context, path string, log *slog.Logger, migrations [
 	if err != nil {
 		return nil, errors.Join(err, write.Close())
 	}
-	probe, err := sql.Open("sqlite", dsn("&_query_only=1"))
+	scan, err := sql.Open("sqlite", dsn("&_query_only=1"))
 	if err != nil {
 		return nil, errors.Join(err, read.Close(), write.Close())
+	}
+	probe, err := sql.Open("sqlite", dsn("&_query_only=1"))
+	if err != nil {
+		return nil, errors.Join(err, scan.Close(), read.Close(), write.Close())
 	}
 	probe.SetMaxOpenConns(1)
 	readers := runtime.GOMAXPROCS(0) // reading keeps a processor busy: more than one for each gains nothing
 	watchCtx, stop := context.WithCancel(context.Background())
 	db := &DB{
-		engine: SQLite, read: newPool(read, readers, false), write: newPool(write, 1, true), probe: probe,
+		engine: SQLite, read: newPool(read, readers, false), write: newPool(write, 1, true), scan: newPool(scan, 1, false), probe: probe,
 		migrations: migrations, log: log, stop: stop, done: make(chan struct{}),
 		rules: rules{
 			timeout: sqliteTimeout, wait: sqliteTimeout, // the one writer may be waited for all the time

@@ -6,16 +6,12 @@ import (
 	"embed"
 	"errors"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
 
 	"example.com/api/internal/database"
 )
-
-// SearchLimit is how many items Search returns at most.
-const SearchLimit = 100
 
 // What the methods of Store return besides a result and the errors of
 // database.DB; match them with errors.Is.
@@ -41,7 +37,7 @@ func Migrations() database.Migrations {
 // and each returns within 2 s.
 type Store struct{ DB *database.DB }
 
-// Page is a part of the list of all items, oldest first.
+// Page is a part of a list of items, oldest first.
 type Page struct {
 	Items []Item // never nil
 	Next  string // cursor of the page that follows, "" on the last page
@@ -92,22 +88,25 @@ func (s Store) List(ctx context.Context, cursor string, limit int) (Page, error)
 	if err != nil {
 		return Page{}, err
 	}
-	limit = max(limit, 1)
 	var page Page
 	err = s.DB.Read(ctx, func(ctx context.Context, pool *sql.DB) error {
 		// One more than requested shows whether a page follows.
 		items, seqs, err := query(ctx, pool,
-			`SELECT `+columns+` FROM items WHERE seq > $1 ORDER BY seq LIMIT $2`, after, limit+1)
-		if err != nil {
-			return err
-		}
-		page.Items = items
-		if len(items) > limit {
-			page.Items, page.Next = items[:limit], encodeCursor(seqs[limit-1])
-		}
-		return nil
+			`SELECT `+columns+` FROM items WHERE seq > $1 ORDER BY seq LIMIT $2`, after, max(limit, 1)+1)
+		page = newPage(items, seqs, limit)
+		return err
 	})
 	return page, err
+}
+
+// newPage returns a page of up to limit items (at least 1) that has a cursor if
+// there are more.
+func newPage(items []Item, seqs []int64, limit int) Page {
+	limit = max(limit, 1)
+	if len(items) <= limit {
+		return Page{Items: items}
+	}
+	return Page{Items: items[:limit], Next: encodeCursor(seqs[limit-1])}
 }
 
 // Get returns one item, or ErrNotFound.
@@ -224,29 +223,4 @@ func unmatched(ctx context.Context, tx *sql.Tx, id uuid.UUID, ifMatch []string, 
 		_, err = match(ctx, tx, id, ifMatch)
 	}
 	return err
-}
-
-// Search returns the items whose name or note contains q, oldest first,
-// SearchLimit of them at most, never nil. It ignores case and whether letters
-// are composed; no character of q has a special meaning.
-//
-// It reads every item. If there are some hundred thousand of them, give the
-// folded columns a trigram index (pg_trgm, FTS5).
-func (s Store) Search(ctx context.Context, q string) ([]Item, error) {
-	if strings.ContainsRune(q, 0) {
-		return []Item{}, nil // no item holds it, and PostgreSQL would reject the query
-	}
-	position := "instr" // the function that returns where a text stands in another, 0 for nowhere
-	if s.DB.Engine() == database.Postgres {
-		position = "strpos"
-	}
-	found := []Item{}
-	err := s.DB.Read(ctx, func(ctx context.Context, pool *sql.DB) (err error) {
-		found, _, err = query(ctx, pool, `
-			SELECT `+columns+` FROM items
-			WHERE `+position+`(name_folded, $1) > 0 OR `+position+`(note_folded, $1) > 0
-			ORDER BY seq LIMIT $2`, fold(q), SearchLimit)
-		return err
-	})
-	return found, err
 }

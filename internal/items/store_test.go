@@ -125,9 +125,9 @@ func TestEmptyIsNotNull(t *testing.T) {
 		ctx := context.Background()
 		s := open(t, newURL(t))
 		page, err := s.List(ctx, "", 20)
-		found, err2 := s.Search(ctx, "x")
-		nul, err3 := s.Search(ctx, "\x00")
-		got, _ := json.Marshal([]any{page.Items, page.Next, found, nul})
+		found, err2 := s.Search(ctx, "x", "", 20)
+		nul, err3 := s.Search(ctx, "\x00", "", 20)
+		got, _ := json.Marshal([]any{page.Items, page.Next, found.Items, nul.Items})
 		if want := `[[],"",[],[]]`; string(got) != want || errors.Join(err, err2, err3) != nil {
 			t.Errorf("got %s, %v, want %s", got, errors.Join(err, err2, err3), want)
 		}
@@ -266,7 +266,8 @@ func TestSearch(t *testing.T) {
 		{"100% _under_ back\\slash", "q'"}, // the special characters of LIKE
 		{"100 percent under", ""},
 		{"I", "ﬀ ligature"},
-		{"ᾴ", ""}, // alpha, acute, iota below: the fold of the iota depends on its place
+		{"İstanbul", "a\"quoted\" text"}, // folds to i and a dot above
+		{"ᾴ", ""},                        // alpha, acute, iota below: the fold of the iota depends on its place
 	}
 	tests := []struct {
 		q    string
@@ -285,8 +286,16 @@ func TestSearch(t *testing.T) {
 		{"'", []int{4}},
 		{"100", []int{4, 5}},
 		{"FF", []int{6}},
-		{"a", []int{2, 4, 6}},
-		{"α\u0345\u0301", []int{7}},
+		{"a", []int{2, 4, 6, 7}},
+		{"İST", []int{7}},
+		{"i\u0307stanbul", []int{7}},
+		{"ist", []int{}},
+		{"\"QUOTED\"", []int{7}},
+		{"ted\" t", []int{7}},
+		{"nbul", []int{7}},
+		{"bula", []int{}},  // the end of the name and the beginning of the note
+		{"ulquo", []int{}}, // trigrams of both, but in neither as a whole
+		{"α\u0345\u0301", []int{8}},
 		{"plainStra", []int{}},
 		{"\xff", []int{}},
 		{"a\x00", []int{}},
@@ -304,8 +313,8 @@ func TestSearch(t *testing.T) {
 			for _, i := range tt.want {
 				want = append(want, made[i])
 			}
-			got, err := s.Search(ctx, tt.q)
-			if diff := cmp.Diff(want, got); err != nil || diff != "" {
+			got, err := s.Search(ctx, tt.q, "", 100)
+			if diff := cmp.Diff(want, got.Items); err != nil || diff != "" {
 				t.Errorf("Search(%.40q): %v (-want +got):\n%s", tt.q, err, diff)
 			}
 		}
@@ -314,22 +323,65 @@ func TestSearch(t *testing.T) {
 		if _, err := s.Update(ctx, id, items.Patch{Note: &note}, nil); err != nil {
 			t.Fatal(err)
 		}
-		if found, err := s.Search(ctx, "öl"); err != nil || len(found) != 1 {
+		if found, err := s.Search(ctx, "öl", "", 20); err != nil || len(found.Items) != 1 {
 			t.Errorf("Search after Update: got %v, %v, want one", found, err)
 		}
 		if _, err := s.Replace(ctx, id, items.Draft{Name: "other"}, nil); err != nil {
 			t.Fatal(err)
 		}
-		if found, err := s.Search(ctx, "öl"); err != nil || len(found) != 0 {
+		if found, err := s.Search(ctx, "öl", "", 20); err != nil || len(found.Items) != 0 {
 			t.Errorf("Search after Replace: got %v, %v, want none", found, err)
 		}
-		for range items.SearchLimit {
-			create(t, s, "many", "")
+		// An update that leaves the texts as they are, and a delete.
+		if _, err := s.Update(ctx, made[2].ID, items.Patch{}, nil); err != nil {
+			t.Fatal(err)
 		}
-		create(t, s, "many, the last", "")
-		found, err := s.Search(ctx, "MANY")
-		if err != nil || len(found) != items.SearchLimit || found[len(found)-1].Name != "many" {
-			t.Errorf("Search for more than the limit: got %d, %v, want the %d oldest", len(found), err, items.SearchLimit)
+		if found, err := s.Search(ctx, "straße", "", 20); err != nil || len(found.Items) != 1 {
+			t.Errorf("Search after an empty Update: got %v, %v, want one", found, err)
+		}
+		if err := s.Delete(ctx, made[2].ID, nil); err != nil {
+			t.Fatal(err)
+		}
+		if found, err := s.Search(ctx, "straße", "", 20); err != nil || len(found.Items) != 0 {
+			t.Errorf("Search after Delete: got %v, %v, want none", found, err)
+		}
+	})
+}
+
+// The pages of a search hold every item that is found, once and in order,
+// whether the query has trigrams or not.
+func TestSearchPages(t *testing.T) {
+	t.Parallel()
+	databasetest.Each(t, func(t *testing.T, newURL func(testing.TB) string) {
+		ctx := context.Background()
+		s := open(t, newURL(t))
+		var want []string
+		for i := range 23 {
+			create(t, s, "other", "")
+			want = append(want, create(t, s, fmt.Sprint("Many ", i), "").Name)
+		}
+		for _, q := range []string{"MANY", "ma", "n"} {
+			for _, limit := range []int{0, 1, 5, 22, 23, 100} {
+				var got []string
+				for cursor := ""; ; {
+					page, err := s.Search(ctx, q, cursor, limit)
+					if err != nil || len(page.Items) > max(limit, 1) || len(page.Items) == 0 {
+						t.Fatalf("Search(%q, %q, %d): %d items, %v", q, cursor, limit, len(page.Items), err)
+					}
+					for _, item := range page.Items {
+						got = append(got, item.Name)
+					}
+					if cursor = page.Next; cursor == "" {
+						break
+					}
+				}
+				if diff := cmp.Diff(want, got); diff != "" {
+					t.Errorf("%q in pages of %d (-want +got):\n%s", q, limit, diff)
+				}
+			}
+		}
+		if _, err := s.Search(ctx, "many", "x", 20); !errors.Is(err, items.ErrBadCursor) {
+			t.Errorf("Search with a bad cursor: got %v, want ErrBadCursor", err)
 		}
 	})
 }
@@ -455,7 +507,9 @@ func TestMigrationsOfOthers(t *testing.T) {
 		}
 		databasetest.Exec(t, url, "ALTER TABLE items_migrations RENAME TO goose_db_version")
 		databasetest.Exec(t, url, "DROP TABLE items")
-		if !strings.HasPrefix(url, "file:") {
+		if strings.HasPrefix(url, "file:") {
+			databasetest.Exec(t, url, "DROP TABLE items_trigrams")
+		} else {
 			databasetest.Exec(t, url, "DROP FUNCTION items_commit_in_order")
 		}
 		create(t, open(t, url), "x", "")
@@ -481,7 +535,7 @@ func TestNoLockedDatabase(t *testing.T) {
 					name := fmt.Sprint(n, " ", i)
 					made, err := s.Create(ctx, items.Draft{Name: name})
 					_, err2 := s.Update(ctx, item.ID, items.Patch{Name: &name}, nil)
-					_, err3 := s.Search(ctx, "x")
+					_, err3 := s.Search(ctx, "x", "", 20)
 					if err := errors.Join(err, err2, err3, s.Delete(ctx, made.ID, nil)); err != nil {
 						t.Error(err)
 						return
@@ -512,7 +566,7 @@ func TestCancelledContext(t *testing.T) {
 				"Replace": second(s.Replace(ctx, id, items.Draft{Name: "y"}, nil)),
 				"Update":  second(s.Update(ctx, id, items.Patch{}, nil)),
 				"Delete":  s.Delete(ctx, id, nil),
-				"Search":  second(s.Search(ctx, "x")),
+				"Search":  second(s.Search(ctx, "x", "", 20)),
 			} {
 				if !errors.Is(err, want) || errors.Is(err, database.ErrUnavailable) {
 					t.Errorf("%s: got %v, want %v", what, err, want)
@@ -562,8 +616,8 @@ func BenchmarkSearch(b *testing.B) {
 		}
 		b.ResetTimer()
 		for b.Loop() {
-			if found, err := s.Search(context.Background(), "nothing like it"); err != nil || len(found) != 0 {
-				b.Fatal(len(found), err)
+			if found, err := s.Search(context.Background(), "nothing like it", "", 20); err != nil || len(found.Items) != 0 {
+				b.Fatal(len(found.Items), err)
 			}
 		}
 	})
