@@ -132,7 +132,7 @@ func TestOpenTogether(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			databasetest.Each(t, func(t *testing.T, newURL func(testing.TB) string) {
-				const replicas = 8
+				const replicas = 20
 				url := newURL(t)
 				prepare(t, url)
 				log := &databasetest.Log{}

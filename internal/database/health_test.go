@@ -190,6 +190,32 @@ func TestPostgresStopsUnderLoad(t *testing.T) {
 	}
 }
 
+// A server that hangs does not keep the one that unlocks after a migration: the
+// context with which goose unlocks never ends.
+func TestPostgresHangsAtUnlock(t *testing.T) {
+	t.Parallel()
+	url, silence := relay(t, databasetest.Shared(t).NewDatabase(t), 0)
+	pool, err := sql.Open("pgx", url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer pool.Close()
+	conn, err := pool.Conn(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	locker := database.MigrationLock{}
+	if err := locker.SessionLock(t.Context(), conn); err != nil {
+		t.Fatal(err)
+	}
+	silence()
+	took, err := timed(func() error { return locker.SessionUnlock(context.WithoutCancel(t.Context()), conn) })
+	if !errors.Is(err, context.DeadlineExceeded) || took > longest {
+		t.Errorf("got %v after %s, want context.DeadlineExceeded within %s", err, took, longest)
+	}
+}
+
 // The existing connections to PostgreSQL fall silent, as when its host dies and
 // another takes over its address. Callers that hold one fail in time; the next
 // callers are not handed one that was idle.
