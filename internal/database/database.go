@@ -218,17 +218,18 @@ func newPool(db *sql.DB, conns int, writes bool) pool {
 // errBusy means that more operations are running than there are connections.
 var errBusy = errors.New("all connections are in use")
 
-// acquire waits for a connection to become free, for as long as wait. The
-// caller calls release unless there is an error.
-func (p pool) acquire(ctx context.Context, wait time.Duration) (release func(), err error) {
+// run runs the operation as soon as a connection is free, or returns errBusy if
+// none becomes free within wait.
+func (p pool) run(ctx context.Context, wait time.Duration, operation func(context.Context, *sql.DB) error) error {
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	select {
 	case p.semaphore <- struct{}{}:
-		return func() { <-p.semaphore }, nil
+		defer func() { <-p.semaphore }()
+		return operation(ctx, p.DB)
 	case <-timer.C:
-		return nil, errBusy
+		return errBusy
 	case <-ctx.Done():
-		return nil, ctx.Err()
+		return ctx.Err()
 	}
 }

@@ -236,6 +236,21 @@ func TestTransaction(t *testing.T) {
 	})
 }
 
+// An operation that panics gives its connection back.
+func TestPanic(t *testing.T) {
+	t.Parallel()
+	databasetest.Each(t, func(t *testing.T, newURL func(testing.TB) string) {
+		s := open(t, newURL(t))
+		for range 20 { // more than there are connections
+			func() {
+				defer func() { recover() }()
+				s.Transaction(context.Background(), func(context.Context, *sql.Tx) error { panic("x") })
+			}()
+		}
+		create(t, s, "x")
+	})
+}
+
 // The error of CheckURL never holds the password, however malformed the URL.
 func FuzzCheckURL(f *testing.F) {
 	for _, seed := range [][2]string{{"", ""}, {"1/", "x"}, {"12?", "@"}, {":1 ", "="}, {"0", "?"}, {"0", "#"}, {"#", ""}, {"%", "\n"}} {

@@ -31,10 +31,10 @@ var errReadOnly = errors.New("the server takes no writes")
 // engine's timeout, and returns ErrUnavailable if the database is to blame for
 // its error. While the database is down it fails at once.
 //
-// An operation that gets no answer may only be slow, or wait for somebody's
-// lock: the database counts as down when it does not answer a ping either. If
-// enough operations block, they hold every connection, and callers fail that
-// wait for one or are handed one that a timeout has closed.
+// An operation that gets no answer may only be slow, or wait for another
+// client's lock: the database counts as down when it does not answer a ping
+// either. If enough operations block, they hold every connection, and callers
+// waiting for one fail as well.
 func (db *DB) do(ctx context.Context, p pool, operation func(context.Context, *sql.DB) error) error {
 	if err := db.checkFiles(); err != nil {
 		return unavailable(err)
@@ -45,11 +45,7 @@ func (db *DB) do(ctx context.Context, p pool, operation func(context.Context, *s
 	}
 	opCtx, cancel := context.WithTimeout(ctx, db.rules.timeout)
 	defer cancel()
-	release, err := p.acquire(opCtx, db.rules.wait)
-	if err == nil {
-		err = operation(opCtx, p.DB)
-		release()
-	}
+	err := p.run(opCtx, db.rules.wait, operation)
 	if err == nil && p.writes && db.checkFiles() != nil {
 		return withOutcome(unavailable(errFileGone), true) // committed into a file that nobody will find
 	}
@@ -111,12 +107,16 @@ func (db *DB) markDown(was *state, cause error) {
 	if !db.state.CompareAndSwap(was, &state{down: cause}) {
 		return
 	}
-	if errors.Is(cause, errReadOnly) {
-		db.log.Warn("PostgreSQL takes no writes; until it does, requests that change something get 503")
-	} else {
-		db.log.Warn("PostgreSQL was lost; until it is back, requests that need it get 503", "error", cause)
-	}
+	db.warn("PostgreSQL was lost; until it is back, requests that need it get 503", cause)
 	db.lost <- struct{}{} // has room: only monitor ends this state, and it empties lost first
+}
+
+// warn logs the message, or that only writes fail.
+func (db *DB) warn(message string, cause error) {
+	if errors.Is(cause, errReadOnly) {
+		message = "PostgreSQL takes no writes; until it does, requests that change something get 503"
+	}
+	db.log.Warn(message, "error", cause)
 }
 
 // monitor brings a PostgreSQL that is down back into use, until ctx ends.

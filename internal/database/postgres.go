@@ -103,7 +103,7 @@ func openPostgres(ctx context.Context, rawURL string, log *slog.Logger, migratio
 		return nil, ctx.Err()
 	}
 	if err != nil {
-		log.Warn("PostgreSQL is not available; until it is, requests that need it get 503", "error", err)
+		db.warn("PostgreSQL is not available; until it is, requests that need it get 503", err)
 		db.lost <- struct{}{}
 	}
 	return db, nil
