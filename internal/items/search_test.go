@@ -33,6 +33,7 @@ func TestSearch(t *testing.T) {
 		{"I", "ﬀ ligature"},
 		{"İstanbul", "a\"quoted\" text"}, // folds to i and a dot above
 		{"ᾴ", ""},                        // alpha, acute, iota below: the fold of the iota depends on its place
+		{"abcd bcde, cdef", "defghi"},
 	}
 	tests := []struct {
 		q    string
@@ -51,15 +52,16 @@ func TestSearch(t *testing.T) {
 		{"'", []int{4}},
 		{"100", []int{4, 5}},
 		{"FF", []int{6}},
-		{"a", []int{2, 4, 6, 7}},
+		{"a", []int{2, 4, 6, 7, 9}},
 		{"İST", []int{7}},
 		{"i\u0307stanbul", []int{7}},
 		{"ist", []int{}},
 		{"\"QUOTED\"", []int{7}},
 		{"ted\" t", []int{7}},
 		{"nbul", []int{7}},
-		{"bula", []int{}},  // the end of the name and the beginning of the note
-		{"ulquo", []int{}}, // trigrams of both, but in neither as a whole
+		{"abcde", []int{}},   // its trigrams are there, but not in a row
+		{"cdefghi", []int{}}, // nor across name and note
+		{"bcde", []int{9}},
 		{"α\u0345\u0301", []int{8}},
 		{"plainStra", []int{}},
 		{"\xff", []int{}},
