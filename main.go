@@ -54,8 +54,8 @@ var errUsage = errors.New("write no argument to serve, healthcheck or seed; sett
 
 // run reads the settings, builds the parts, serves until ctx ends and closes
 // the parts again. With the argument healthcheck it asks the server that runs
-// with the same settings whether it lives; with seed it adds
-// examples to the database. Logs go to stderr.
+// with the same settings whether it lives; with seed it adds examples to the
+// database. Logs go to stderr.
 func run(ctx context.Context, args []string, stderr io.Writer) error {
 	command := strings.Join(args, " ")
 	switch command {

@@ -19,6 +19,10 @@ func failDatabase(c *gin.Context, err error) {
 	switch {
 	case errors.Is(err, context.Canceled):
 		c.AbortWithStatus(statusClientGone)
+	case errors.Is(err, database.ErrOutcomeUnknown): // which is ErrUnavailable, too
+		p := problem.Unavailable(err)
+		p.Detail = "The database did not confirm the change. It may have been saved; read before you repeat the request."
+		problem.Abort(c, p)
 	case errors.Is(err, database.ErrUnavailable):
 		problem.Abort(c, problem.Unavailable(err))
 	default:

@@ -29,23 +29,9 @@ type Items struct {
 
 // List responds with a page of items, oldest first.
 func (h Items) List(c *gin.Context) {
-	query, wrong := readQuery(c.Request)
+	_, cursor, limit, wrong := readPageQuery(c.Request)
 	if wrong != nil {
 		problem.Abort(c, wrong)
-		return
-	}
-	limit := defaultPageSize
-	if query.Has("limit") {
-		n, err := strconv.Atoi(query.Get("limit"))
-		if err != nil || n < 1 || n > maxPageSize {
-			problem.Abort(c, problem.BadRequest(fmt.Sprintf("The query value limit must be a whole number from 1 to %d.", maxPageSize)))
-			return
-		}
-		limit = n
-	}
-	cursor := query.Get("cursor")
-	if query.Has("cursor") && cursor == "" {
-		failItems(c, items.ErrBadCursor)
 		return
 	}
 	page, err := h.Store.List(c.Request.Context(), cursor, limit)
@@ -59,9 +45,10 @@ func (h Items) List(c *gin.Context) {
 	}{page.Items, page.Next})
 }
 
-// Search responds with the items whose name or note contains q, ignoring case.
+// Search responds with a page of the items whose name or note contains q,
+// ignoring case.
 func (h Items) Search(c *gin.Context) {
-	query, wrong := readQuery(c.Request)
+	query, cursor, limit, wrong := readPageQuery(c.Request)
 	if wrong != nil {
 		problem.Abort(c, wrong)
 		return
@@ -71,15 +58,16 @@ func (h Items) Search(c *gin.Context) {
 		problem.Abort(c, problem.BadRequest("The query value q must be given: the text to search for, at least one character, in UTF-8 without NUL."))
 		return
 	}
-	found, err := h.Store.Search(c.Request.Context(), q)
+	page, err := h.Store.Search(c.Request.Context(), q, cursor, limit)
 	if err != nil {
 		failItems(c, err)
 		return
 	}
 	c.JSON(http.StatusOK, struct {
-		Query string       `json:"query"`
-		Items []items.Item `json:"items"`
-	}{q, found})
+		Query      string       `json:"query"`
+		Items      []items.Item `json:"items"`
+		NextCursor string       `json:"next_cursor,omitempty"`
+	}{q, page.Items, page.Next})
 }
 
 // Create stores a new item and responds with it and its Location.
@@ -95,7 +83,7 @@ func (h Items) Create(c *gin.Context) {
 		return
 	}
 	c.Header("Location", "/api/items/"+item.ID.String())
-	c.JSON(http.StatusCreated, item)
+	respondItem(c, http.StatusCreated, item)
 }
 
 // Get responds with one item.
@@ -110,7 +98,7 @@ func (h Items) Get(c *gin.Context) {
 		failItems(c, err)
 		return
 	}
-	c.JSON(http.StatusOK, item)
+	respondItem(c, http.StatusOK, item)
 }
 
 // Replace sets every field; an omitted note becomes empty.
@@ -120,17 +108,22 @@ func (h Items) Replace(c *gin.Context) {
 		failItems(c, err)
 		return
 	}
+	ifMatch, wrong := readIfMatch(c.Request)
+	if wrong != nil {
+		problem.Abort(c, wrong)
+		return
+	}
 	draft, wrong := readDraft(c)
 	if wrong != nil {
 		problem.Abort(c, wrong)
 		return
 	}
-	item, err := h.Store.Replace(c.Request.Context(), id, draft)
+	item, err := h.Store.Replace(c.Request.Context(), id, draft, ifMatch)
 	if err != nil {
 		failItems(c, err)
 		return
 	}
-	c.JSON(http.StatusOK, item)
+	respondItem(c, http.StatusOK, item)
 }
 
 // Update sets the given fields.
@@ -140,26 +133,37 @@ func (h Items) Update(c *gin.Context) {
 		failItems(c, err)
 		return
 	}
+	ifMatch, wrong := readIfMatch(c.Request)
+	if wrong != nil {
+		problem.Abort(c, wrong)
+		return
+	}
 	patch, wrong := readItem(c, false)
 	if wrong != nil {
 		problem.Abort(c, wrong)
 		return
 	}
-	item, err := h.Store.Update(c.Request.Context(), id, patch)
+	item, err := h.Store.Update(c.Request.Context(), id, patch, ifMatch)
 	if err != nil {
 		failItems(c, err)
 		return
 	}
-	c.JSON(http.StatusOK, item)
+	respondItem(c, http.StatusOK, item)
 }
 
 // Delete removes an item; deleting it again is a 404.
 func (h Items) Delete(c *gin.Context) {
 	id, err := readID(c)
-	if err == nil {
-		err = h.Store.Delete(c.Request.Context(), id)
-	}
 	if err != nil {
+		failItems(c, err)
+		return
+	}
+	ifMatch, wrong := readIfMatch(c.Request)
+	if wrong != nil {
+		problem.Abort(c, wrong)
+		return
+	}
+	if err := h.Store.Delete(c.Request.Context(), id, ifMatch); err != nil {
 		failItems(c, err)
 		return
 	}
@@ -210,13 +214,82 @@ func readID(c *gin.Context) (uuid.UUID, error) {
 	return id, nil
 }
 
-// readQuery rejects what url.URL.Query silently drops.
-func readQuery(r *http.Request) (url.Values, *problem.Problem) {
+// respondItem writes one item with its ETag.
+func respondItem(c *gin.Context, status int, item items.Item) {
+	c.Header("ETag", item.ETag())
+	c.JSON(status, item)
+}
+
+// readIfMatch returns the strong ETags of If-Match in their quotes, nil where
+// any version may be changed: without the header, and for *. Weak ETags never
+// match (RFC 9110, 13.1.1), so a list of them alone is empty but not nil.
+func readIfMatch(r *http.Request) ([]string, *problem.Problem) {
+	lines := r.Header.Values("If-Match")
+	list := strings.Trim(strings.Join(lines, ","), " \t")
+	if len(lines) == 0 || list == "*" {
+		return nil, nil
+	}
+	strong, ok := parseETags(list)
+	if !ok {
+		return nil, problem.BadRequest(`The header If-Match must be the ETag of an earlier response, in its quotes, or a list of ETags, or *.`)
+	}
+	return strong, nil
+}
+
+// parseETags returns the strong ones of a list of ETags, which may have empty
+// elements (RFC 9110, 5.6.1.2, 8.8.3). It reports false for anything else, and
+// for a list without an ETag.
+func parseETags(list string) (strong []string, ok bool) {
+	list = strings.Trim(list, ", \t")
+	if list == "" {
+		return nil, false
+	}
+	strong = []string{}
+	for list != "" {
+		tag, weak := strings.CutPrefix(list, "W/")
+		tag, quoted := strings.CutPrefix(tag, `"`)
+		end := strings.IndexFunc(tag, notETagChar)
+		if !quoted || end < 0 || tag[end] != '"' {
+			return nil, false
+		}
+		if !weak {
+			strong = append(strong, `"`+tag[:end]+`"`)
+		}
+		list = strings.TrimLeft(tag[end+1:], " \t")
+		if list != "" && list[0] != ',' {
+			return nil, false
+		}
+		list = strings.TrimLeft(list, ", \t")
+	}
+	return strong, true
+}
+
+// notETagChar reports whether an ETag cannot hold the character in its quotes.
+func notETagChar(c rune) bool { return c < '!' || c == '"' || c == 0x7f }
+
+// readPageQuery reads the query, and of it cursor, "" for the first page, and
+// limit. It rejects what url.URL.Query silently drops.
+func readPageQuery(r *http.Request) (query url.Values, cursor string, limit int, wrong *problem.Problem) {
 	query, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
-		return nil, problem.BadRequest("The query cannot be read; percent-encode its values.")
+		return nil, "", 0, problem.BadRequest("The query cannot be read; percent-encode its values.")
 	}
-	return query, nil
+	limit = defaultPageSize
+	if query.Has("limit") {
+		limit, err = strconv.Atoi(query.Get("limit"))
+		if err != nil || limit < 1 || limit > maxPageSize {
+			return nil, "", 0, problem.BadRequest(fmt.Sprintf("The query value limit must be a whole number from 1 to %d.", maxPageSize))
+		}
+	}
+	cursor = query.Get("cursor")
+	if query.Has("cursor") && cursor == "" {
+		return nil, "", 0, badCursor()
+	}
+	return query, cursor, limit, nil
+}
+
+func badCursor() *problem.Problem {
+	return problem.BadRequest("The query value cursor must be the next_cursor of an earlier page.")
 }
 
 // failItems turns an error of the store into a problem.
@@ -224,8 +297,10 @@ func failItems(c *gin.Context, err error) {
 	switch {
 	case errors.Is(err, items.ErrNotFound):
 		problem.Abort(c, problem.NotFound("There is no item with this id."))
+	case errors.Is(err, items.ErrChanged):
+		problem.Abort(c, problem.PreconditionFailed("The item has changed since the ETag in If-Match; read it again and repeat the change."))
 	case errors.Is(err, items.ErrBadCursor):
-		problem.Abort(c, problem.BadRequest("The query value cursor must be the next_cursor of an earlier page."))
+		problem.Abort(c, badCursor())
 	default:
 		failDatabase(c, err)
 	}

@@ -159,7 +159,9 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 					checkStatus(t, s.do(t, o.method, collection+"/"+unknownID, o.body, good...), http.StatusNotFound)
 				}
 			}
-			checkStatus(t, s.do(t, o.method, o.path, o.body, append(good, foreign)...), http.StatusForbidden)
+			if o.Responses.Value("403") != nil { // a public route has none
+				checkStatus(t, s.do(t, o.method, o.path, o.body, append(good, foreign)...), http.StatusForbidden)
+			}
 			if o.method == "GET" {
 				checkStatus(t, s.do(t, "HEAD", o.path, "", good...), http.StatusOK)
 			} else {

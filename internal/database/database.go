@@ -10,21 +10,28 @@ import (
 	"database/sql"
 
 	"errors"
+	"fmt"
 	"io/fs"
 	"log/slog"
 	"strings"
 	"sync/atomic"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"golang.org/x/sync/singleflight"
 )
 
 // ErrUnavailable means that the database does not answer or cannot write;
 // nothing is wrong with the request. Match it with errors.Is. The text
 // continues with the cause, which is meant for the log: it may name hosts and
-// files, never a password. A write that ends in this error was not
-// acknowledged; it may or may not have been made.
+// files, never a password. A write that ends in this error was not made, unless
+// the error is ErrOutcomeUnknown too.
 var ErrUnavailable = errors.New("the database is not available")
+
+// ErrOutcomeUnknown means that a write may or may not have been made: it was
+// sent, and the database did not say how it ended. The error is also
+// ErrUnavailable.
+var ErrOutcomeUnknown = errors.New("the change may have been made")
 
 var errScheme = errors.New("the database URL has an unknown scheme; write file:app.db for SQLite or postgres://USER:PASSWORD@HOST/DATABASE")
 
@@ -51,14 +58,14 @@ type Migrations struct {
 // DB is an open database. Its methods are safe for concurrent use.
 type DB struct {
 	engine Engine
-	// write is for changes, read for everything else. With PostgreSQL they are
-	// the same pool; for SQLite see openSQLite.
-	read, write pool
-	probe       *sql.DB // one connection, for the health probe alone
-	pings       singleflight.Group
-	rules       rules
-	migrations  []Migrations
-	log         *slog.Logger
+	// write is for changes, read for everything else, scan for what reads much;
+	// see openSQLite and openPostgres.
+	read, write, scan pool
+	probe             *sql.DB // one connection, for pings alone
+	pings             singleflight.Group
+	rules             rules
+	migrations        []Migrations
+	log               *slog.Logger
 
 	// generation counts up whenever connections to PostgreSQL may be dead
 	// without knowing it: those of an earlier generation are not used again.
@@ -66,17 +73,28 @@ type DB struct {
 
 	state atomic.Pointer[state] // never nil; see health.go
 	lost  chan struct{}         // wakes monitor; nil with SQLite
-	stop  context.CancelFunc    // ends monitor; nil with SQLite
-	done  chan struct{}         // closed when monitor has ended; nil with SQLite
+	stop  context.CancelFunc    // ends monitor or watchFiles
+	done  chan struct{}         // closed when that has ended
+
+	files []watchedFile                  // of SQLite; nil with PostgreSQL
+	hosts []*pgx.ConnConfig              // of PostgreSQL, in the order of the URL
+	host  atomic.Pointer[pgx.ConnConfig] // the one of hosts that is in use; never nil with PostgreSQL
 }
 
 // rules are what health.go needs to know of an engine.
 type rules struct {
 	timeout     time.Duration    // of one operation
 	wait        time.Duration    // for a connection, within timeout
-	ping        string           // a quick query that returns one number and waits for no lock
 	unavailable func(error) bool // reports whether the database's state is to blame, not the statement
-	unreachable func(error) bool // reports whether nobody answers, so that asking again only costs time
+	unreachable func(error) bool // reports whether nobody answers that takes writes, so that asking again only costs time
+
+	// unanswered reports whether a write that returned the error may have been
+	// made: the error is neither an answer nor was the write never sent.
+	unanswered func(error) bool
+
+	// ping asks for a sign of life that waits for no lock, and returns
+	// errReadOnly if the server takes no writes.
+	ping func(context.Context, *sql.DB) error
 }
 
 // Open opens the database that url names and brings the schema of every
@@ -118,35 +136,47 @@ func (db *DB) Engine() Engine { return db.engine }
 
 // Close ends the background work and closes all connections.
 func (db *DB) Close() error {
-	if db.stop != nil {
-		db.stop()
-		<-db.done
-	}
+	db.stop()
+	<-db.done
 	// SQLite's writer closes last: it moves the write-ahead log into the file.
-	return errors.Join(db.probe.Close(), db.read.Close(), db.write.Close())
+	return errors.Join(db.probe.Close(), db.scan.Close(), db.read.Close(), db.write.Close())
 }
 
 // Read runs an operation that changes nothing. It may use one connection of
 // the pool at a time: rows must be closed before the next query.
 //
-// Read, Write and Transaction return within 2 s, with ErrUnavailable if the
+// Read, Scan, Write and Transaction return within 2 s, with ErrUnavailable if the
 // database is to blame, with the error of ctx if that has ended, and otherwise
 // with the operation's own error as it is.
 func (db *DB) Read(ctx context.Context, operation func(ctx context.Context, pool *sql.DB) error) error {
 	return db.do(ctx, db.read, operation)
 }
 
+// Scan is Read for an operation that may read many rows, such as a search. It
+// has connections of its own, so that one client's searches do not make other
+// reads wait.
+func (db *DB) Scan(ctx context.Context, operation func(ctx context.Context, pool *sql.DB) error) error {
+	return db.do(ctx, db.scan, operation)
+}
+
 // Write runs an operation that makes one change by one statement. It may use
 // one connection of the pool at a time.
 func (db *DB) Write(ctx context.Context, operation func(ctx context.Context, pool *sql.DB) error) error {
-	return db.do(ctx, db.write, operation)
+	unknown := false
+	err := db.do(ctx, db.write, func(ctx context.Context, pool *sql.DB) error {
+		err := operation(ctx, pool)
+		unknown = db.rules.unanswered(err)
+		return err
+	})
+	return withOutcome(err, unknown)
 }
 
 // Transaction runs an operation that makes several changes, to the tables of
 // one resource or of several. It commits them if the operation returns nil;
 // otherwise none of them is made.
 func (db *DB) Transaction(ctx context.Context, operation func(ctx context.Context, tx *sql.Tx) error) error {
-	return db.do(ctx, db.write, func(ctx context.Context, pool *sql.DB) error {
+	unknown := false
+	err := db.do(ctx, db.write, func(ctx context.Context, pool *sql.DB) error {
 		tx, err := pool.BeginTx(ctx, nil)
 		if err != nil {
 			return err
@@ -155,8 +185,18 @@ func (db *DB) Transaction(ctx context.Context, operation func(ctx context.Contex
 		if err := operation(ctx, tx); err != nil {
 			return err
 		}
-		return tx.Commit()
+		err = tx.Commit() // what fails before is rolled back
+		unknown = db.rules.unanswered(err)
+		return err
 	})
+	return withOutcome(err, unknown)
+}
+
+func withOutcome(err error, unknown bool) error {
+	if unknown && errors.Is(err, ErrUnavailable) {
+		return fmt.Errorf("%w; %w", err, ErrOutcomeUnknown)
+	}
+	return err
 }
 
 // pool is a number of connections and a semaphore that admits as many
@@ -165,29 +205,31 @@ func (db *DB) Transaction(ctx context.Context, operation func(ctx context.Contex
 // timeout; a channel admits them first come, first served.
 type pool struct {
 	*sql.DB
+	writes    bool
 	semaphore chan struct{} // holds one value for each running operation
 }
 
-func newPool(db *sql.DB, conns int) pool {
+func newPool(db *sql.DB, conns int, writes bool) pool {
 	db.SetMaxOpenConns(conns)
 	db.SetMaxIdleConns(conns)
-	return pool{DB: db, semaphore: make(chan struct{}, conns)}
+	return pool{DB: db, writes: writes, semaphore: make(chan struct{}, conns)}
 }
 
 // errBusy means that more operations are running than there are connections.
 var errBusy = errors.New("all connections are in use")
 
-// acquire waits for a connection to become free, for as long as wait. The
-// caller calls release unless there is an error.
-func (p pool) acquire(ctx context.Context, wait time.Duration) (release func(), err error) {
+// run runs the operation as soon as a connection is free, or returns errBusy if
+// none becomes free within wait.
+func (p pool) run(ctx context.Context, wait time.Duration, operation func(context.Context, *sql.DB) error) error {
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	select {
 	case p.semaphore <- struct{}{}:
-		return func() { <-p.semaphore }, nil
+		defer func() { <-p.semaphore }()
+		return operation(ctx, p.DB)
 	case <-timer.C:
-		return nil, errBusy
+		return errBusy
 	case <-ctx.Done():
-		return nil, ctx.Err()
+		return ctx.Err()
 	}
 }

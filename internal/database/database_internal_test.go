@@ -14,8 +14,6 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"github.com/pressly/goose/v3/lock"
 )
 
 // That a commit is on the disk before it is acknowledged shows only when the
@@ -56,25 +54,6 @@ func TestSQLiteSettings(t *testing.T) {
 	if _, err := other.Exec("BEGIN IMMEDIATE"); !sqliteUnavailable(err) {
 		t.Errorf("BEGIN IMMEDIATE beside a transaction: got %v, want SQLITE_BUSY", err)
 	}
-}
-
-// hangingLocker stands for a server that hangs when asked to unlock.
-type hangingLocker struct{ lock.SessionLocker }
-
-func (hangingLocker) SessionUnlock(ctx context.Context, _ *sql.Conn) error {
-	<-ctx.Done()
-	return ctx.Err()
-}
-
-// The context with which goose unlocks never ends.
-func TestBoundedUnlock(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		err := boundedUnlock{hangingLocker{}}.SessionUnlock(context.WithoutCancel(t.Context()), nil)
-		if !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("got %v, want context.DeadlineExceeded", err)
-		}
-	})
 }
 
 // Operations get a connection in the order in which they asked for it; if chance

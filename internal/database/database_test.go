@@ -132,7 +132,7 @@ func TestOpenTogether(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			databasetest.Each(t, func(t *testing.T, newURL func(testing.TB) string) {
-				const replicas = 8
+				const replicas = 20
 				url := newURL(t)
 				prepare(t, url)
 				log := &databasetest.Log{}
@@ -233,6 +233,21 @@ func TestTransaction(t *testing.T) {
 		if log.Count("lost") > 0 {
 			t.Errorf("an operation's own error was taken for an outage:\n%s", log)
 		}
+	})
+}
+
+// An operation that panics gives its connection back.
+func TestPanic(t *testing.T) {
+	t.Parallel()
+	databasetest.Each(t, func(t *testing.T, newURL func(testing.TB) string) {
+		s := open(t, newURL(t))
+		for range 20 { // more than there are connections
+			func() {
+				defer func() { recover() }()
+				s.Transaction(context.Background(), func(context.Context, *sql.Tx) error { panic("x") })
+			}()
+		}
+		create(t, s, "x")
 	})
 }
 

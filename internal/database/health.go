@@ -20,29 +20,34 @@ const (
 
 // state is a stretch of time through which the database answered, or did not.
 // Each has a pointer of its own, so an operation that began in one state cannot
-// end a later one. SQLite's first state lasts for ever: a file answers at once,
-// with success or with an error.
-type state struct{ down error } // nil: it answers
+// end a later one. For SQLite see checkFiles.
+type state struct{ down error } // nil: it takes reads and writes; errReadOnly: only reads
+
+// errReadOnly means that the server answers and takes no writes: a standby, or
+// a primary that somebody has fenced.
+var errReadOnly = errors.New("the server takes no writes")
 
 // do runs one operation that uses one connection of the pool, within the
 // engine's timeout, and returns ErrUnavailable if the database is to blame for
 // its error. While the database is down it fails at once.
 //
-// An operation that gets no answer may only be slow, or wait for somebody's
-// lock: the database counts as down when it does not answer a ping either. If
-// enough operations block, they hold every connection, and callers fail that
-// wait for one or are handed one that a timeout has closed.
+// An operation that gets no answer may only be slow, or wait for another
+// client's lock: the database counts as down when it does not answer a ping
+// either. If enough operations block, they hold every connection, and callers
+// waiting for one fail as well.
 func (db *DB) do(ctx context.Context, p pool, operation func(context.Context, *sql.DB) error) error {
+	if err := db.checkFiles(); err != nil {
+		return unavailable(err)
+	}
 	state := db.state.Load()
-	if state.down != nil {
+	if state.down != nil && (p.writes || !errors.Is(state.down, errReadOnly)) {
 		return unavailable(state.down)
 	}
 	opCtx, cancel := context.WithTimeout(ctx, db.rules.timeout)
 	defer cancel()
-	release, err := p.acquire(opCtx, db.rules.wait)
-	if err == nil {
-		err = operation(opCtx, p.DB)
-		release()
+	err := p.run(opCtx, db.rules.wait, operation)
+	if err == nil && p.writes && db.checkFiles() != nil {
+		return withOutcome(unavailable(errFileGone), true) // committed into a file that nobody will find
 	}
 	switch {
 	case err == nil, errors.Is(err, sql.ErrNoRows):
@@ -56,10 +61,10 @@ func (db *DB) do(ctx context.Context, p pool, operation func(context.Context, *s
 	case !db.rules.unavailable(err):
 		return err
 	}
-	if db.rules.unreachable(err) {
+	if state.down == nil && db.rules.unreachable(err) { // otherwise monitor is at work already
 		db.generation.Add(1)
-		if db.rules.unreachable(db.ping(context.WithoutCancel(ctx))) {
-			db.markDown(state, err)
+		if cause := db.ping(context.WithoutCancel(ctx)); db.rules.unreachable(cause) {
+			db.markDown(state, cause)
 		}
 	}
 	return unavailable(err)
@@ -69,9 +74,10 @@ func (db *DB) do(ctx context.Context, p pool, operation func(context.Context, *s
 // wrapped, a timeout of ours would pass for the caller's context.
 func unavailable(cause error) error { return fmt.Errorf("%w: %v", ErrUnavailable, cause) }
 
-// Up reports within half a second whether the database answers.
+// Up reports within half a second whether the database answers and takes
+// writes.
 func (db *DB) Up(ctx context.Context) bool {
-	if db.state.Load().down != nil {
+	if db.checkFiles() != nil || db.state.Load().down != nil {
 		return false
 	}
 	return db.ping(ctx) == nil
@@ -85,8 +91,7 @@ func (db *DB) ping(ctx context.Context) error {
 	result := db.pings.DoChan(strconv.FormatInt(db.generation.Load(), 10), func() (any, error) {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), pingTimeout)
 		defer cancel()
-		var n int
-		return nil, db.probe.QueryRowContext(ctx, db.rules.ping).Scan(&n)
+		return nil, db.rules.ping(ctx, db.probe)
 	})
 	select {
 	case r := <-result:
@@ -99,11 +104,19 @@ func (db *DB) ping(ctx context.Context) error {
 // markDown ends the state in which the database answered, unless it has ended
 // already, and wakes monitor.
 func (db *DB) markDown(was *state, cause error) {
-	if db.lost == nil || !db.state.CompareAndSwap(was, &state{down: cause}) {
+	if !db.state.CompareAndSwap(was, &state{down: cause}) {
 		return
 	}
-	db.log.Warn("PostgreSQL was lost; until it is back, requests that need it get 503", "error", cause)
+	db.warn("PostgreSQL was lost; until it is back, requests that need it get 503", cause)
 	db.lost <- struct{}{} // has room: only monitor ends this state, and it empties lost first
+}
+
+// warn logs the message, or that only writes fail.
+func (db *DB) warn(message string, cause error) {
+	if errors.Is(cause, errReadOnly) {
+		message = "PostgreSQL takes no writes; until it does, requests that change something get 503"
+	}
+	db.log.Warn(message, "error", cause)
 }
 
 // monitor brings a PostgreSQL that is down back into use, until ctx ends.
@@ -129,13 +142,21 @@ func (db *DB) monitor(ctx context.Context) {
 	}
 }
 
-// reconnect returns nil when PostgreSQL answers and has the schema.
+// reconnect returns nil when a host answers, takes writes and has the schema,
+// and errReadOnly when it does not take writes. It trusts no connection that
+// was made before.
 func (db *DB) reconnect(ctx context.Context) error {
-	db.generation.Add(1)
-	pingCtx, cancel := context.WithTimeout(ctx, postgresTimeout)
-	defer cancel()
-	if err := db.write.PingContext(pingCtx); err != nil {
+	host, err := db.findHost(ctx)
+	if host == nil {
 		return err
 	}
-	return db.migrate(ctx)
+	if errors.Is(err, errReadOnly) && errors.Is(db.state.Load().down, errReadOnly) && host == db.host.Load() {
+		return err // nothing has changed: reads keep their connections
+	}
+	db.host.Store(host)
+	db.generation.Add(1)
+	if migrateErr := db.migrate(ctx); migrateErr != nil {
+		return migrateErr
+	}
+	return err
 }

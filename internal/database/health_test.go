@@ -27,6 +27,9 @@ const longest = 2 * time.Second
 // above the pauses of a busy machine.
 const atOnce = 500 * time.Millisecond
 
+// readers is how many connections read from PostgreSQL at most.
+const readers = 6
+
 // timed returns an operation's error and how long it took.
 func timed(operation func() error) (time.Duration, error) {
 	start := time.Now()
@@ -187,6 +190,32 @@ func TestPostgresStopsUnderLoad(t *testing.T) {
 	}
 }
 
+// A server that hangs does not keep the one that unlocks after a migration: the
+// context with which goose unlocks never ends.
+func TestPostgresHangsAtUnlock(t *testing.T) {
+	t.Parallel()
+	url, silence := relay(t, databasetest.Shared(t).NewDatabase(t), 0)
+	pool, err := sql.Open("pgx", url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer pool.Close()
+	conn, err := pool.Conn(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	locker := database.MigrationLock{}
+	if err := locker.SessionLock(t.Context(), conn); err != nil {
+		t.Fatal(err)
+	}
+	silence()
+	took, err := timed(func() error { return locker.SessionUnlock(context.WithoutCancel(t.Context()), conn) })
+	if !errors.Is(err, context.DeadlineExceeded) || took > longest {
+		t.Errorf("got %v after %s, want context.DeadlineExceeded within %s", err, took, longest)
+	}
+}
+
 // The existing connections to PostgreSQL fall silent, as when its host dies and
 // another takes over its address. Callers that hold one fail in time; the next
 // callers are not handed one that was idle.
@@ -198,17 +227,17 @@ func TestPostgresConnectionsFallSilent(t *testing.T) {
 	id := create(t, s, "x")
 	get := func() error { return second(s.Get(context.Background(), id)) }
 	for round := range 3 {
-		// Ten that wait for a lock at the same time make ten connections.
+		// As many that wait for a lock at the same time open every connection.
 		other, tx := lock(t, url, "LOCK TABLE things")
 		var wg sync.WaitGroup
-		for range 10 {
+		for range readers {
 			wg.Go(func() {
 				if err := get(); err != nil {
 					t.Errorf("round %d: Get before: %v", round, err)
 				}
 			})
 		}
-		databasetest.Eventually(t, longest, "ten connections wait", func() bool { return lockWaiters(t, other) == 10 })
+		databasetest.Eventually(t, longest, "every connection waits", func() bool { return lockWaiters(t, other) == readers })
 		if err := tx.Rollback(); err != nil {
 			t.Fatal(err)
 		}
@@ -314,17 +343,16 @@ func TestPostgresDropsConnections(t *testing.T) {
 	s := open(t, url)
 	id := create(t, s, "x")
 	get := func() error { return second(s.Get(context.Background(), id)) }
-	const conns = 10
 	// together has a lock make as many Gets wait as there may be connections.
 	together := func() (err error) {
 		other, tx := lock(t, url, "LOCK TABLE things")
-		ended := make(chan error, conns)
-		for range conns {
+		ended := make(chan error, readers)
+		for range readers {
 			go func() { ended <- get() }()
 		}
-		databasetest.Eventually(t, longest, "each Get has a connection", func() bool { return lockWaiters(t, other)+len(ended) == conns })
+		databasetest.Eventually(t, longest, "each Get has a connection", func() bool { return lockWaiters(t, other)+len(ended) == readers })
 		_ = tx.Rollback()
-		for range conns {
+		for range readers {
 			err = errors.Join(err, <-ended)
 		}
 		return err
@@ -430,7 +458,7 @@ func TestPostgresLockedTable(t *testing.T) {
 			}
 		})
 	}
-	databasetest.Eventually(t, longest, "all connections wait", func() bool { return lockWaiters(t, other) == 10 })
+	databasetest.Eventually(t, longest, "all connections wait", func() bool { return lockWaiters(t, other) == readers })
 	if !s.Up(context.Background()) {
 		t.Error("Up while all connections wait: got false, want true")
 	}
@@ -458,5 +486,80 @@ func TestPostgresReadOnly(t *testing.T) {
 	}
 	if strings.Contains(log.String(), "lost") {
 		t.Errorf("a refusal was taken for an outage:\n%s", log)
+	}
+}
+
+// While another client's open transaction blocks every write, reads go on. A
+// write that timed out may have been made later; one that was never sent was
+// not.
+func TestPostgresBlockedWrites(t *testing.T) {
+	t.Parallel()
+	url := databasetest.Shared(t).NewDatabase(t)
+	log := &databasetest.Log{}
+	s := openLogged(t, url, log.Logger())
+	id := create(t, s, "x")
+	_, tx := lock(t, url, "LOCK TABLE things IN SHARE ROW EXCLUSIVE MODE") // as an uncommitted INSERT blocks those of items
+	var timedOut, busy atomic.Int64
+	var writers sync.WaitGroup
+	for range 30 {
+		writers.Go(func() {
+			took, err := timed(func() error { return second(s.Create(context.Background(), "y")) })
+			switch {
+			case !errors.Is(err, database.ErrUnavailable) || took > longest:
+				t.Errorf("Create: got %v in %s, want ErrUnavailable within %s", err, took, longest)
+			case errors.Is(err, database.ErrOutcomeUnknown):
+				timedOut.Add(1)
+			default:
+				busy.Add(1)
+			}
+		})
+	}
+	reads := 0
+	for done := false; !done; reads++ {
+		if took, err := timed(func() error { return second(s.Get(context.Background(), id)) }); err != nil || took > atOnce {
+			t.Errorf("Get: got %v in %s", err, took)
+		}
+		done = timedOut.Load()+busy.Load() == 30
+	}
+	writers.Wait()
+	if timedOut.Load() == 0 || busy.Load() == 0 {
+		t.Errorf("got %d writes whose outcome is unknown and %d that were not sent, want some of both", timedOut.Load(), busy.Load())
+	}
+	if !s.Up(context.Background()) || log.Count("lost") > 0 {
+		t.Errorf("blocked writes were taken for an outage:\n%s", log)
+	}
+	_ = tx.Rollback()
+	create(t, s, "z")
+	t.Logf("%d reads meanwhile", reads)
+}
+
+// A commit that waits for a synchronous standby that is missing times out and is
+// there all the same, so the error says that the outcome is unknown. A
+// transaction that failed before its commit was certainly not made.
+func TestPostgresOutcomeUnknown(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	p := startOwn(t)
+	s := open(t, p.URL("postgres"))
+	id := create(t, s, "x")
+	p.Set(t, "synchronous_standby_names", "missing")
+	databasetest.Eventually(t, 5*longest, "a commit waits for the standby", func() bool { return second(s.Create(ctx, "waits")) != nil })
+	for name, write := range map[string]func() error{
+		"Create": func() error { return second(s.Create(ctx, "y")) },
+		"Update": func() error { return s.Update(ctx, id, "z") },
+	} {
+		if err := write(); !errors.Is(err, database.ErrUnavailable) || !errors.Is(err, database.ErrOutcomeUnknown) {
+			t.Errorf("%s: got %v, want ErrUnavailable and ErrOutcomeUnknown", name, err)
+		}
+	}
+	if texts := all(t, s); texts[id] != "z" {
+		t.Errorf("got %q, want the update: otherwise this test shows nothing", texts[id])
+	}
+	err := s.Transaction(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, "SELECT pg_sleep(5)")
+		return err
+	})
+	if !errors.Is(err, database.ErrUnavailable) || errors.Is(err, database.ErrOutcomeUnknown) {
+		t.Errorf("a timeout before the commit: got %v, want ErrUnavailable alone", err)
 	}
 }

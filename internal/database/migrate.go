@@ -18,6 +18,9 @@ const (
 	// migrateTimeout is how long all migrations of a resource may take, with
 	// waiting for another replica that runs them.
 	migrateTimeout = 5 * time.Minute
+	// lockEvery is the pause between two attempts to get the lock: many replicas
+	// that start together get it one after the other.
+	lockEvery = 50 * time.Millisecond
 )
 
 // migrate brings the schema of every resource up to date. Of several
@@ -43,12 +46,7 @@ func (db *DB) migrateResource(ctx context.Context, m Migrations) error {
 	dialect := goose.DialectSQLite3
 	if db.engine == Postgres {
 		dialect = goose.DialectPostgres
-		// Tries once a second, the least that goose accepts.
-		locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, uint64(migrateTimeout/time.Second)))
-		if err != nil {
-			return err
-		}
-		options = append(options, goose.WithSessionLocker(boundedUnlock{locker}))
+		options = append(options, goose.WithSessionLocker(migrationLock{}))
 	}
 	provider, err := goose.NewProvider(dialect, db.write.DB, folder, options...)
 	if err != nil {
@@ -69,13 +67,34 @@ func (db *DB) migrateResource(ctx context.Context, m Migrations) error {
 	return err
 }
 
-// boundedUnlock does not wait for a server that hangs: goose unlocks without a
-// deadline, even when its context has ended. The lock also ends with its
-// connection.
-type boundedUnlock struct{ lock.SessionLocker }
+// migrationLock lets one PostgreSQL client at a time run migrations. It has the
+// id of goose's own locker, which waits a second between its attempts. Waiting
+// inside pg_advisory_lock instead would deadlock with CREATE INDEX CONCURRENTLY,
+// which waits for every statement that runs.
+type migrationLock struct{}
 
-func (l boundedUnlock) SessionUnlock(ctx context.Context, conn *sql.Conn) error {
+// SessionLock implements lock.SessionLocker.
+func (migrationLock) SessionLock(ctx context.Context, conn *sql.Conn) error {
+	for {
+		var locked bool
+		err := conn.QueryRowContext(ctx, "SELECT pg_try_advisory_lock($1)", lock.DefaultLockID).Scan(&locked)
+		if err != nil || locked {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(lockEvery):
+		}
+	}
+}
+
+// SessionUnlock implements lock.SessionLocker. It does not wait for a server
+// that hangs: goose's context for it never ends. The lock also ends with its
+// connection.
+func (migrationLock) SessionUnlock(ctx context.Context, conn *sql.Conn) error {
 	ctx, cancel := context.WithTimeout(ctx, postgresTimeout)
 	defer cancel()
-	return l.SessionLocker.SessionUnlock(ctx, conn)
+	_, err := conn.ExecContext(ctx, "SELECT pg_advisory_unlock($1)", lock.DefaultLockID)
+	return err
 }

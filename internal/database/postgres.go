@@ -30,15 +30,21 @@ const (
 	// is cut off midway, its connection is lost, and under more load than can be
 	// served every operation would end that way.
 	postgresWait = postgresTimeout / 2
-	// postgresConns is how many connections one process holds at most, besides
-	// the one for pings: well under a server's usual limit of 100 for all
-	// replicas together.
-	postgresConns = 10
+	// postgresWriters, postgresReaders and postgresScanners are how many connections one process
+	// holds at most, besides the one for pings: well under a server's usual limit
+	// of 100 for all replicas together.
+	postgresWriters  = 4
+	postgresReaders  = 6
+	postgresScanners = 2
 	// Connections are replaced now and then, so that replicas find a new primary
 	// and no idle connections stay behind when the load is over.
 	postgresConnLife = 30 * time.Minute
 	postgresConnIdle = 5 * time.Minute
 )
+
+// readOnlyTransaction is the code of the error for a write where only reads are
+// allowed: by a standby, or by default_transaction_read_only.
+const readOnlyTransaction = "25006"
 
 func isPostgres(url string) bool {
 	return strings.HasPrefix(url, "postgres://") || strings.HasPrefix(url, "postgresql://")
@@ -59,7 +65,10 @@ func parsePostgresURL(text string) (*pgx.ConnConfig, error) {
 	return nil, fmt.Errorf("the database URL is wrong: %v", err)
 }
 
-// openPostgres opens one pool, and one connection for pings, and starts monitor.
+// openPostgres opens three pools, and one connection for pings, and starts
+// monitor. Reads have a pool of their own because writes may all have to wait:
+// for a lock that another client holds, or for a standby that confirms commits;
+// scans have one because they keep the server busy.
 func openPostgres(ctx context.Context, rawURL string, log *slog.Logger, migrations []Migrations) (*DB, error) {
 	config, err := parsePostgresURL(rawURL)
 	if err != nil {
@@ -70,15 +79,20 @@ func openPostgres(ctx context.Context, rawURL string, log *slog.Logger, migratio
 		engine: Postgres, migrations: migrations, log: log,
 		rules: rules{
 			timeout: postgresTimeout, wait: postgresWait,
-			ping:        "SELECT 1",
 			unavailable: postgresUnavailable,
 			unreachable: postgresUnreachable,
+			unanswered:  postgresUnanswered,
+			ping:        pingPostgres,
 		},
 		lost: make(chan struct{}, 1), stop: stop, done: make(chan struct{}),
+		hosts: splitHosts(config),
 	}
-	db.write = db.openPool(*config, postgresConns)
-	db.read = db.write
-	db.probe = db.openPool(*config, 1).DB
+	db.host.Store(db.hosts[0])
+	db.state.Store(&state{})
+	db.write = db.openPool(postgresWriters, true)
+	db.read = db.openPool(postgresReaders, false)
+	db.scan = db.openPool(postgresScanners, false)
+	db.probe = db.openPool(1, false).DB
 	firstCtx, cancel := context.WithTimeout(ctx, openTimeout)
 	defer cancel()
 	err = db.reconnect(firstCtx)
@@ -89,21 +103,103 @@ func openPostgres(ctx context.Context, rawURL string, log *slog.Logger, migratio
 		return nil, ctx.Err()
 	}
 	if err != nil {
-		log.Warn("PostgreSQL is not available; until it is, requests that need it get 503", "error", err)
+		db.warn("PostgreSQL is not available; until it is, requests that need it get 503", err)
 		db.lost <- struct{}{}
 	}
 	return db, nil
 }
 
-// openPool opens connections that know their generation. SetMaxIdleConns(0)
+// splitHosts returns a configuration for each host of the URL, in its order.
+func splitHosts(config *pgx.ConnConfig) []*pgx.ConnConfig {
+	var hosts []*pgx.ConnConfig
+	first := &pgconn.FallbackConfig{Host: config.Host, Port: config.Port, TLSConfig: config.TLSConfig}
+	for _, f := range append([]*pgconn.FallbackConfig{first}, config.Fallbacks...) {
+		if n := len(hosts); n > 0 && hosts[n-1].Host == f.Host && hosts[n-1].Port == f.Port {
+			hosts[n-1].Fallbacks = append(hosts[n-1].Fallbacks, f) // the same host without TLS
+			continue
+		}
+		host := config.Copy()
+		host.Host, host.Port, host.TLSConfig, host.Fallbacks = f.Host, f.Port, f.TLSConfig, nil
+		hosts = append(hosts, host)
+	}
+	for _, host := range hosts {
+		// A host that hangs must not take the time of the next, and database/sql
+		// sometimes connects in the background without a deadline.
+		host.ConnectTimeout = postgresTimeout / time.Duration(len(hosts))
+	}
+	return hosts
+}
+
+// findHost returns the first host that answers and takes writes. If none does,
+// it returns the first that answers, with errReadOnly, or nil and the reasons.
+func (db *DB) findHost(ctx context.Context) (*pgx.ConnConfig, error) {
+	var readOnly *pgx.ConnConfig
+	var reasons []error
+	for _, host := range db.hosts {
+		hostCtx, cancel := context.WithTimeout(ctx, host.ConnectTimeout)
+		err := tryHost(hostCtx, host)
+		cancel()
+		if err == nil {
+			return host, nil
+		}
+		if errors.Is(err, errReadOnly) && readOnly == nil {
+			readOnly = host
+		}
+		reasons = append(reasons, err)
+	}
+	if readOnly != nil {
+		return readOnly, errReadOnly
+	}
+	return nil, errors.Join(reasons...)
+}
+
+// tryHost makes a connection of its own and asks whether the host takes writes.
+func tryHost(ctx context.Context, host *pgx.ConnConfig) error {
+	conn, err := pgx.ConnectConfig(ctx, host)
+	if err != nil {
+		return err
+	}
+	defer conn.Close(ctx)
+	var readOnly string
+	if err := conn.QueryRow(ctx, askReadOnly).Scan(&readOnly); err != nil {
+		return err
+	}
+	return readOnlyError(readOnly)
+}
+
+// pingPostgres asks on one of the pool's connections.
+func pingPostgres(ctx context.Context, pool *sql.DB) error {
+	var readOnly string
+	if err := pool.QueryRowContext(ctx, askReadOnly).Scan(&readOnly); err != nil {
+		return err
+	}
+	return readOnlyError(readOnly)
+}
+
+// askReadOnly returns on for a standby, for a server or database whose
+// default_transaction_read_only is on, and otherwise off. It waits for no lock.
+const askReadOnly = "SHOW transaction_read_only"
+
+func readOnlyError(readOnly string) error {
+	if readOnly == "on" {
+		return errReadOnly
+	}
+	return nil
+}
+
+// openPool opens connections to the host in use that know their generation. SetMaxIdleConns(0)
 // would also drop idle connections, but closes the wrong ones when another
 // connection becomes idle at the same time (Go 1.26).
-func (db *DB) openPool(config pgx.ConnConfig, conns int) pool {
+func (db *DB) openPool(conns int, writes bool) pool {
 	const generation = "generation"
 	outdated := func(c *pgx.Conn) bool {
 		return c.PgConn().CustomData()[generation] != db.generation.Load()
 	}
-	connections := stdlib.OpenDB(config,
+	connections := stdlib.OpenDB(*db.hosts[0],
+		stdlib.OptionBeforeConnect(func(_ context.Context, config *pgx.ConnConfig) error {
+			*config = *db.host.Load().Copy()
+			return nil
+		}),
 		stdlib.OptionAfterConnect(func(_ context.Context, c *pgx.Conn) error {
 			c.PgConn().CustomData()[generation] = db.generation.Load()
 			return nil
@@ -119,7 +215,7 @@ func (db *DB) openPool(config pgx.ConnConfig, conns int) pool {
 		}))
 	connections.SetConnMaxLifetime(postgresConnLife)
 	connections.SetConnMaxIdleTime(postgresConnIdle)
-	return newPool(connections, conns)
+	return newPool(connections, conns, writes)
 }
 
 // postgresUnavailable tells an error that the server's state or the network
@@ -136,20 +232,28 @@ func postgresUnavailable(err error) bool {
 		strings.HasPrefix(e.Code, "53"), // disk full, out of memory, too many connections
 		strings.HasPrefix(e.Code, "57"), // shutting down, starting up, cancelled by its administrator
 		strings.HasPrefix(e.Code, "58"), // I/O error
-		e.Code == "25006":               // read-only: a standby
+		e.Code == readOnlyTransaction:
 		return true
 	}
 	return false
 }
 
-// postgresUnreachable tells a server that is not there from one that answers,
-// even if with a refusal: that costs nobody time, so it is asked every time.
+// postgresUnreachable tells a server that is not there, or that takes no writes,
+// from one that answers with another refusal: that costs nobody time, so it is
+// asked every time.
 func postgresUnreachable(err error) bool {
 	var e *pgconn.PgError
 	if !errors.As(err, &e) {
 		return err != nil
 	}
-	return strings.HasPrefix(e.Code, "08") || strings.HasPrefix(e.Code, "57P")
+	return strings.HasPrefix(e.Code, "08") || strings.HasPrefix(e.Code, "57P") || e.Code == readOnlyTransaction
+}
+
+// postgresUnanswered: an error that the server sent is its answer.
+func postgresUnanswered(err error) bool {
+	var answer *pgconn.PgError
+	var connect *pgconn.ConnectError
+	return err != nil && !errors.As(err, &answer) && !errors.As(err, &connect) && !pgconn.SafeToRetry(err)
 }
 
 // connectionFailed reports whether the error is one of the network's or of a

@@ -23,17 +23,21 @@ const (
 	// sqliteTimeout is how long one operation may take, with waiting for its
 	// turn: a client hears of trouble within 2 s.
 	sqliteTimeout = 1500 * time.Millisecond
+	// watchEvery is the pause between two checks of the files while nobody asks
+	// for anything.
+	watchEvery = 250 * time.Millisecond
 	// busyTimeout is how long opening an SQLite file may be kept waiting by
 	// other processes that open it at the same time.
 	busyTimeout = 10 * time.Second
 )
 
-// openSQLite opens two pools on one file, and one connection for pings. SQLite
+// openSQLite opens three pools on one file, and one connection for pings. SQLite
 // has one writer at a time, and in WAL mode it does not disturb readers. So
 // writes queue in Go for the one connection of their pool, in order and no
 // longer than their timeout; more connections would poll for SQLite's lock and
 // could fail with "database is locked". Reads have a pool that never waits for
-// a write.
+// a write, and scans one connection, which keeps no more than one processor
+// busy.
 func openSQLite(ctx context.Context, path string, log *slog.Logger, migrations []Migrations) (*DB, error) {
 	path, err := prepareFile(path)
 	if err != nil {
@@ -55,24 +59,38 @@ func openSQLite(ctx context.Context, path string, log *slog.Logger, migrations [
 	if err != nil {
 		return nil, errors.Join(err, write.Close())
 	}
-	probe, err := sql.Open("sqlite", dsn("&_query_only=1"))
+	scan, err := sql.Open("sqlite", dsn("&_query_only=1"))
 	if err != nil {
 		return nil, errors.Join(err, read.Close(), write.Close())
 	}
+	probe, err := sql.Open("sqlite", dsn("&_query_only=1"))
+	if err != nil {
+		return nil, errors.Join(err, scan.Close(), read.Close(), write.Close())
+	}
 	probe.SetMaxOpenConns(1)
 	readers := runtime.GOMAXPROCS(0) // reading keeps a processor busy: more than one for each gains nothing
+	watchCtx, stop := context.WithCancel(context.Background())
 	db := &DB{
-		engine: SQLite, read: newPool(read, readers), write: newPool(write, 1), probe: probe,
-		migrations: migrations, log: log,
+		engine: SQLite, read: newPool(read, readers, false), write: newPool(write, 1, true), scan: newPool(scan, 1, false), probe: probe,
+		migrations: migrations, log: log, stop: stop, done: make(chan struct{}),
 		rules: rules{
 			timeout: sqliteTimeout, wait: sqliteTimeout, // the one writer may be waited for all the time
-			ping:        "SELECT count(*) FROM sqlite_schema", // reads the file
 			unavailable: sqliteUnavailable,
 			unreachable: func(error) bool { return false },
+			unanswered:  sqliteUnanswered,
+			ping: func(ctx context.Context, pool *sql.DB) error {
+				var n int
+				return pool.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_schema").Scan(&n) // reads the file
+			},
 		},
 	}
 	db.state.Store(&state{})
-	if err := db.startSQLite(ctx); err != nil {
+	err = db.startSQLite(ctx)
+	if err == nil {
+		err = db.recordFiles(path)
+	}
+	go db.watchFiles(watchCtx)
+	if err != nil {
 		_ = db.Close()
 		return nil, fmt.Errorf("SQLite cannot use the file %q: %w; name a database that this server may write, or a new file", path, err)
 	}
@@ -103,7 +121,72 @@ func (db *DB) tryStartSQLite(ctx context.Context) error {
 	if mode != "wal" {
 		return fmt.Errorf("its journal mode is %q, not wal (is it on a network file system?)", mode)
 	}
-	return db.migrate(ctx)
+	if err := db.migrate(ctx); err != nil {
+		return err
+	}
+	// From here on one connection is always open, so that SQLite does not remove
+	// the write-ahead log, which it does when the last one closes.
+	return db.rules.ping(ctx, db.probe)
+}
+
+// watchedFile is a file of the database as it was when it was opened.
+type watchedFile struct {
+	path string
+	info os.FileInfo
+}
+
+// recordFiles notes which files checkFiles is to find again.
+func (db *DB) recordFiles(path string) error {
+	for _, path := range []string{path, path + "-wal"} {
+		info, err := os.Stat(path)
+		if errors.Is(err, fs.ErrNotExist) && strings.HasSuffix(path, "-wal") {
+			continue // SQLite cannot create it beside a file that may only be read
+		}
+		if err != nil {
+			return err
+		}
+		db.files = append(db.files, watchedFile{path, info})
+	}
+	return nil
+}
+
+// checkFiles returns an error while the file at the database's path, or its
+// write-ahead log, is not the one that was opened. SQLite would go on with the
+// files that it has open, and everything that it acknowledged would be lost when
+// the process ends. Each change is logged once.
+func (db *DB) checkFiles() error {
+	var missing error
+	for _, f := range db.files {
+		if info, err := os.Stat(f.path); err != nil || !os.SameFile(info, f.info) {
+			missing = fmt.Errorf("%w: %s", errFileGone, f.path)
+			break
+		}
+	}
+	was := db.state.Load()
+	switch {
+	case missing != nil && was.down == nil && db.state.CompareAndSwap(was, &state{down: missing}):
+		db.log.Warn("the SQLite file was removed or replaced; until the original is back or the server is restarted, requests that need it get 503", "error", missing)
+	case missing == nil && db.files != nil && was.down != nil && db.state.CompareAndSwap(was, &state{}):
+		db.log.Info("the SQLite file is back")
+	}
+	return missing
+}
+
+var errFileGone = errors.New("the file was removed or replaced")
+
+// watchFiles notices a change while nobody asks for anything, until ctx ends.
+func (db *DB) watchFiles(ctx context.Context) {
+	defer close(db.done)
+	ticker := time.NewTicker(watchEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+			_ = db.checkFiles() // logs the change
+		}
+	}
 }
 
 // sqliteBusy reports whether another process holds the lock; the driver has
@@ -127,6 +210,15 @@ func sqliteUnavailable(err error) bool {
 		return true
 	}
 	return false
+}
+
+// sqliteUnanswered: the driver returns the error of the context even if it ended
+// during the commit, and a commit whose sync to the disk failed may be there
+// after all.
+func sqliteUnanswered(err error) bool {
+	var e *sqlite.Error
+	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) ||
+		errors.As(err, &e) && e.Code()&0xff == sqlite3.SQLITE_IOERR
 }
 
 // checkFile rejects a path that does not name a file, and a file that is not a

@@ -4,6 +4,7 @@ package items
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -25,6 +26,12 @@ type Item struct {
 	Note      string    `json:"note"`
 	CreatedAt time.Time `json:"created_at"`
 	UpdatedAt time.Time `json:"updated_at"`
+}
+
+// ETag returns the strong entity tag of the item as it is, in quotes (RFC 9110,
+// 8.8.3). UpdatedAt is different after every change.
+func (i Item) ETag() string {
+	return `"` + strconv.FormatInt(i.UpdatedAt.UnixMicro(), 36) + `"`
 }
 
 // Draft is everything that a client may set of an item.

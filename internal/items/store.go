@@ -5,7 +5,7 @@ import (
 	"database/sql"
 	"embed"
 	"errors"
-	"strings"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -13,14 +13,14 @@ import (
 	"example.com/api/internal/database"
 )
 
-// SearchLimit is how many items Search returns at most.
-const SearchLimit = 100
-
 // What the methods of Store return besides a result and the errors of
 // database.DB; match them with errors.Is.
 var (
 	// ErrNotFound means that no item has the id.
 	ErrNotFound = errors.New("there is no item with this id")
+	// ErrChanged means that the item has none of the ETags that a change was
+	// given.
+	ErrChanged = errors.New("the item has changed since")
 	// ErrBadCursor means that List did not give out the cursor.
 	ErrBadCursor = errors.New("not a cursor of this list; pass next_cursor of a page unchanged, or none for the first page")
 )
@@ -37,7 +37,7 @@ func Migrations() database.Migrations {
 // and each returns within 2 s.
 type Store struct{ DB *database.DB }
 
-// Page is a part of the list of all items, oldest first.
+// Page is a part of a list of items, oldest first.
 type Page struct {
 	Items []Item // never nil
 	Next  string // cursor of the page that follows, "" on the last page
@@ -88,22 +88,25 @@ func (s Store) List(ctx context.Context, cursor string, limit int) (Page, error)
 	if err != nil {
 		return Page{}, err
 	}
-	limit = max(limit, 1)
 	var page Page
 	err = s.DB.Read(ctx, func(ctx context.Context, pool *sql.DB) error {
 		// One more than requested shows whether a page follows.
 		items, seqs, err := query(ctx, pool,
-			`SELECT `+columns+` FROM items WHERE seq > $1 ORDER BY seq LIMIT $2`, after, limit+1)
-		if err != nil {
-			return err
-		}
-		page.Items = items
-		if len(items) > limit {
-			page.Items, page.Next = items[:limit], encodeCursor(seqs[limit-1])
-		}
-		return nil
+			`SELECT `+columns+` FROM items WHERE seq > $1 ORDER BY seq LIMIT $2`, after, max(limit, 1)+1)
+		page = newPage(items, seqs, limit)
+		return err
 	})
 	return page, err
+}
+
+// newPage returns a page of up to limit items (at least 1) that has a cursor if
+// there are more.
+func newPage(items []Item, seqs []int64, limit int) Page {
+	limit = max(limit, 1)
+	if len(items) <= limit {
+		return Page{Items: items}
+	}
+	return Page{Items: items[:limit], Next: encodeCursor(seqs[limit-1])}
 }
 
 // Get returns one item, or ErrNotFound.
@@ -136,14 +139,17 @@ func (s Store) Create(ctx context.Context, d Draft) (Item, error) {
 	return Item{ID: id, Name: d.Name, Note: d.Note, CreatedAt: at, UpdatedAt: at}, nil
 }
 
-// Replace sets everything that a client may set, or returns ErrNotFound.
-func (s Store) Replace(ctx context.Context, id uuid.UUID, d Draft) (Item, error) {
-	return s.Update(ctx, id, Patch{Name: &d.Name, Note: &d.Note})
+// Replace sets everything that a client may set. For ifMatch and the errors see
+// Update.
+func (s Store) Replace(ctx context.Context, id uuid.UUID, d Draft, ifMatch []string) (Item, error) {
+	return s.Update(ctx, id, Patch{Name: &d.Name, Note: &d.Note}, ifMatch)
 }
 
 // Update sets the fields that the patch holds, or returns ErrNotFound. If two
-// clients update different fields at the same time, both changes stay.
-func (s Store) Update(ctx context.Context, id uuid.UUID, p Patch) (Item, error) {
+// clients update different fields at the same time, both changes stay. If
+// ifMatch is not nil, the item must have one of its ETags: otherwise Update
+// returns ErrChanged and changes nothing.
+func (s Store) Update(ctx context.Context, id uuid.UUID, p Patch, ifMatch []string) (Item, error) {
 	foldIf := func(text *string) *string {
 		if text == nil {
 			return nil
@@ -151,20 +157,33 @@ func (s Store) Update(ctx context.Context, id uuid.UUID, p Patch) (Item, error) 
 		folded := fold(*text)
 		return &folded
 	}
+	tick := "1" // the least by which updated_at grows, so that every change gives another ETag
+	if s.DB.Engine() == database.Postgres {
+		tick = "INTERVAL '1 microsecond'"
+	}
 	var item Item
 	// A transaction, so that the error of the commit is seen: SQLite commits a
 	// bare RETURNING only when its rows are closed.
-	err := s.DB.Transaction(ctx, func(ctx context.Context, tx *sql.Tx) (err error) {
+	err := s.DB.Transaction(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		// One statement reads and writes the row, so that no other client's
 		// change can come in between.
-		item, _, err = scan(tx.QueryRowContext(ctx, `
+		statement := `
 			UPDATE items SET
 				name = COALESCE($2, name), name_folded = COALESCE($3, name_folded),
 				note = COALESCE($4, note), note_folded = COALESCE($5, note_folded),
-				updated_at = $6
-			WHERE id = $1
-			RETURNING `+columns, id, p.Name, foldIf(p.Name), p.Note, foldIf(p.Note), now()))
-		return err
+				updated_at = CASE WHEN updated_at < $6 THEN $6 ELSE updated_at + ` + tick + ` END
+			WHERE id = $1`
+		args := []any{id, p.Name, foldIf(p.Name), p.Note, foldIf(p.Note), now()}
+		if ifMatch != nil {
+			version, err := match(ctx, tx, id, ifMatch)
+			if err != nil {
+				return err
+			}
+			statement, args = statement+` AND updated_at = $7`, append(args, version)
+		}
+		var err error
+		item, _, err = scan(tx.QueryRowContext(ctx, statement+` RETURNING `+columns, args...))
+		return unmatched(ctx, tx, id, ifMatch, err)
 	})
 	if err != nil {
 		return Item{}, err
@@ -172,42 +191,36 @@ func (s Store) Update(ctx context.Context, id uuid.UUID, p Patch) (Item, error) 
 	return item, nil
 }
 
-// Delete removes an item, or returns ErrNotFound.
-func (s Store) Delete(ctx context.Context, id uuid.UUID) error {
-	return s.DB.Write(ctx, func(ctx context.Context, pool *sql.DB) error {
-		result, err := pool.ExecContext(ctx, `DELETE FROM items WHERE id = $1`, id)
-		if err != nil {
-			return err
+// Delete removes an item. For ifMatch and the errors see Update.
+func (s Store) Delete(ctx context.Context, id uuid.UUID, ifMatch []string) error {
+	return s.DB.Transaction(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		statement, args := `DELETE FROM items WHERE id = $1`, []any{id}
+		if ifMatch != nil {
+			version, err := match(ctx, tx, id, ifMatch)
+			if err != nil {
+				return err
+			}
+			statement, args = statement+` AND updated_at = $2`, append(args, version)
 		}
-		n, err := result.RowsAffected()
-		if err == nil && n == 0 {
-			return ErrNotFound
-		}
-		return err
+		_, _, err := scan(tx.QueryRowContext(ctx, statement+` RETURNING `+columns, args...))
+		return unmatched(ctx, tx, id, ifMatch, err)
 	})
 }
 
-// Search returns the items whose name or note contains q, oldest first,
-// SearchLimit of them at most, never nil. It ignores case and whether letters
-// are composed; no character of q has a special meaning.
-//
-// It reads every item. If there are some hundred thousand of them, give the
-// folded columns a trigram index (pg_trgm, FTS5).
-func (s Store) Search(ctx context.Context, q string) ([]Item, error) {
-	if strings.ContainsRune(q, 0) {
-		return []Item{}, nil // no item holds it, and PostgreSQL would reject the query
+// match returns the updated_at of an item that has one of the ETags.
+func match(ctx context.Context, tx *sql.Tx, id uuid.UUID, ifMatch []string) (time.Time, error) {
+	item, _, err := scan(tx.QueryRowContext(ctx, `SELECT `+columns+` FROM items WHERE id = $1`, id))
+	if err == nil && !slices.Contains(ifMatch, item.ETag()) {
+		err = ErrChanged
 	}
-	position := "instr" // the function that returns where a text stands in another, 0 for nowhere
-	if s.DB.Engine() == database.Postgres {
-		position = "strpos"
+	return item.UpdatedAt, err
+}
+
+// unmatched returns the error of a statement with the updated_at of match. If
+// that found no row, another client has changed or deleted the item meanwhile.
+func unmatched(ctx context.Context, tx *sql.Tx, id uuid.UUID, ifMatch []string, err error) error {
+	if ifMatch != nil && errors.Is(err, ErrNotFound) {
+		_, err = match(ctx, tx, id, ifMatch)
 	}
-	found := []Item{}
-	err := s.DB.Read(ctx, func(ctx context.Context, pool *sql.DB) (err error) {
-		found, _, err = query(ctx, pool, `
-			SELECT `+columns+` FROM items
-			WHERE `+position+`(name_folded, $1) > 0 OR `+position+`(note_folded, $1) > 0
-			ORDER BY seq LIMIT $2`, fold(q), SearchLimit)
-		return err
-	})
-	return found, err
+	return err
 }

@@ -71,6 +71,11 @@ func NotFound(detail string) *Problem { return newProblem(http.StatusNotFound, d
 // MethodNotAllowed is 405. The caller sets Allow.
 func MethodNotAllowed(detail string) *Problem { return newProblem(http.StatusMethodNotAllowed, detail) }
 
+// PreconditionFailed is 412: what the request wants to change has changed since.
+func PreconditionFailed(detail string) *Problem {
+	return newProblem(http.StatusPreconditionFailed, detail)
+}
+
 // Timeout is 408: the body did not arrive in time.
 func Timeout() *Problem {
 	return newProblem(http.StatusRequestTimeout, "The body did not arrive in time; send it again.")

@@ -215,6 +215,51 @@ func (p *Postgres) URL(database string) string {
 	return fmt.Sprintf("postgres://api:secret-word@127.0.0.1:%d/%s?sslmode=disable", p.port, database)
 }
 
+// URL names a database of several servers, of which one takes writes.
+func URL(database string, servers ...*Postgres) string {
+	hosts := make([]string, len(servers))
+	for i, p := range servers {
+		hosts[i] = net.JoinHostPort("127.0.0.1", strconv.Itoa(p.port))
+	}
+	return "postgres://api:secret-word@" + strings.Join(hosts, ",") + "/" + database + "?sslmode=disable&target_session_attrs=read-write"
+}
+
+// Standby returns a running server that replicates p, which must run, by
+// streaming, and is gone when the test ends. p waits for it with each commit.
+func (p *Postgres) Standby(t *testing.T) *Postgres {
+	t.Helper()
+	standby := Own(t)
+	if err := os.RemoveAll(standby.data()); err != nil {
+		t.Fatal(err)
+	}
+	backup := p.command("pg_basebackup", "-D", standby.data(), "-R", "--checkpoint=fast", "--no-sync",
+		"-d", fmt.Sprintf("postgres://api@127.0.0.1:%d/postgres?application_name=standby", p.port))
+	if out, err := backup.CombinedOutput(); err != nil {
+		t.Fatalf("pg_basebackup: %v\n%s", err, out)
+	}
+	if err := standby.Start(); err != nil {
+		t.Fatal(err)
+	}
+	p.Set(t, "synchronous_standby_names", "standby")
+	return standby
+}
+
+// Promote makes a standby a primary and returns when it takes writes.
+func (p *Postgres) Promote(t *testing.T) {
+	t.Helper()
+	if out, err := p.command("pg_ctl", "-D", p.data(), "-w", "promote").CombinedOutput(); err != nil {
+		t.Fatalf("pg_ctl promote: %v\n%s", err, out)
+	}
+}
+
+// Set changes a setting of the running server.
+func (p *Postgres) Set(t testing.TB, setting, value string) {
+	t.Helper()
+	url := p.URL("postgres") + "&default_transaction_read_only=off"
+	Exec(t, url, "ALTER SYSTEM SET "+setting+" = '"+value+"'")
+	Exec(t, url, "SELECT pg_reload_conf()")
+}
+
 // Start starts the server and returns when it answers.
 func (p *Postgres) Start() error {
 	p.process = p.command("postgres", "-D", p.data(), "-p", strconv.Itoa(p.port),

@@ -61,7 +61,7 @@ export interface paths {
         get: operations["getItem"];
         /**
          * Replace an item
-         * @description Sets every field; a note that is left out becomes empty. It makes no item.
+         * @description Sets every field; a note that is left out becomes empty. It creates no item.
          */
         put: operations["replaceItem"];
         post?: never;
@@ -85,7 +85,7 @@ export interface paths {
         };
         /**
          * Find items by a part of their name or note
-         * @description Whatever the case of the letters. Counted by a policy of its own, `search`.
+         * @description Ignores the case of letters. Returns a page at a time, as the list does. Counted by a policy of its own, `search`.
          */
         get: operations["searchItems"];
         put?: never;
@@ -312,6 +312,8 @@ export interface components {
             /** @description What was asked for. */
             query: string;
             items: components["schemas"]["Item"][];
+            /** @description Left out on the last page. */
+            next_cursor?: components["schemas"]["Cursor"];
         };
         UploadForm: {
             /** @description The part needs a file name. */
@@ -420,8 +422,8 @@ export interface components {
         /**
          * @description The request cannot be read: malformed JSON, a body that is no object,
          *     an unknown or repeated field, data after the object, a form that is not
-         *     complete, or a query value that is missing, empty or out of range. Also
-         *     a `Host` that this server does not answer for.
+         *     complete, a query value that is missing, empty or out of range, or an
+         *     `If-Match` that is not a list of ETags. Also a `Host` that this server does not answer for.
          */
         BadRequest: {
             headers: {
@@ -599,6 +601,30 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
+        /** @description The item has changed since the version in `If-Match`, and stays as it is. */
+        ItemChanged: {
+            headers: {
+                "X-Request-ID": components["headers"]["X-Request-ID"];
+                "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
+                "X-RateLimit-Remaining": components["headers"]["X-RateLimit-Remaining"];
+                "X-RateLimit-Reset": components["headers"]["X-RateLimit-Reset"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                RateLimit: components["headers"]["RateLimit"];
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "type": "about:blank",
+                 *       "title": "Precondition Failed",
+                 *       "status": 412,
+                 *       "detail": "The item has changed since the ETag in If-Match; read it again and repeat the change.",
+                 *       "request_id": "4f1c2ab09d3e5b67812f0c9ade345b61"
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
         /** @description The `Content-Type` is missing or not the one that this operation takes, or there is a `Content-Encoding`. */
         WrongMediaType: {
             headers: {
@@ -700,7 +726,12 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description The database does not answer, or the server has no memory for another large body. Operations without a database and small bodies are served. */
+        /**
+         * @description The database does not answer or takes no writes, or the server has no
+         *     memory for another large body. Operations without a database and small
+         *     bodies are served. If a change may have been saved nevertheless,
+         *     `detail` says so.
+         */
         DatabaseDown: {
             headers: {
                 "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -751,9 +782,29 @@ export interface components {
             };
         };
     };
-    parameters: never;
+    parameters: {
+        /**
+         * @description How many items a page has at most.
+         * @example 2
+         */
+        limit: number;
+        /** @description The `next_cursor` of an earlier page, unchanged. Leave it out for the first page. */
+        cursor: components["schemas"]["Cursor"];
+        /**
+         * @description The `ETag` of the version that the change starts from, or a list of
+         *     them: if the item has none of them any more, it is not changed (412).
+         *     `*`, or no header, changes any version.
+         * @example "gq3zkc1a2o"
+         */
+        "If-Match": string;
+    };
     requestBodies: never;
     headers: {
+        /**
+         * @description The version of the item; send it as `If-Match` with a change. Each change of the item gives another.
+         * @example "gq3zkc1a2o"
+         */
+        ETag: string;
         /** @description The name of this request in the server's log. */
         "X-Request-ID": components["schemas"]["RequestID"];
         /**
@@ -839,9 +890,9 @@ export interface operations {
                  * @description How many items a page has at most.
                  * @example 2
                  */
-                limit?: number;
-                /** @description The `next_cursor` of an earlier page; do not look into it. The first page has none. */
-                cursor?: components["schemas"]["Cursor"];
+                limit?: components["parameters"]["limit"];
+                /** @description The `next_cursor` of an earlier page, unchanged. Leave it out for the first page. */
+                cursor?: components["parameters"]["cursor"];
             };
             header?: never;
             path?: never;
@@ -901,6 +952,7 @@ export interface operations {
                     "X-RateLimit-Reset": components["headers"]["X-RateLimit-Reset"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag"];
                     /**
                      * @description The path of the item.
                      * @example /api/items/01a1fd71-2cd3-7c3d-9f2a-3b4c5d6e7f80
@@ -953,6 +1005,7 @@ export interface operations {
                     "X-RateLimit-Reset": components["headers"]["X-RateLimit-Reset"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -980,7 +1033,15 @@ export interface operations {
     replaceItem: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description The `ETag` of the version that the change starts from, or a list of
+                 *     them: if the item has none of them any more, it is not changed (412).
+                 *     `*`, or no header, changes any version.
+                 * @example "gq3zkc1a2o"
+                 */
+                "If-Match"?: components["parameters"]["If-Match"];
+            };
             path: {
                 /** @description The item's `id` as the API wrote it; another spelling of it is a 404. */
                 id: components["schemas"]["ItemID"];
@@ -1009,6 +1070,7 @@ export interface operations {
                     "X-RateLimit-Reset": components["headers"]["X-RateLimit-Reset"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1028,6 +1090,7 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NoSuchItem"];
             408: components["responses"]["BodyStalled"];
+            412: components["responses"]["ItemChanged"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["WrongMediaType"];
             422: components["responses"]["InvalidFields"];
@@ -1039,7 +1102,15 @@ export interface operations {
     deleteItem: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description The `ETag` of the version that the change starts from, or a list of
+                 *     them: if the item has none of them any more, it is not changed (412).
+                 *     `*`, or no header, changes any version.
+                 * @example "gq3zkc1a2o"
+                 */
+                "If-Match"?: components["parameters"]["If-Match"];
+            };
             path: {
                 /** @description The item's `id` as the API wrote it; another spelling of it is a 404. */
                 id: components["schemas"]["ItemID"];
@@ -1061,9 +1132,10 @@ export interface operations {
                 };
                 content?: never;
             };
-            400: components["responses"]["WrongHost"];
+            400: components["responses"]["BadRequest"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NoSuchItem"];
+            412: components["responses"]["ItemChanged"];
             429: components["responses"]["QuotaExceeded"];
             500: components["responses"]["Failed"];
             503: components["responses"]["DatabaseDown"];
@@ -1072,7 +1144,15 @@ export interface operations {
     updateItem: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description The `ETag` of the version that the change starts from, or a list of
+                 *     them: if the item has none of them any more, it is not changed (412).
+                 *     `*`, or no header, changes any version.
+                 * @example "gq3zkc1a2o"
+                 */
+                "If-Match"?: components["parameters"]["If-Match"];
+            };
             path: {
                 /** @description The item's `id` as the API wrote it; another spelling of it is a 404. */
                 id: components["schemas"]["ItemID"];
@@ -1100,6 +1180,7 @@ export interface operations {
                     "X-RateLimit-Reset": components["headers"]["X-RateLimit-Reset"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1119,6 +1200,7 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NoSuchItem"];
             408: components["responses"]["BodyStalled"];
+            412: components["responses"]["ItemChanged"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["WrongMediaType"];
             422: components["responses"]["InvalidFields"];
@@ -1135,6 +1217,13 @@ export interface operations {
                  * @example tea
                  */
                 q: string;
+                /**
+                 * @description How many items a page has at most.
+                 * @example 2
+                 */
+                limit?: components["parameters"]["limit"];
+                /** @description The `next_cursor` of an earlier page, unchanged. Leave it out for the first page. */
+                cursor?: components["parameters"]["cursor"];
             };
             header?: never;
             path?: never;
@@ -1142,7 +1231,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description What was found, oldest first, at most 100 items. */
+            /** @description A page of what was found, oldest first. */
             200: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];

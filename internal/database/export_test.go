@@ -1,0 +1,4 @@
+package database
+
+// MigrationLock is for the external tests.
+type MigrationLock = migrationLock
