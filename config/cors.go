@@ -92,7 +92,6 @@ func (m *mistakes) corsExposed(name, value string, credentials bool) []string {
 		switch {
 		case entry == "*" && credentials:
 			m.add(name, entry, "stands for a header named * with CORS_ALLOW_CREDENTIALS=true; list the headers")
-		case entry == "*":
 		case !httpguts.ValidHeaderFieldName(entry):
 			m.add(name, entry, "is not a header name; write names such as X-Request-ID, separated by commas")
 		case slices.Contains(requestHeaders, textproto.CanonicalMIMEHeaderKey(entry)):

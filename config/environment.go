@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"github.com/joho/godotenv"
+
+	"example.com/api/internal/spelling"
 )
 
 // readFile returns the variables of the file, which need not exist. The error
@@ -100,7 +102,10 @@ func nearestName(name string, settings []string) string {
 		if len(setting) <= len("PORT") {
 			most = 1 // HOME is two edits away from HOST
 		}
-		edits := min(editDistance(upper, setting), editDistance(singular(upper), singular(setting)))
+		if max(len(upper)-len(setting), len(setting)-len(upper)) > len("IES") {
+			continue // far away, at less expense
+		}
+		edits := min(spelling.Edits(upper, setting), spelling.Edits(singular(upper), singular(setting)))
 		if edits <= most && edits < fewest {
 			best, fewest = setting, edits
 		}
@@ -117,31 +122,4 @@ func singular(name string) string {
 		return stem + "Y"
 	}
 	return strings.TrimSuffix(name, "S")
-}
-
-// editDistance counts the letters to insert, delete or replace, and the pairs
-// of neighbors to swap, that turn a into b.
-func editDistance(a, b string) int {
-	if apart := max(len(a)-len(b), len(b)-len(a)); apart > maxEdits {
-		return apart // at least
-	}
-	before, last, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		before, last, row = last, row, before
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := 1
-			if a[i] == b[j] {
-				cost = 0
-			}
-			row[j+1] = min(last[j]+cost, last[j+1]+1, row[j]+1)
-			if i > 0 && j > 0 && a[i] == b[j-1] && a[i-1] == b[j] {
-				row[j+1] = min(row[j+1], before[j-1]+1)
-			}
-		}
-	}
-	return row[len(b)]
 }

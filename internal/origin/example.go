@@ -155,10 +155,10 @@ func (f form) plainest(dotted bool) string {
 	return text.String()
 }
 
-// rank is -1 for a text that is no origin or is not matched, and 0 for one
-// that was meant. It is more if the form leaves the scheme open, or the part
-// that an owner registers or the boundary before it, and the most for a domain
-// that reads like one that somebody could buy.
+// rank returns -1 for a text that is not an origin or is not matched, and 0 for
+// one that was probably meant. The rank is higher if the form leaves open the
+// scheme, the part that an owner registers or the boundary before it, and the
+// highest for a domain that reads like one that somebody could buy.
 func (j *judge) rank(text string, open []bool) int {
 	o, err := parse(text)
 	if err != nil || !j.expression.MatchString(text) {

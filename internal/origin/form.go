@@ -257,8 +257,9 @@ func optional(forms []form) []form {
 	return append(all, form{{kind: leftOut, set: first}})
 }
 
-// repeated takes all but the last repetition for open: the last one may end in
-// the dot before a domain, as in ([a-z]+\.)*example\.com.
+// repeated expands only the last repetition and takes those before it for open:
+// the last one may end in the dot before a domain, as in
+// ([a-z]+\.)*example\.com.
 func repeated(node *syntax.Regexp, least int) []form {
 	all := expand(node)
 	switch {
