@@ -49,7 +49,7 @@ func fillEnvironment(fromFile map[string]string) {
 		value, set := os.LookupEnv(name)
 		fileValue := fromFile[name]
 		// Of a variable and its _FILE, the environment's wins over the file's.
-		if base, ok := strings.CutSuffix(name, "_FILE"); ok && !isBlank(os.Getenv(base)) && isBlank(value) {
+		if base, ok := strings.CutSuffix(name, "_FILE"); ok && !isBlank(os.Getenv(base)) {
 			fileValue = ""
 		}
 		switch {
