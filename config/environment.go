@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -45,17 +46,19 @@ func readFile(file string) (map[string]string, error) {
 // fillEnvironment sets what the environment leaves out to what the file has,
 // and removes what is set to blanks, so that envconfig applies its defaults.
 func fillEnvironment(fromFile map[string]string) {
+	fromFile = maps.Clone(fromFile)
+	// Of a variable and its _FILE, the environment's wins over the file's.
+	for _, name := range Names() {
+		if base, ok := strings.CutSuffix(name, "_FILE"); ok && !isBlank(os.Getenv(base)) {
+			delete(fromFile, name)
+		}
+	}
 	for _, name := range Names() {
 		value, set := os.LookupEnv(name)
-		fileValue := fromFile[name]
-		// Of a variable and its _FILE, the environment's wins over the file's.
-		if base, ok := strings.CutSuffix(name, "_FILE"); ok && !isBlank(os.Getenv(base)) {
-			fileValue = ""
-		}
 		switch {
 		case !isBlank(value) || set && name == "ALLOWED_ORIGINS":
-		case !isBlank(fileValue):
-			os.Setenv(name, fileValue)
+		case !isBlank(fromFile[name]):
+			os.Setenv(name, fromFile[name])
 		default:
 			os.Unsetenv(name)
 		}
