@@ -11,7 +11,7 @@ import (
 	"example.com/api/internal/origin"
 )
 
-// developmentOrigins are where Vite and the older tools serve a page.
+// developmentOrigins are the addresses at which Vite and older tools serve a page.
 const developmentOrigins = "http://localhost:5173,http://127.0.0.1:5173,http://localhost:3000"
 
 // origins parses ALLOWED_ORIGINS, where nil stands for not set, and

@@ -117,14 +117,14 @@ func (f form) fillings(start, end int) []string {
 	}
 	before, _ := f[:start].literal()
 	texts := []string{".evil.example", "evil.example", "evil", "x", ".", "http", "https", "-evil", "-", "7", "203.0.113.7"}
-	for _, beginning := range []string{"https://evil", "https://evil.example", "https://"} {
+	for _, beginning := range []string{"https://evil", "https://evil.example", "https://x", "https://"} {
 		if rest, found := strings.CutPrefix(beginning, before); found {
 			texts = append(texts, rest)
 		}
 	}
 	texts = append(texts, run.plainest(false), run.plainest(true))
 	if run[0].kind == one && len(run) == 1 {
-		texts = append(texts, strings.Split(run[0].set.String(), "")...)
+		texts = append(texts, strings.Split(run[0].set.String(), "")[:min(3, run[0].set.size())]...)
 	}
 	if least == 0 {
 		texts = append(texts, all.String()[:min(1, all.size())])
