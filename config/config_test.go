@@ -161,7 +161,7 @@ func TestExampleDoesNotDrift(t *testing.T) {
 		}
 	}
 	for name := range values {
-		t.Errorf(".env.example has %s, which is no setting", name)
+		t.Errorf(".env.example has %s, which is not a setting", name)
 	}
 
 	// With every variable uncommented the program starts as it does with none.

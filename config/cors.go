@@ -11,7 +11,7 @@ import (
 	"example.com/api/internal/origin"
 )
 
-// developmentOrigins are where Vite and the older tools serve a page.
+// developmentOrigins are the addresses at which Vite and older tools serve a page.
 const developmentOrigins = "http://localhost:5173,http://127.0.0.1:5173,http://localhost:3000"
 
 // origins parses ALLOWED_ORIGINS, where nil stands for not set, and
@@ -92,7 +92,6 @@ func (m *mistakes) corsExposed(name, value string, credentials bool) []string {
 		switch {
 		case entry == "*" && credentials:
 			m.add(name, entry, "stands for a header named * with CORS_ALLOW_CREDENTIALS=true; list the headers")
-		case entry == "*":
 		case !httpguts.ValidHeaderFieldName(entry):
 			m.add(name, entry, "is not a header name; write names such as X-Request-ID, separated by commas")
 		case slices.Contains(requestHeaders, textproto.CanonicalMIMEHeaderKey(entry)):

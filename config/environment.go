@@ -5,11 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"slices"
 	"strings"
 
 	"github.com/joho/godotenv"
+
+	"example.com/api/internal/spelling"
 )
 
 // readFile returns the variables of the file, which need not exist. The error
@@ -43,17 +46,19 @@ func readFile(file string) (map[string]string, error) {
 // fillEnvironment sets what the environment leaves out to what the file has,
 // and removes what is set to blanks, so that envconfig applies its defaults.
 func fillEnvironment(fromFile map[string]string) {
+	fromFile = maps.Clone(fromFile)
+	// Of a variable and its _FILE, the environment's wins over the file's.
+	for _, name := range Names() {
+		if base, ok := strings.CutSuffix(name, "_FILE"); ok && !isBlank(os.Getenv(base)) {
+			delete(fromFile, name)
+		}
+	}
 	for _, name := range Names() {
 		value, set := os.LookupEnv(name)
-		fileValue := fromFile[name]
-		// Of a variable and its _FILE, the environment's wins over the file's.
-		if base, ok := strings.CutSuffix(name, "_FILE"); ok && !isBlank(os.Getenv(base)) && isBlank(value) {
-			fileValue = ""
-		}
 		switch {
 		case !isBlank(value) || set && name == "ALLOWED_ORIGINS":
-		case !isBlank(fileValue):
-			os.Setenv(name, fileValue)
+		case !isBlank(fromFile[name]):
+			os.Setenv(name, fromFile[name])
 		default:
 			os.Unsetenv(name)
 		}
@@ -100,7 +105,10 @@ func nearestName(name string, settings []string) string {
 		if len(setting) <= len("PORT") {
 			most = 1 // HOME is two edits away from HOST
 		}
-		edits := min(editDistance(upper, setting), editDistance(singular(upper), singular(setting)))
+		if max(len(upper)-len(setting), len(setting)-len(upper)) > len("IES") {
+			continue // far away, at less expense
+		}
+		edits := min(spelling.Edits(upper, setting), spelling.Edits(singular(upper), singular(setting)))
 		if edits <= most && edits < fewest {
 			best, fewest = setting, edits
 		}
@@ -117,31 +125,4 @@ func singular(name string) string {
 		return stem + "Y"
 	}
 	return strings.TrimSuffix(name, "S")
-}
-
-// editDistance counts the letters to insert, delete or replace, and the pairs
-// of neighbors to swap, that turn a into b.
-func editDistance(a, b string) int {
-	if apart := max(len(a)-len(b), len(b)-len(a)); apart > maxEdits {
-		return apart // at least
-	}
-	before, last, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		before, last, row = last, row, before
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := 1
-			if a[i] == b[j] {
-				cost = 0
-			}
-			row[j+1] = min(last[j]+cost, last[j+1]+1, row[j]+1)
-			if i > 0 && j > 0 && a[i] == b[j-1] && a[i-1] == b[j] {
-				row[j+1] = min(row[j+1], before[j-1]+1)
-			}
-		}
-	}
-	return row[len(b)]
 }

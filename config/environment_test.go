@@ -44,6 +44,9 @@ func TestDotEnv(t *testing.T) {
 	if s, err = load(t, "SESSION_SECRET="+secret); err != nil || s.SessionSecret.Reveal() != secret {
 		t.Errorf("the environment's secret against the file's *_FILE: %v", err)
 	}
+	if _, err = load(t); err == nil || !strings.Contains(err.Error(), `SESSION_SECRET_FILE="nowhere"`) {
+		t.Errorf("of a variable and its *_FILE in the same file the second does not win: %v", err)
+	}
 	if s, err = load(t, "SESSION_SECRET_FILE=secret"); err != nil || s.SessionSecret.Reveal() != secret {
 		t.Errorf("SESSION_SECRET_FILE: %v", err)
 	}

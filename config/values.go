@@ -23,7 +23,7 @@ const (
 	maxBytes = 1 << 40
 	// maxDuration bounds the durations that have no bound of their own.
 	maxDuration = 10 * 365 * 24 * time.Hour
-	// lookupTimeout bounds the question which addresses HOST stands for.
+	// lookupTimeout bounds the lookup of a name in HOST.
 	lookupTimeout = 2 * time.Second
 )
 

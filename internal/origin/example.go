@@ -117,14 +117,14 @@ func (f form) fillings(start, end int) []string {
 	}
 	before, _ := f[:start].literal()
 	texts := []string{".evil.example", "evil.example", "evil", "x", ".", "http", "https", "-evil", "-", "7", "203.0.113.7"}
-	for _, beginning := range []string{"https://evil", "https://evil.example", "https://"} {
+	for _, beginning := range []string{"https://evil", "https://evil.example", "https://x", "https://"} {
 		if rest, found := strings.CutPrefix(beginning, before); found {
 			texts = append(texts, rest)
 		}
 	}
 	texts = append(texts, run.plainest(false), run.plainest(true))
 	if run[0].kind == one && len(run) == 1 {
-		texts = append(texts, strings.Split(run[0].set.String(), "")...)
+		texts = append(texts, strings.Split(run[0].set.String(), "")[:min(3, run[0].set.size())]...)
 	}
 	if least == 0 {
 		texts = append(texts, all.String()[:min(1, all.size())])
@@ -155,10 +155,10 @@ func (f form) plainest(dotted bool) string {
 	return text.String()
 }
 
-// rank is -1 for a text that is no origin or is not matched, and 0 for one
-// that was meant. It is more if the form leaves the scheme open, or the part
-// that an owner registers or the boundary before it, and the most for a domain
-// that reads like one that somebody could buy.
+// rank returns -1 for a text that is not an origin or is not matched, and 0 for
+// one that was probably meant. The rank is higher if the form leaves open the
+// scheme, the part that an owner registers or the boundary before it, and the
+// highest for a domain that reads like one that somebody could buy.
 func (j *judge) rank(text string, open []bool) int {
 	o, err := parse(text)
 	if err != nil || !j.expression.MatchString(text) {

@@ -226,14 +226,20 @@ func (f form) length() int {
 }
 
 // join returns each head before each tail, except those that are longer than
-// any origin.
+// any origin. Two open parts side by side become one.
 func join(heads, tails []form) []form {
 	var all []form
 	for _, head := range heads {
 		for _, tail := range tails {
-			if head.length()+tail.length() <= maxLength {
-				all = append(all, append(head[:len(head):len(head)], tail...))
+			if head.length()+tail.length() > maxLength {
+				continue
 			}
+			joined := append(head[:len(head):len(head)], tail...)
+			if len(head) == 1 && len(tail) > 0 && head[0].kind == many && tail[0].kind == many {
+				joined = joined[1:]
+				joined[0].set = head[0].set.union(tail[0].set)
+			}
+			all = append(all, joined)
 		}
 	}
 	return all
@@ -257,8 +263,9 @@ func optional(forms []form) []form {
 	return append(all, form{{kind: leftOut, set: first}})
 }
 
-// repeated takes all but the last repetition for open: the last one may end in
-// the dot before a domain, as in ([a-z]+\.)*example\.com.
+// repeated expands only the last repetition and takes those before it for open:
+// the last one may end in the dot before a domain, as in
+// ([a-z]+\.)*example\.com.
 func repeated(node *syntax.Regexp, least int) []form {
 	all := expand(node)
 	switch {

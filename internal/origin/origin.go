@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"example.com/api/internal/spelling"
 )
 
 // maxLength bounds what Parse reads: "https://", a host name of 253 bytes and a
@@ -181,10 +183,10 @@ func misspeltScheme(s string) (wrong, meant string) {
 	rest := strings.TrimLeft(s[letters:], `:/\`)
 	start := s[:len(s)-len(rest)]
 	lower := strings.ToLower(start)
-	if len(start) == letters || lower == "http://" || lower == "https://" {
+	if len(start) == letters || len(start) > len("https://")+maxMisspelling || lower == "http://" || lower == "https://" {
 		return "", ""
 	}
-	toHTTPS, toHTTP := editDistance(lower, "https://"), editDistance(lower, "http://")
+	toHTTPS, toHTTP := spelling.Edits(lower, "https://"), spelling.Edits(lower, "http://")
 	switch {
 	case min(toHTTPS, toHTTP) > maxMisspelling:
 		return "", ""
@@ -192,26 +194,6 @@ func misspeltScheme(s string) (wrong, meant string) {
 		return start, "https://"
 	}
 	return start, "http://"
-}
-
-// editDistance counts the letters to insert, delete or replace (Levenshtein).
-func editDistance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost = 1 + min(diagonal, row[j], row[j+1])
-			}
-			diagonal, row[j+1] = row[j+1], cost
-		}
-	}
-	return row[len(b)]
 }
 
 func checkPort(scheme, port string) error {
@@ -303,8 +285,8 @@ func checkLabel(host, label string) error {
 	return nil
 }
 
-// checkAppHost takes the names that native shells and extensions use:
-// localhost, ids and UUIDs, which Safari writes in upper case, and app://. of
+// checkAppHost accepts the hosts that native shells and extensions use:
+// localhost, ids, UUIDs (in upper case in Safari), and the dot of app://. in
 // Electron.
 func checkAppHost(host string) error {
 	if host == "" {

@@ -151,8 +151,8 @@ func TestParseRefuses(t *testing.T) {
 	}
 }
 
-// FuzzParse holds what is accepted to the URL package's reading of it: a
-// second parser that must see the same parts and nothing else.
+// FuzzParse compares with the URL package: a second parser must find the same
+// parts in what is accepted, and nothing else.
 func FuzzParse(f *testing.F) {
 	for _, seed := range []string{"https://example.com", "http://[::1]:5173", "http://127.0.0.1:80", "null", "https://a.com:08", "HTTPS://a@b/c?d#e", "capacitor://localhost", "app://."} {
 		f.Add(seed)
@@ -167,10 +167,10 @@ func FuzzParse(f *testing.F) {
 		}
 		u, err := url.Parse(in)
 		if err != nil {
-			t.Fatalf("Parse took %q, which is no URL: %v", in, err)
+			t.Fatalf("Parse accepted %q, which is not a URL: %v", in, err)
 		}
 		if u.Scheme+"://"+u.Host != in || u.Port() != o.Port || u.User != nil || strings.HasPrefix(u.Scheme, "http") && strings.ToLower(in) != in {
-			t.Fatalf("Parse took %q for %+v, url.Parse for %+v", in, o, u)
+			t.Fatalf("Parse read %q as %+v, url.Parse as %+v", in, o, u)
 		}
 	})
 }

@@ -294,8 +294,8 @@ func TestWhy(t *testing.T) {
 	}
 }
 
-// An API behind a proxy that ends TLS and is not trusted takes its own pages
-// for those of another origin.
+// Behind a proxy that ends TLS and is not trusted, the API's own pages look like
+// those of another origin.
 func TestWhyNotItself(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {

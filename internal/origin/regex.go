@@ -52,6 +52,9 @@ func parseRegex(pattern string, secure bool) (expression *regexp.Regexp, warning
 	case worst == preview && !secure:
 		return expression, wrong(found.problem, "in production with credentials this stops startup: "+found.remedy), nil
 	case worst > safe:
+		if pattern, mistake := parsePattern(pattern); mistake == nil && pattern.Subdomains {
+			found.remedy = "write it into ALLOWED_ORIGINS, where * stands for subdomains"
+		}
 		return nil, nil, wrong(found.problem, found.remedy)
 	case !j.matchesAny:
 		return nil, nil, wrong("matches no origin that a browser sends", "write scheme, host and port and nothing else, such as "+examplePattern)

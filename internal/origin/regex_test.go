@@ -93,6 +93,7 @@ func TestRegexIsRefused(t *testing.T) {
 		{`https://[a-z0-9.-]+\.amazonaws\.com`, ".amazonaws.com in: anyone"}, {`https://app\.[a-z]+\.core\.windows\.net`, ".core.windows.net in: anyone"}, {`https://[a-z]+\.platform\.sh`, ".platform.sh in"},
 		{`https://[a-z]+\.iot\.eu-west-1\.amazonaws\.com`, ".iot.eu-west-1.amazonaws.com in: anyone"}, {`https://[a-z0-9]+\.gitpod\.io`, "lets https://evil.gitpod.io in: anyone"}, {`https://[a-z0-9-]+\.app\.github\.dev`, "lets https://evil.app.github.dev in: anyone"},
 		{`https://example\.co[m:]8080`, "lets https://example.com8080 in"}, {`https://` + strings.Repeat("a*", 400) + `\.com`, ".com in, which nobody listed"}, {`https://(` + strings.Repeat("(a|bb|)", 14) + `)\.com`, ".com"},
+		{`https://*.example.com`, "lets https://xexample.com in: it leaves the scheme open; write it into ALLOWED_ORIGINS, where * stands for subdomains"},
 		{`https://[a-z0-9-]+--\.netlify\.app`, "leaves open"}, {`https://.*\.1\.2\.3\.4`, "leaves open"},
 
 		{`https://app\.example\.com/`, "lists https://app.example.com/: it has a trailing slash"}, {`https://app\.example\.com/?`, "lists https://app.example.com/: it has a trailing slash, which no browser sends; leave that out"},
