@@ -206,7 +206,7 @@ func BenchmarkReadsDuringSearches(b *testing.B) {
 			{"nothing", "zqzqzq"},
 			{"phrase", words[1] + " " + words[2]},
 			{"common letters", "e"},
-			{"rare letters", "q" + "\u00df"},
+			{"rare letters", "qj"}, // no trigram: reads every item
 		} {
 			b.Run(tt.name, func(b *testing.B) {
 				ctx, cancel := context.WithCancel(context.Background())
