@@ -69,7 +69,7 @@ func describedOperations(t *testing.T, description *openapi3.T, ids map[string]s
 				switch p := parameter.Value; {
 				case p.In == "path":
 					o.path = strings.ReplaceAll(o.path, "{"+p.Name+"}", fmt.Sprint(p.Example))
-				case p.Example != nil:
+				case p.In == "query" && p.Example != nil:
 					o.path += fmt.Sprintf("%s%s=%v", separator, p.Name, p.Example)
 					separator = "&"
 				}
@@ -166,6 +166,9 @@ func TestAnswersAreAsDescribed(t *testing.T) {
 				checkStatus(t, s.do(t, "HEAD", o.path, "", good...), http.StatusOK)
 			} else {
 				checkStatus(t, s.do(t, o.method, o.path, o.body, append(good, "Sec-Fetch-Site: cross-site")...), http.StatusForbidden)
+			}
+			if o.Responses.Value("412") != nil {
+				checkStatus(t, s.do(t, o.method, o.path, o.body, append(good, `If-Match: "another-version"`)...), http.StatusPreconditionFailed)
 			}
 			checkStatus(t, s.do(t, "OPTIONS", o.path, ""), http.StatusNoContent)
 			checkStatus(t, s.do(t, "TRACE", o.path, ""), http.StatusMethodNotAllowed)

@@ -83,6 +83,15 @@ func TestSessionCookie(t *testing.T) {
 			for _, headers := range [][]string{{header}, nil} {
 				ended := s.do(t, "DELETE", "/api/session", "", headers...)
 				checkStatus(t, ended, http.StatusNoContent)
+				if lines := ended.header["Set-Cookie"]; headers != nil {
+					// First the one that another SESSION_SAMESITE may have left:
+					// where this one has a partition, it has none, and back.
+					twin, err := http.ParseSetCookie(lines[0])
+					if err != nil || len(lines) != 2 || twin.Name != cookie.Name || twin.MaxAge >= 0 || twin.Partitioned == tt.want.Partitioned {
+						t.Errorf("clearing: got %q, want its twin cleared, too", lines)
+					}
+					ended.header["Set-Cookie"] = lines[1:]
+				}
 				cleared := setCookie(t, ended)
 				if diff := cmp.Diff(tt.want, *cleared, attributes); diff != "" || cleared.Name != cookie.Name {
 					t.Errorf("clearing %s as %s (-want +got):\n%s", cookie.Name, cleared.Name, diff)
