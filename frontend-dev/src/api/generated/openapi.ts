@@ -478,8 +478,8 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description There is no item with this id. */
-        NoSuchItem: {
+        /** @description Nothing has this id. */
+        NotFound: {
             headers: {
                 "X-Request-ID": components["headers"]["X-Request-ID"];
                 "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
@@ -732,7 +732,7 @@ export interface components {
          *     bodies are served. If a change may have been saved nevertheless,
          *     `detail` says so.
          */
-        DatabaseDown: {
+        Unavailable: {
             headers: {
                 "X-Request-ID": components["headers"]["X-Request-ID"];
                 "X-RateLimit-Limit": components["headers"]["X-RateLimit-Limit"];
@@ -920,7 +920,7 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             429: components["responses"]["QuotaExceeded"];
             500: components["responses"]["Failed"];
-            503: components["responses"]["DatabaseDown"];
+            503: components["responses"]["Unavailable"];
         };
     };
     createItem: {
@@ -981,7 +981,7 @@ export interface operations {
             422: components["responses"]["InvalidFields"];
             429: components["responses"]["QuotaExceeded"];
             500: components["responses"]["Failed"];
-            503: components["responses"]["DatabaseDown"];
+            503: components["responses"]["Unavailable"];
         };
     };
     getItem: {
@@ -1024,10 +1024,10 @@ export interface operations {
             308: components["responses"]["UseHTTPS"];
             400: components["responses"]["WrongHost"];
             403: components["responses"]["Forbidden"];
-            404: components["responses"]["NoSuchItem"];
+            404: components["responses"]["NotFound"];
             429: components["responses"]["QuotaExceeded"];
             500: components["responses"]["Failed"];
-            503: components["responses"]["DatabaseDown"];
+            503: components["responses"]["Unavailable"];
         };
     };
     replaceItem: {
@@ -1088,7 +1088,7 @@ export interface operations {
             };
             400: components["responses"]["BadRequest"];
             403: components["responses"]["Forbidden"];
-            404: components["responses"]["NoSuchItem"];
+            404: components["responses"]["NotFound"];
             408: components["responses"]["BodyStalled"];
             412: components["responses"]["ItemChanged"];
             413: components["responses"]["BodyTooLarge"];
@@ -1096,7 +1096,7 @@ export interface operations {
             422: components["responses"]["InvalidFields"];
             429: components["responses"]["QuotaExceeded"];
             500: components["responses"]["Failed"];
-            503: components["responses"]["DatabaseDown"];
+            503: components["responses"]["Unavailable"];
         };
     };
     deleteItem: {
@@ -1134,11 +1134,11 @@ export interface operations {
             };
             400: components["responses"]["BadRequest"];
             403: components["responses"]["Forbidden"];
-            404: components["responses"]["NoSuchItem"];
+            404: components["responses"]["NotFound"];
             412: components["responses"]["ItemChanged"];
             429: components["responses"]["QuotaExceeded"];
             500: components["responses"]["Failed"];
-            503: components["responses"]["DatabaseDown"];
+            503: components["responses"]["Unavailable"];
         };
     };
     updateItem: {
@@ -1198,7 +1198,7 @@ export interface operations {
             };
             400: components["responses"]["BadRequest"];
             403: components["responses"]["Forbidden"];
-            404: components["responses"]["NoSuchItem"];
+            404: components["responses"]["NotFound"];
             408: components["responses"]["BodyStalled"];
             412: components["responses"]["ItemChanged"];
             413: components["responses"]["BodyTooLarge"];
@@ -1206,7 +1206,7 @@ export interface operations {
             422: components["responses"]["InvalidFields"];
             429: components["responses"]["QuotaExceeded"];
             500: components["responses"]["Failed"];
-            503: components["responses"]["DatabaseDown"];
+            503: components["responses"]["Unavailable"];
         };
     };
     searchItems: {
@@ -1265,7 +1265,7 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             429: components["responses"]["QuotaExceeded"];
             500: components["responses"]["Failed"];
-            503: components["responses"]["DatabaseDown"];
+            503: components["responses"]["Unavailable"];
         };
     };
     uploadFile: {
