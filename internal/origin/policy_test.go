@@ -294,6 +294,25 @@ func TestWhy(t *testing.T) {
 	}
 }
 
+// Only a port to which Vite moves, of a page on this machine, is explained so.
+func TestWhyVite(t *testing.T) {
+	t.Parallel()
+	p := policy(t, "", "http://localhost:5173", "http://dev.example.com:5173", "http://127.0.0.1:3000")
+	for value, vite := range map[string]bool{
+		"http://localhost:5174":       true,
+		"http://localhost:5183":       true,
+		"http://localhost:5184":       false,
+		"http://localhost:5172":       false,
+		"http://localhost:51740":      false,
+		"http://127.0.0.1:5174":       false,
+		"http://dev.example.com:5174": false,
+	} {
+		if got := p.Why([]string{value}, ""); !strings.HasPrefix(got, "port differs") || strings.Contains(got, "Vite") != vite {
+			t.Errorf("Why(%s) = %q, want Vite in it: %t", value, got, vite)
+		}
+	}
+}
+
 // Behind a proxy that ends TLS and is not trusted, the API's own pages look like
 // those of another origin.
 func TestWhyNotItself(t *testing.T) {
