@@ -262,6 +262,8 @@ func TestWhy(t *testing.T) {
 		{[]string{"https://evil.test"}, []string{"not listed"}},
 		{[]string{"http://localhost:5184"}, []string{"port differs: 5184 is not 5173 as in the listed http://localhost:5173; list this one too"}},
 		{[]string{"capacitor://localhost"}, []string{"not listed: add it to ALLOWED_ORIGINS"}},
+		{[]string{"http://x.app.example.com"}, []string{"not listed"}},
+		{[]string{"https://x.app.example.com:8443"}, []string{"not listed"}},
 		{[]string{"file://"}, []string{`malformed: it has the scheme "file"`}},
 	}
 	for _, tt := range tests {
@@ -291,6 +293,21 @@ func TestWhy(t *testing.T) {
 	}
 	if got := policy(t, "").Why([]string{"https://a.com"}, ""); !strings.Contains(got, "ALLOWED_ORIGINS is empty") {
 		t.Errorf("of an empty policy: %q", got)
+	}
+}
+
+func TestWhyOfApps(t *testing.T) {
+	t.Parallel()
+	p := policy(t, "", "capacitor://localhost", "http://localhost:5173")
+	for value, want := range map[string]string{
+		"capacitor://localhost:8080": "port differs: 8080 is not none as in the listed capacitor://localhost",
+		"capacitor://a.localhost":    "not listed", // no wildcard could allow it
+		"ionic://localhost":          "scheme differs: ionic is not capacitor",
+		"tauri://localhost:5173":     "scheme differs: tauri is not http as in the listed http://localhost:5173",
+	} {
+		if got := p.Why([]string{value}, ""); !strings.HasPrefix(got, want) {
+			t.Errorf("Why(%s) = %q, want %q", value, got, want)
+		}
 	}
 }
 
