@@ -244,8 +244,8 @@ func TestWhy(t *testing.T) {
 		{[]string{"http://[::1]:5173"}, []string{"[::1] for localhost"}},
 		{[]string{"http://app.example.com"}, []string{"scheme differs: http is not https"}},
 		{[]string{"https://app.example.com:8443"}, []string{"port differs: 8443 is not 443"}},
-		{[]string{"https://app.example.com/"}, []string{"trailing slash"}},
-		{[]string{"https://App.Example.com"}, []string{"case"}},
+		{[]string{"https://app.example.com/"}, []string{"trailing slash: without it the origin is listed"}},
+		{[]string{"https://App.Example.com"}, []string{"case: in lower case the origin is listed"}},
 		{[]string{"https://example.com"}, []string{"parent of the listed https://app.example.com"}},
 		{[]string{"https://x.app.example.com"}, []string{"subdomain of the listed https://app.example.com", "https://*.app.example.com"}},
 		{[]string{"https://example.org"}, []string{"parent: https://*.example.org stands for the names below"}},
@@ -262,6 +262,8 @@ func TestWhy(t *testing.T) {
 		{[]string{"https://evil.test"}, []string{"not listed"}},
 		{[]string{"http://localhost:5184"}, []string{"port differs: 5184 is not 5173 as in the listed http://localhost:5173; list this one too"}},
 		{[]string{"capacitor://localhost"}, []string{"not listed: add it to ALLOWED_ORIGINS"}},
+		{[]string{"http://x.app.example.com"}, []string{"not listed"}},
+		{[]string{"https://x.app.example.com:8443"}, []string{"not listed"}},
 		{[]string{"file://"}, []string{`malformed: it has the scheme "file"`}},
 	}
 	for _, tt := range tests {
@@ -291,6 +293,40 @@ func TestWhy(t *testing.T) {
 	}
 	if got := policy(t, "").Why([]string{"https://a.com"}, ""); !strings.Contains(got, "ALLOWED_ORIGINS is empty") {
 		t.Errorf("of an empty policy: %q", got)
+	}
+}
+
+func TestWhyOfApps(t *testing.T) {
+	t.Parallel()
+	p := policy(t, "", "capacitor://localhost", "http://localhost:5173")
+	for value, want := range map[string]string{
+		"capacitor://localhost:8080": "port differs: 8080 is not none as in the listed capacitor://localhost",
+		"capacitor://a.localhost":    "not listed", // no wildcard could allow it
+		"ionic://localhost":          "scheme differs: ionic is not capacitor",
+		"tauri://localhost:5173":     "scheme differs: tauri is not http as in the listed http://localhost:5173",
+	} {
+		if got := p.Why([]string{value}, ""); !strings.HasPrefix(got, want) {
+			t.Errorf("Why(%s) = %q, want %q", value, got, want)
+		}
+	}
+}
+
+// Only a port to which Vite moves, of a page on this machine, is explained so.
+func TestWhyVite(t *testing.T) {
+	t.Parallel()
+	p := policy(t, "", "http://localhost:5173", "http://dev.example.com:5173", "http://127.0.0.1:3000")
+	for value, vite := range map[string]bool{
+		"http://localhost:5174":       true,
+		"http://localhost:5183":       true,
+		"http://localhost:5184":       false,
+		"http://localhost:5172":       false,
+		"http://localhost:51740":      false,
+		"http://127.0.0.1:5174":       false,
+		"http://dev.example.com:5174": false,
+	} {
+		if got := p.Why([]string{value}, ""); !strings.HasPrefix(got, "port differs") || strings.Contains(got, "Vite") != vite {
+			t.Errorf("Why(%s) = %q, want Vite in it: %t", value, got, vite)
+		}
 	}
 }
 
