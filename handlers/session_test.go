@@ -140,7 +140,11 @@ func TestSessionCookie(t *testing.T) {
 		// for the same cookie.
 		check("sign in again", call(s.Create, sessionRequest("POST", `{"name":"Eve"}`, cookie)), tt.cookie+clear+tt.twin, tt.cookie+set+tt.attributes)
 		check("sign out", call(s.Delete, sessionRequest("DELETE", "", cookie)), tt.cookie+clear+tt.twin, tt.cookie+clear+tt.attributes)
-		check("sign out without a cookie", call(s.Delete, sessionRequest("DELETE", "")), tt.cookie+clear+tt.attributes)
+		without := call(s.Delete, sessionRequest("DELETE", ""))
+		check("sign out without a cookie", without, tt.cookie+clear+tt.attributes)
+		if without.StatusCode != http.StatusNoContent {
+			t.Errorf("%s: sign out: %d, want 204", tt.name, without.StatusCode)
+		}
 		check("sign out with a cookie that is not valid", call(s.Delete, sessionRequest("DELETE", "", &http.Cookie{Name: tt.cookie, Value: "x"})),
 			tt.cookie+clear+tt.twin, tt.cookie+clear+tt.attributes)
 	}
@@ -241,6 +245,9 @@ func TestUnauthorized(t *testing.T) {
 		}
 		if got := response.Header.Get("WWW-Authenticate"); response.StatusCode != 401 || got != tt.challenge {
 			t.Errorf("%s: %d, WWW-Authenticate %s, want 401, %s", tt.name, response.StatusCode, got, tt.challenge)
+		}
+		if !json.Valid(body) {
+			t.Errorf("%s: the body is not one JSON value: %s", tt.name, body)
 		}
 		for _, want := range tt.want {
 			if !strings.Contains(string(body), want) {
