@@ -3,6 +3,8 @@ package handlers
 import (
 	"bytes"
 	"context"
+	"crypto/hkdf"
+	"crypto/sha256"
 	"crypto/tls"
 	"encoding/json"
 	"io"
@@ -20,6 +22,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 	"github.com/google/go-cmp/cmp"
+	"github.com/gorilla/securecookie"
 
 	"example.com/api/internal/forwarded"
 )
@@ -137,7 +140,11 @@ func TestSessionCookie(t *testing.T) {
 		// for the same cookie.
 		check("sign in again", call(s.Create, sessionRequest("POST", `{"name":"Eve"}`, cookie)), tt.cookie+clear+tt.twin, tt.cookie+set+tt.attributes)
 		check("sign out", call(s.Delete, sessionRequest("DELETE", "", cookie)), tt.cookie+clear+tt.twin, tt.cookie+clear+tt.attributes)
-		check("sign out without a cookie", call(s.Delete, sessionRequest("DELETE", "")), tt.cookie+clear+tt.attributes)
+		without := call(s.Delete, sessionRequest("DELETE", ""))
+		check("sign out without a cookie", without, tt.cookie+clear+tt.attributes)
+		if without.StatusCode != http.StatusNoContent {
+			t.Errorf("%s: sign out: %d, want 204", tt.name, without.StatusCode)
+		}
 		check("sign out with a cookie that is not valid", call(s.Delete, sessionRequest("DELETE", "", &http.Cookie{Name: tt.cookie, Value: "x"})),
 			tt.cookie+clear+tt.twin, tt.cookie+clear+tt.attributes)
 	}
@@ -192,6 +199,20 @@ func TestPreviousSecret(t *testing.T) {
 	if got := signedIn(t, current, 8080, signIn(t, old, 8080, "Ada")); got != "" {
 		t.Errorf("without the previous secret: signed in as %q, want nobody", got)
 	}
+	// No previous secret is not an empty one, with which anybody could sign.
+	keys, err := hkdf.Key(sha256.New, nil, nil, "session cookie", 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	codec := securecookie.New(keys[:32], keys[32:])
+	codec.SetSerializer(securecookie.JSONEncoder{})
+	forged, err := codec.Encode("session", session{Name: "Eve"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := signedIn(t, current, 8080, &http.Cookie{Name: "session_8080", Value: forged}); got != "" {
+		t.Errorf("a cookie of the empty secret: signed in as %s, want nobody", got)
+	}
 	if got := signedIn(t, current, 8080, signIn(t, both, 8080, "Ada")); got != "Ada" {
 		t.Errorf("the previous secret is written: signed in as %q, want Ada", got)
 	}
@@ -224,6 +245,9 @@ func TestUnauthorized(t *testing.T) {
 		}
 		if got := response.Header.Get("WWW-Authenticate"); response.StatusCode != 401 || got != tt.challenge {
 			t.Errorf("%s: %d, WWW-Authenticate %s, want 401, %s", tt.name, response.StatusCode, got, tt.challenge)
+		}
+		if !json.Valid(body) {
+			t.Errorf("%s: the body is not one JSON value: %s", tt.name, body)
 		}
 		for _, want := range tt.want {
 			if !strings.Contains(string(body), want) {
@@ -298,12 +322,16 @@ func TestSessionNames(t *testing.T) {
 		`{"name":"` + strings.Repeat("é", maxSessionName) + `"}`:   201,
 		`{"name":"` + strings.Repeat("é", maxSessionName+1) + `"}`: 422,
 		`{"name":""}`:        422,
+		`{"name":7}`:         422,
 		`{}`:                 422,
 		`{"name":"A\u0000"}`: 422,
 		`{"name":"A\ud800"}`: 400,
 	} {
 		response := call(s.Create, sessionRequest("POST", body))
 		text, _ := io.ReadAll(response.Body)
+		if response.StatusCode != 201 && len(response.Cookies()) > 0 || !json.Valid(text) {
+			t.Errorf("%.40s: %s and the cookies %v", body, text, response.Cookies())
+		}
 		if response.StatusCode != want || want == 422 && !strings.Contains(string(text), `"errors":[{"field":"name"`) {
 			t.Errorf("%.40s: %d %s, want %d", body, response.StatusCode, text, want)
 		}

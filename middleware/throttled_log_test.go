@@ -90,5 +90,20 @@ func TestThrottledLogSecond(t *testing.T) {
 		if got := strings.Count(out.String(), "\n"); got != linesPerSecond {
 			t.Errorf("%d lines within a second, want %d", got, linesPerSecond)
 		}
+
+		// A line in the middle of a second does not end the next one early.
+		time.Sleep(time.Second)
+		log.warn(context.Background(), none)
+		time.Sleep(500 * time.Millisecond)
+		log.warn(context.Background(), none)
+		time.Sleep(600 * time.Millisecond)
+		out.Reset()
+		for range 2 * linesPerSecond {
+			log.warn(context.Background(), none)
+			time.Sleep(90 * time.Millisecond)
+		}
+		if got := strings.Count(out.String(), "\n"); got != linesPerSecond {
+			t.Errorf("%d lines within the next second, want %d", got, linesPerSecond)
+		}
 	})
 }
