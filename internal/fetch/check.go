@@ -1,0 +1,85 @@
+package fetch
+
+import (
+	"net/url"
+	"strings"
+)
+
+// CheckCORS is the standard's CORS check: it reports why a response with the
+// headers h may not be read by the origin, or nil if it may.
+func (e Engine) CheckCORS(origin string, c Credentials, h Header) *Verdict {
+	value, present := h.Get("Access-Control-Allow-Origin")
+	failed := func(reason Reason) *Verdict {
+		return &Verdict{
+			Reason: reason, Header: "Access-Control-Allow-Origin", Value: value, Present: present,
+			Param: value, Origin: origin, Section: SectionCORSCheck,
+		}
+	}
+	switch {
+	case !present, value == "" && e.EmptyIsMissing:
+		return failed(MissingAllowOrigin)
+	case value == "*" && c != CredentialsInclude:
+		return nil
+	case value == "*":
+		return failed(WildcardOriginNotAllowed)
+	case value != origin:
+		return failed(e.originMismatch(value, len(h.Lines("Access-Control-Allow-Origin"))))
+	case c != CredentialsInclude:
+		return nil
+	}
+	credentials, present := h.Get("Access-Control-Allow-Credentials")
+	if credentials == "true" { // "True" and "1" are refused
+		return nil
+	}
+	return &Verdict{
+		Reason: InvalidAllowCredentials, Header: "Access-Control-Allow-Credentials", Value: credentials, Present: present,
+		Param: credentials, Origin: origin, Section: SectionCORSCheck,
+	}
+}
+
+// originMismatch names the kind of a wrong value as the engine does.
+func (e Engine) originMismatch(value string, lines int) Reason {
+	switch {
+	case lines > 1, strings.ContainsAny(value, " ,") && !e.CountsOriginLines:
+		return MultipleAllowOrigin
+	case value == "null", e.CountsOriginLines:
+		return AllowOriginMismatch
+	case !looksLikeURL(value):
+		return InvalidAllowOrigin
+	}
+	return AllowOriginMismatch
+}
+
+// looksLikeURL reports whether value has a scheme and, for http, a host.
+func looksLikeURL(value string) bool {
+	u, err := url.Parse(value)
+	if err != nil || u.Scheme == "" {
+		return false
+	}
+	switch u.Scheme {
+	case "http", "https", "ws", "wss", "ftp":
+		return u.Host != ""
+	}
+	return true
+}
+
+// checkResourcePolicy is the cross-origin resource policy check, which guards
+// no-cors responses (Fetch, "cross-origin resource policy check").
+func checkResourcePolicy(origin string, u *url.URL, h Header) *Verdict {
+	value, present := h.Get("Cross-Origin-Resource-Policy")
+	blocked := false
+	switch value {
+	case "same-origin":
+		blocked = origin != OriginOf(u)
+	case "same-site":
+		page, err := url.Parse(origin)
+		blocked = err != nil || site(page.Hostname()) != site(u.Hostname()) || page.Scheme != "https" && u.Scheme == "https"
+	}
+	if !blocked {
+		return nil
+	}
+	return &Verdict{
+		Reason: BlockedByResourcePolicy, Header: "Cross-Origin-Resource-Policy", Value: value, Present: present,
+		Section: SectionResourcePolicy,
+	}
+}

@@ -1,0 +1,90 @@
+package fetch
+
+import "time"
+
+// Engine is the standard, or a browser engine where it departs from the
+// standard. Each field is one difference that was seen in a real browser.
+type Engine struct {
+	Name string
+
+	// WildcardCoversAuthorization: Access-Control-Allow-Headers: * lets
+	// Authorization through. The standard wants it listed by name; Chromium
+	// and Firefox only warn.
+	WildcardCoversAuthorization bool
+
+	// PreflightKeepsOrigin: a preflight behind a redirect between origins
+	// carries the page's origin, where the standard says null.
+	PreflightKeepsOrigin bool
+
+	// PreflightRedirectFirst: a redirected preflight is reported as such
+	// before its Access-Control-Allow-Origin is checked.
+	PreflightRedirectFirst bool
+
+	// MethodsBeforeHeaders: the method is checked before
+	// Access-Control-Allow-Headers is parsed, so a syntax error there is not
+	// the reason that is reported.
+	MethodsBeforeHeaders bool
+
+	// EmptyIsMissing: a response header with an empty value counts as absent.
+	EmptyIsMissing bool
+
+	// CountsOriginLines: only several Access-Control-Allow-Origin lines are
+	// reported as several values; a list in one line is reported as a mismatch.
+	CountsOriginLines bool
+
+	// JoinsRepeatedHeaders: a request header that the page set twice is judged
+	// as one with both values joined.
+	JoinsRepeatedHeaders bool
+
+	// RepeatsNames: a request header that the page set twice is named twice in
+	// Access-Control-Request-Headers.
+	RepeatsNames bool
+
+	// NoTotalLimit: the standard's limit of 1,024 bytes for all safelisted
+	// values together is not applied.
+	NoTotalLimit bool
+
+	// ClientHints: Save-Data, Device-Memory, DPR and the like are safelisted.
+	ClientHints bool
+
+	// LocalNetworkAccess: requests into the local network need a secure
+	// context and the user's permission.
+	LocalNetworkAccess bool
+
+	// MaxAgeLimit caps Access-Control-Max-Age; 0 means no limit.
+	MaxAgeLimit time.Duration
+}
+
+// Standard is the Fetch standard to the letter.
+func Standard() Engine {
+	return Engine{Name: "Fetch standard"}
+}
+
+// Chromium is Chromium 156: Chrome, Edge, Opera and the other browsers built
+// on it.
+func Chromium() Engine {
+	return Engine{
+		Name:                        "Chromium",
+		WildcardCoversAuthorization: true,
+		PreflightRedirectFirst:      true,
+		JoinsRepeatedHeaders:        true,
+		ClientHints:                 true,
+		LocalNetworkAccess:          true,
+		MaxAgeLimit:                 2 * time.Hour,
+	}
+}
+
+// Firefox is Firefox 153.
+func Firefox() Engine {
+	return Engine{
+		Name:                        "Firefox",
+		WildcardCoversAuthorization: true,
+		PreflightKeepsOrigin:        true,
+		MethodsBeforeHeaders:        true,
+		EmptyIsMissing:              true,
+		CountsOriginLines:           true,
+		RepeatsNames:                true,
+		NoTotalLimit:                true,
+		MaxAgeLimit:                 24 * time.Hour,
+	}
+}

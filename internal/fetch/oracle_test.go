@@ -1,0 +1,258 @@
+package fetch_test
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"example.com/api/internal/fetch"
+)
+
+// An observation is a case and what real browsers did with it. The file
+// format is described with the program that writes it, in e2e/oracle.
+type observation struct {
+	Seed              int64
+	Case              int
+	Topic             string
+	ThirdPartyCookies string
+	Page              struct{ URL, Origin string }
+	Request           struct {
+		URL, Mode                   string
+		Method                      *string
+		Headers                     [][2]latin1
+		Body, Credentials, Redirect string
+	}
+	Cookies []struct {
+		Host, Path, Name, Value, SameSite string
+		Secure                            bool
+	}
+	Hops     []hop
+	Observed map[string]observed
+}
+
+type hop struct {
+	URL                 string
+	Preflight, Response *struct {
+		Status  int
+		Headers [][2]latin1
+	}
+}
+
+type observed struct {
+	Arrived []struct {
+		Hop       int
+		Preflight bool
+		Method    string
+		Headers   [][2]latin1
+	}
+	Result struct {
+		Outcome, Type string
+		Status        int
+		Readable      []string
+	}
+	CORSError, FailedParameter string
+	Console                    []string
+}
+
+// latin1 is a string of one character per byte in JSON.
+type latin1 string
+
+func (s *latin1) UnmarshalJSON(data []byte) error {
+	var text string
+	if err := json.Unmarshal(data, &text); err != nil {
+		return err
+	}
+	raw := make([]byte, 0, len(text))
+	for _, r := range text {
+		raw = append(raw, byte(r))
+	}
+	*s = latin1(raw)
+	return nil
+}
+
+// TestObservations compares the package with what Chromium and Firefox did.
+// It reads testdata/*.jsonl, or the directory that CORS_OBSERVATIONS names.
+func TestObservations(t *testing.T) {
+	dir := os.Getenv("CORS_OBSERVATIONS")
+	if dir == "" {
+		dir = "testdata"
+	}
+	files, err := filepath.Glob(filepath.Join(dir, "*.jsonl"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no observations in %s: %v", dir, err)
+	}
+	cases, failed := 0, 0
+	for _, file := range files {
+		f, err := os.Open(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		lines := bufio.NewScanner(f)
+		lines.Buffer(nil, 1<<22)
+		for lines.Scan() {
+			var o observation
+			if err := json.Unmarshal(lines.Bytes(), &o); err != nil {
+				t.Fatalf("%s: %v", file, err)
+			}
+			for _, engine := range []fetch.Engine{fetch.Chromium(), fetch.Firefox()} {
+				seen, ok := o.Observed[strings.ToLower(engine.Name)]
+				if !ok {
+					continue
+				}
+				cases++
+				if differences := compare(engine, o, seen); len(differences) > 0 {
+					failed++
+					if failed <= 60 {
+						t.Errorf("seed %d, case %d (%s), %s:\n\t%s", o.Seed, o.Case, o.Topic, engine.Name, strings.Join(differences, "\n\t"))
+					}
+				}
+			}
+		}
+		if err := lines.Err(); err != nil {
+			t.Fatalf("%s: %v", file, err)
+		}
+	}
+	t.Logf("%d of %d observations agree", cases-failed, cases)
+}
+
+// compare plays one case against the package and returns what differs.
+func compare(engine fetch.Engine, o observation, seen observed) (differences []string) {
+	differ := func(format string, args ...any) { differences = append(differences, fmt.Sprintf(format, args...)) }
+
+	u, err := fetch.ParseURL(o.Request.URL)
+	if err != nil {
+		return []string{o.Request.URL + " " + err.Error()}
+	}
+	r := fetch.Request{
+		Method: "GET", URL: u, Header: header(o.Request.Headers), Origin: o.Page.Origin,
+		Mode: fetch.Mode(o.Request.Mode), Credentials: fetch.Credentials(o.Request.Credentials), Redirect: fetch.Redirect(o.Request.Redirect),
+		Body: o.Request.Body != "" && o.Request.Body != "none", BodyType: bodyType(o.Request.Body),
+	}
+	if o.Request.Method != nil {
+		if r.Method = *o.Request.Method; r.Method == "" {
+			return nil // the empty string stands for GET in Request
+		}
+	}
+
+	var got []fetch.Response
+	step := engine.Next(r, got)
+	for i := 0; step.Send != nil; i++ {
+		if i == len(seen.Arrived) {
+			differ("sent: %s, but the browser sent no further request", write(*step.Send))
+			return differences
+		}
+		arrived := seen.Arrived[i]
+		answer := answerTo(o.Hops, *step.Send)
+		if answer == nil {
+			differ("sent: %s, for which the case has no answer", write(*step.Send))
+			return differences
+		}
+		if want, got := fmt.Sprintf("%v %s hop %d", arrived.Preflight, arrived.Method, arrived.Hop), fmt.Sprintf("%v %s hop %d", step.Send.Preflight, step.Send.Method, answer.index); got != want {
+			differ("message %d: got preflight=%s, the browser sent preflight=%s", i, got, want)
+			return differences
+		}
+		for _, name := range []string{"Origin", "Access-Control-Request-Method", "Access-Control-Request-Headers", "Authorization"} {
+			want, wanted := header(arrived.Headers).Get(name)
+			got, sent := step.Send.Header.Get(name)
+			if want != got || wanted != sent {
+				differ("message %d: %s: got %q (%v), the browser sent %q (%v)", i, name, got, sent, want, wanted)
+			}
+		}
+		got = append(got, answer.response)
+		step = engine.Next(r, got)
+	}
+	if n := len(got); n < len(seen.Arrived) {
+		differ("the browser sent %d messages, got %d; verdict %+v", len(seen.Arrived), n, *step.Verdict)
+		return differences
+	}
+
+	v := *step.Verdict
+	if want := seen.Result.Outcome == "resolved"; v.Allowed != want {
+		differ("allowed: got %v (%s), the browser %s; %s", v.Allowed, v.Explain(), seen.Result.Outcome, strings.Join(seen.Console, " | "))
+		return differences
+	}
+	if v.Allowed {
+		if opaque := strings.HasPrefix(seen.Result.Type, "opaque"); v.Opaque != opaque {
+			differ("opaque: got %v, the browser says %s", v.Opaque, seen.Result.Type)
+		}
+		if !slices.Equal(v.Read, seen.Result.Readable) {
+			differ("readable headers: got %q, the browser says %q", v.Read, seen.Result.Readable)
+		}
+		return differences
+	}
+	if engine.Name == "Chromium" {
+		if v.CORSError() != seen.CORSError {
+			differ("corsError: got %q, Chromium says %q", v.CORSError(), seen.CORSError)
+		}
+		if seen.CORSError != "" && !slices.Contains(seen.Console, v.ChromiumMessage(r)) {
+			differ("console: got %q\n\t     want %q", v.ChromiumMessage(r), seen.Console)
+		}
+	}
+	if message := v.FirefoxMessage(); engine.Name == "Firefox" && message != "" && !slices.Contains(seen.Console, message) {
+		differ("console: got %q\n\t     want %q", message, seen.Console)
+	}
+	return differences
+}
+
+type answer struct {
+	index    int
+	response fetch.Response
+}
+
+// answerTo finds what the case's server answers to a message.
+func answerTo(hops []hop, m fetch.Message) *answer {
+	bare := *m.URL
+	bare.Fragment = ""
+	for i, h := range hops {
+		u, err := url.Parse(h.URL)
+		if err != nil || u.String() != bare.String() {
+			continue
+		}
+		script := h.Response
+		if m.Preflight {
+			script = h.Preflight
+		}
+		if script == nil {
+			return nil
+		}
+		return &answer{i, fetch.Response{Status: script.Status, Header: header(script.Headers)}}
+	}
+	return nil
+}
+
+// header turns the lines of a case into a header as a network stack reads it:
+// blanks around values are gone.
+func header(lines [][2]latin1) fetch.Header {
+	var h fetch.Header
+	for _, line := range lines {
+		h = append(h, fetch.Field{Name: string(line[0]), Value: strings.Trim(string(line[1]), " \t")})
+	}
+	return h
+}
+
+func bodyType(body string) string {
+	switch body {
+	case "text":
+		return "text/plain;charset=UTF-8"
+	case "params":
+		return "application/x-www-form-urlencoded;charset=UTF-8"
+	case "form":
+		return "multipart/form-data; boundary=x"
+	case "json blob":
+		return "application/json"
+	case "text blob":
+		return "text/plain"
+	}
+	return ""
+}
+
+func write(m fetch.Message) string {
+	return fmt.Sprintf("%s %s %v", m.Method, m.URL, m.Header)
+}

@@ -1,0 +1,133 @@
+package fetch
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"golang.org/x/net/idna"
+	"golang.org/x/net/publicsuffix"
+)
+
+// ParseURL reads the address of a request as a browser would write it: http
+// or https, the host in lower case and in its ASCII form, without the
+// scheme's default port.
+func ParseURL(s string) (*url.URL, error) {
+	u, err := url.Parse(strings.TrimSpace(s))
+	if err != nil {
+		return nil, errors.New("is not a URL")
+	}
+	return normalizeURL(u)
+}
+
+func normalizeURL(u *url.URL) (*url.URL, error) {
+	if u.Scheme != "http" && u.Scheme != "https" {
+		return nil, errors.New("is not an http:// or https:// URL")
+	}
+	host, err := normalizeHost(u.Hostname())
+	if err != nil {
+		return nil, err
+	}
+	port, err := normalizePort(u.Scheme, u.Port())
+	if err != nil {
+		return nil, err
+	}
+	out := *u
+	out.Host = host + port
+	if out.Path == "" {
+		out.Path = "/"
+	}
+	return &out, nil
+}
+
+func normalizeHost(host string) (string, error) {
+	if addr, err := netip.ParseAddr(host); err == nil {
+		if addr.Is6() {
+			return "[" + addr.String() + "]", nil
+		}
+		return addr.String(), nil
+	}
+	ascii, err := idna.New(idna.MapForLookup(), idna.Transitional(false), idna.StrictDomainName(false)).ToASCII(host)
+	if err != nil || ascii == "" || strings.ContainsAny(ascii, " <>[]\\^`{|}%#") {
+		return "", fmt.Errorf("has the host %q, which is not valid", host)
+	}
+	return ascii, nil
+}
+
+func normalizePort(scheme, port string) (string, error) {
+	if port == "" || port == defaultPort(scheme) {
+		return "", nil
+	}
+	n, err := strconv.ParseUint(port, 10, 16)
+	if err != nil {
+		return "", fmt.Errorf("has the port %q; ports go from 0 to 65535", port)
+	}
+	return ":" + strconv.FormatUint(n, 10), nil
+}
+
+func defaultPort(scheme string) string {
+	switch scheme {
+	case "https":
+		return "443"
+	case "http":
+		return "80"
+	}
+	return ""
+}
+
+// OriginOf is the serialised origin of a URL from ParseURL.
+func OriginOf(u *url.URL) string { return u.Scheme + "://" + u.Host }
+
+// ParseOrigin reads a page's origin, or a page's address, of which it takes
+// the origin. Besides http and https it takes "null" and the origins of app
+// shells and extensions (capacitor://localhost, chrome-extension://ID).
+func ParseOrigin(s string) (string, error) {
+	s = strings.TrimSpace(s)
+	if s == "null" {
+		return s, nil
+	}
+	scheme, rest, found := strings.Cut(s, "://")
+	if !found {
+		return "", errors.New("has no scheme; write it as a browser does, for example https://app.example.com")
+	}
+	if scheme = strings.ToLower(scheme); scheme == "http" || scheme == "https" {
+		u, err := ParseURL(s)
+		if err != nil {
+			return "", err
+		}
+		return OriginOf(u), nil
+	}
+	switch scheme {
+	case "file", "data", "blob", "about", "javascript":
+		return "", fmt.Errorf("has the scheme %q, whose pages send Origin: null; write null", scheme)
+	}
+	host, _, _ := strings.Cut(rest, "/")
+	if host == "" || !isToken(scheme) || strings.ContainsAny(host, " ,?#@") {
+		return "", errors.New("is not an origin; write it as a browser does, for example https://app.example.com")
+	}
+	return scheme + "://" + host, nil
+}
+
+// SameSite reports whether a page's origin and a URL are same-site, which
+// decides about cookies: the same scheme and the same registrable domain. The
+// port does not count.
+func SameSite(origin string, u *url.URL) bool {
+	page, err := url.Parse(origin)
+	return err == nil && origin != "null" && page.Scheme == u.Scheme && site(page.Hostname()) == site(u.Hostname())
+}
+
+// site returns the registrable domain of a host, or the host itself if it has
+// none: an address, localhost, a public suffix.
+func site(host string) string {
+	if _, err := netip.ParseAddr(host); err == nil {
+		return host
+	}
+	domain, err := publicsuffix.EffectiveTLDPlusOne(host)
+	if err != nil {
+		return host
+	}
+	return domain
+}
