@@ -58,7 +58,8 @@ func looksLikeURL(value string) bool {
 	}
 	switch u.Scheme {
 	case "http", "https", "ws", "wss", "ftp":
-		return u.Host != ""
+		_, err := normalizeHost(u.Hostname())
+		return err == nil
 	}
 	return true
 }

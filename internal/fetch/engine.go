@@ -40,6 +40,26 @@ type Engine struct {
 	// Access-Control-Request-Headers.
 	RepeatsNames bool
 
+	// NonASCIIUnsafe: bytes from 0x80 are unsafe in Accept and Content-Type.
+	NonASCIIUnsafe bool
+
+	// RangeBits is the size of the integers that a Range header may hold; a
+	// larger number makes the header unsafe. 0 means any size.
+	RangeBits int
+
+	// DropsUserAgent: a User-Agent that the page sets is ignored.
+	DropsUserAgent bool
+
+	// EmptyLocationIgnored: a redirect status with an empty Location is not a
+	// redirect. The standard says it leads to the same URL.
+	EmptyLocationIgnored bool
+
+	// PreflightAsAtFirst: whether a request needs a preflight behind a
+	// redirect is decided by its method before the redirect and by the unsafe
+	// headers it had at first, even where the redirect has changed the method
+	// to GET or removed headers.
+	PreflightAsAtFirst bool
+
 	// NoTotalLimit: the standard's limit of 1,024 bytes for all safelisted
 	// values together is not applied.
 	NoTotalLimit bool
@@ -69,6 +89,9 @@ func Chromium() Engine {
 		PreflightRedirectFirst:      true,
 		JoinsRepeatedHeaders:        true,
 		ClientHints:                 true,
+		RangeBits:                   63,
+		DropsUserAgent:              true,
+		EmptyLocationIgnored:        true,
 		LocalNetworkAccess:          true,
 		MaxAgeLimit:                 2 * time.Hour,
 	}
@@ -84,6 +107,10 @@ func Firefox() Engine {
 		EmptyIsMissing:              true,
 		CountsOriginLines:           true,
 		RepeatsNames:                true,
+		NonASCIIUnsafe:              true,
+		RangeBits:                   64,
+		EmptyLocationIgnored:        true,
+		PreflightAsAtFirst:          true,
 		NoTotalLimit:                true,
 		MaxAgeLimit:                 24 * time.Hour,
 	}

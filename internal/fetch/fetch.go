@@ -51,6 +51,7 @@ type Request struct {
 	URL    *url.URL // from ParseURL
 	Header Header   // as set by the page; forbidden names are ignored
 	Origin string   // the page's origin, from ParseOrigin
+	Page   string   // the page's address, for messages; empty means the root of Origin
 
 	Mode        Mode        // empty means ModeCORS
 	Credentials Credentials // empty means CredentialsSameOrigin
@@ -62,9 +63,9 @@ type Request struct {
 	XHR            bool   // sent by XMLHttpRequest; changes only the browser's message
 	UploadListener bool   // an upload listener is registered, which forces a preflight
 
-	// Page and Target are the address spaces of the page and of the server,
-	// for Local Network Access. SpaceUnknown disables the check.
-	Page, Target Space
+	// PageSpace and TargetSpace are the address spaces of the page and of the
+	// server, for Local Network Access. SpaceUnknown disables the check.
+	PageSpace, TargetSpace Space
 	// LocalNetworkDenied says that the user refused the page access to the
 	// local network.
 	LocalNetworkDenied bool
@@ -110,6 +111,7 @@ type Verdict struct {
 	Value     string   // that header's value as it came
 	Present   bool     // that header came at all
 	Param     string   // the method, header name, location or address space in question
+	Missing   []string // all header names that Access-Control-Allow-Headers lacks; Param is the first
 	Origin    string   // the Origin header of the deciding request; "null" after some redirects
 	URL       *url.URL // of the deciding request
 	Section   Section
@@ -145,6 +147,9 @@ func (r Request) withDefaults() Request {
 	if r.Redirect == "" {
 		r.Redirect = RedirectFollow
 	}
+	if r.Page == "" {
+		r.Page = r.Origin + "/"
+	}
 	return r
 }
 
@@ -174,8 +179,16 @@ type walk struct {
 	tainting  tainting
 	tainted   bool // the standard's redirect-taint: Origin is null from here on
 	redirects int
-	sent      bool
-	status    int
+
+	// For Engine.PreflightAsAtFirst: the unsafe header names at first, and
+	// what the last redirect did.
+	firstNames   []string
+	methodBefore string
+	becameGET    bool
+	left         bool // to another origin
+
+	sent   bool
+	status int
 }
 
 func (w *walk) run() {
@@ -211,7 +224,7 @@ func (w *walk) construct() bool {
 			return w.block(Verdict{Reason: InvalidHeader, Param: f.Name, Section: SectionHeaders})
 		case !isHeaderValue(f.Value):
 			return w.block(Verdict{Reason: InvalidHeader, Param: f.Name, Section: SectionHeaders})
-		case IsForbiddenRequestHeader(f.Name, f.Value):
+		case IsForbiddenRequestHeader(f.Name, f.Value), strings.EqualFold(f.Name, "User-Agent") && w.engine.DropsUserAgent:
 			continue
 		case r.Mode == ModeNoCORS && !w.engine.IsSafelistedRequestHeader(f.Name, f.Value):
 			continue
@@ -224,6 +237,7 @@ func (w *walk) construct() bool {
 	if w.engine.JoinsRepeatedHeaders {
 		w.header = w.header.joined()
 	}
+	w.firstNames = w.engine.UnsafeHeaderNames(w.header)
 	return true
 }
 
@@ -240,6 +254,8 @@ func (w *walk) hop() bool {
 		w.pass("same origin", "CORS does not apply", SectionMainFetch)
 	case r.Mode == ModeSameOrigin:
 		return w.block(Verdict{Reason: DisallowedByMode, Section: SectionMainFetch})
+	case r.Mode == ModeNoCORS && r.Redirect != RedirectFollow:
+		return w.block(Verdict{Reason: ModeNeedsFollow, Section: SectionMainFetch})
 	case r.Mode == ModeNoCORS:
 		w.tainting = taintingOpaque
 		w.pass("no-cors", "the request is sent, but JavaScript cannot read the response", SectionMainFetch)
@@ -269,7 +285,8 @@ func (w *walk) hop() bool {
 			return w.fail("response: ", *v)
 		}
 	}
-	if location, ok := response.Header.Get("Location"); ok && isRedirect(response.Status) {
+	location, located := response.Header.Get("Location")
+	if located && isRedirect(response.Status) && !(location == "" && w.engine.EmptyLocationIgnored) {
 		return w.redirect(response.Status, location)
 	}
 	v := Verdict{Allowed: true, Opaque: w.tainting == taintingOpaque}
@@ -288,6 +305,16 @@ func (w *walk) hop() bool {
 func (w *walk) preflight() bool {
 	r := w.request
 	why := w.engine.WhyPreflight(w.method, w.header)
+	names := w.engine.UnsafeHeaderNames(w.header)
+	if w.engine.PreflightAsAtFirst && w.redirects > 0 {
+		names = w.firstNames
+		if len(why) == 0 && (len(names) > 0 || !IsSafelistedMethod(w.methodBefore)) {
+			why = []Cause{{AsAtFirst: true}}
+		}
+		names = slices.DeleteFunc(slices.Clone(names), func(name string) bool {
+			return w.becameGET && isBodyHeader(name) || w.left && name == "authorization"
+		})
+	}
 	if r.UploadListener {
 		why = append(why, Cause{UploadListener: true})
 	}
@@ -301,14 +328,14 @@ func (w *walk) preflight() bool {
 	}
 	w.pass("preflight needed", strings.Join(texts, "; "), SectionMainFetch)
 
-	names := w.engine.UnsafeHeaderNames(w.header)
 	origin := w.preflightOrigin()
 	response, came := w.receive(preflightMessage(w.url, origin, w.method, names))
 	if !came {
 		return false
 	}
 	w.status = response.Status
-	v := w.engine.CheckPreflight(origin, w.method, w.header, r.Credentials, response)
+	sameOrigin := w.engine.PreflightKeepsOrigin && OriginOf(w.url) == origin
+	v := w.engine.checkPreflight(preflightCheck{origin, sameOrigin, w.method, names, r.Credentials}, response)
 	if v != nil {
 		v.Preflight = true
 		v.Origin = origin
@@ -378,6 +405,10 @@ func (w *walk) redirect(status int, location string) bool {
 		failed.Reason, failed.Param = InvalidRedirect, location
 		return w.block(failed)
 	}
+	if to.Scheme != "http" && to.Scheme != "https" {
+		failed.Reason, failed.Param = DisabledScheme, to.String()
+		return w.block(failed)
+	}
 	if to, err = normalizeURL(to); err != nil {
 		failed.Reason, failed.Param = InvalidRedirect, location
 		return w.block(failed)
@@ -400,12 +431,13 @@ func (w *walk) redirect(status int, location string) bool {
 	w.redirects++
 
 	leaves := OriginOf(to) != OriginOf(w.url)
+	w.methodBefore, w.becameGET, w.left = w.method, false, leaves
 	if leaves && OriginOf(w.url) != r.Origin {
 		w.tainted = true
 	}
 	if (status == 301 || status == 302) && w.method == "POST" || status == 303 && w.method != "GET" && w.method != "HEAD" {
-		w.method, w.body = "GET", false
-		w.header = w.header.without("Content-Encoding", "Content-Language", "Content-Location", "Content-Type")
+		w.method, w.body, w.becameGET = "GET", false, true
+		w.header = slices.DeleteFunc(slices.Clone(w.header), func(f Field) bool { return isBodyHeader(f.Name) })
 	}
 	if leaves {
 		w.header = w.header.without("Authorization")
@@ -417,6 +449,15 @@ func (w *walk) redirect(status int, location string) bool {
 	w.pass("redirect", detail, SectionRedirect)
 	w.url = to
 	return true
+}
+
+// isBodyHeader reports whether a header goes when a redirect removes the body.
+func isBodyHeader(name string) bool {
+	switch strings.ToLower(name) {
+	case "content-encoding", "content-language", "content-location", "content-type":
+		return true
+	}
+	return false
 }
 
 func isRedirect(status int) bool {

@@ -289,7 +289,7 @@ func TestRedirect(t *testing.T) {
 		{"null allowed", "GET", api, nil, []fetch.Response{response(302, allowPage, "Location: "+other), response(200, allowNull)}, "allowed"},
 		{"https to http", "GET", api, nil, []fetch.Response{response(302, allowPage, "Location: http://api.example.com/")}, "MixedContent"},
 		{"no Location", "GET", api, nil, []fetch.Response{response(302, allowPage)}, "allowed"},
-		{"bad scheme", "GET", api, nil, []fetch.Response{response(302, allowPage, "Location: ftp://a/")}, "InvalidRedirect"},
+		{"bad scheme", "GET", api, nil, []fetch.Response{response(302, allowPage, "Location: ftp://a/")}, "CorsDisabledScheme"},
 		{"bad URL", "GET", api, nil, []fetch.Response{response(302, allowPage, "Location: https://[")}, "InvalidRedirect"},
 
 		// web-platform-tests, cors-redirect-credentials.any.js
@@ -376,7 +376,7 @@ func TestLocalNetworkAccess(t *testing.T) {
 		{"http://localhost:5173", "http://192.168.0.2/", fetch.SpaceLoopback, fetch.SpaceLocal, false, ""},
 	} {
 		r := request(t, "GET", tt.url, "")
-		r.Origin, r.Page, r.Target, r.LocalNetworkDenied = tt.origin, tt.page, tt.target, tt.denied
+		r.Origin, r.PageSpace, r.TargetSpace, r.LocalNetworkDenied = tt.origin, tt.page, tt.target, tt.denied
 		step := fetch.Chromium().Next(r, nil)
 		got := fetch.Reason("")
 		if step.Verdict != nil {

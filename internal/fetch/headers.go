@@ -2,6 +2,7 @@ package fetch
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -74,7 +75,7 @@ func (e Engine) whyUnsafe(name, value string) string {
 	}
 	switch name {
 	case "accept":
-		if hasUnsafeByte(value) {
+		if e.hasUnsafeByte(value) {
 			return "its value has a CORS-unsafe byte"
 		}
 	case "accept-language", "content-language":
@@ -82,7 +83,7 @@ func (e Engine) whyUnsafe(name, value string) string {
 			return "its value has a byte that language tags do not have"
 		}
 	case "content-type":
-		if hasUnsafeByte(value) {
+		if e.hasUnsafeByte(value) {
 			return "its value has a CORS-unsafe byte"
 		}
 		switch essence(value) {
@@ -94,7 +95,7 @@ func (e Engine) whyUnsafe(name, value string) string {
 		if e.ClientHints {
 			value = strings.ToLower(value) // Chromium takes any letter case
 		}
-		if !isSimpleRange(value) {
+		if !e.isSimpleRange(value) {
 			return "only one range with a start, as in bytes=0-99, is safelisted"
 		}
 	default:
@@ -130,10 +131,10 @@ func isClientHint(name, value string) bool {
 }
 
 // hasUnsafeByte reports whether value has a CORS-unsafe request-header byte.
-func hasUnsafeByte(value string) bool {
+func (e Engine) hasUnsafeByte(value string) bool {
 	for i := range len(value) {
 		b := value[i]
-		if b < 0x20 && b != '\t' || b == 0x7F || strings.IndexByte(`"():<>?@[\]{}`, b) >= 0 {
+		if b >= 0x80 && e.NonASCIIUnsafe || b < 0x20 && b != '\t' || b == 0x7F || strings.IndexByte(`"():<>?@[\]{}`, b) >= 0 {
 			return true
 		}
 	}
@@ -160,7 +161,7 @@ func essence(value string) string {
 }
 
 // isSimpleRange reports whether value is one byte range with a start.
-func isSimpleRange(value string) bool {
+func (e Engine) isSimpleRange(value string) bool {
 	spec, ok := strings.CutPrefix(value, "bytes=")
 	if !ok {
 		return false
@@ -168,6 +169,13 @@ func isSimpleRange(value string) bool {
 	start, end, found := strings.Cut(spec, "-")
 	if !found || !isDigits(start) {
 		return false
+	}
+	if e.RangeBits > 0 {
+		for _, number := range []string{start, end} {
+			if _, err := strconv.ParseUint(number, 10, e.RangeBits); number != "" && err != nil {
+				return false
+			}
+		}
 	}
 	return end == "" || isDigits(end) && !digitsGreater(start, end)
 }

@@ -75,7 +75,7 @@ func (w *walk) checkNetwork() bool {
 	if err != nil || r.Origin == "null" {
 		return true // nothing is known about the page
 	}
-	into := r.Target > r.Page && r.Page != SpaceUnknown
+	into := r.TargetSpace > r.PageSpace && r.PageSpace != SpaceUnknown
 	// A page with permission for the local network may reach it by http.
 	exempt := w.engine.LocalNetworkAccess && into && SpaceOfHost(w.url.Hostname()) >= SpaceLocal
 	if page.Scheme == "https" && !IsTrustworthy(w.url) && !exempt {
@@ -84,7 +84,7 @@ func (w *walk) checkNetwork() bool {
 	if !into || !w.engine.LocalNetworkAccess || w.redirects > 0 {
 		return true
 	}
-	v := Verdict{Param: r.Target.String(), Section: SectionLocalNetwork}
+	v := Verdict{Param: r.TargetSpace.String(), Section: SectionLocalNetwork}
 	switch {
 	case !IsTrustworthy(page) && (page.Scheme == "http" || page.Scheme == "https"):
 		v.Reason = InsecureLocalNetwork

@@ -131,7 +131,7 @@ func compare(engine fetch.Engine, o observation, seen observed) (differences []s
 		return []string{o.Request.URL + " " + err.Error()}
 	}
 	r := fetch.Request{
-		Method: "GET", URL: u, Header: header(o.Request.Headers), Origin: o.Page.Origin,
+		Method: "GET", URL: u, Header: header(o.Request.Headers), Origin: o.Page.Origin, Page: o.Page.URL,
 		Mode: fetch.Mode(o.Request.Mode), Credentials: fetch.Credentials(o.Request.Credentials), Redirect: fetch.Redirect(o.Request.Redirect),
 		Body: o.Request.Body != "" && o.Request.Body != "none", BodyType: bodyType(o.Request.Body),
 	}
@@ -191,7 +191,10 @@ func compare(engine fetch.Engine, o observation, seen observed) (differences []s
 		if v.CORSError() != seen.CORSError {
 			differ("corsError: got %q, Chromium says %q", v.CORSError(), seen.CORSError)
 		}
-		if seen.CORSError != "" && !slices.Contains(seen.Console, v.ChromiumMessage(r)) {
+		if v.Reason == fetch.HeaderDisallowed && slices.Contains(v.Missing, seen.FailedParameter) {
+			v.Param = seen.FailedParameter // Chromium reports any of them
+		}
+		if v.ChromiumMessage(r) != "" && !slices.Contains(seen.Console, v.ChromiumMessage(r)) {
 			differ("console: got %q\n\t     want %q", v.ChromiumMessage(r), seen.Console)
 		}
 	}

@@ -50,11 +50,58 @@ func normalizeHost(host string) (string, error) {
 		}
 		return addr.String(), nil
 	}
+	if addr, ok := parseIPv4(host); ok {
+		if !addr.IsValid() {
+			return "", fmt.Errorf("has the host %q, which ends in a number but is not an IPv4 address", host)
+		}
+		return addr.String(), nil
+	}
 	ascii, err := idna.New(idna.MapForLookup(), idna.Transitional(false), idna.StrictDomainName(false)).ToASCII(host)
 	if err != nil || ascii == "" || strings.ContainsAny(ascii, " <>[]\\^`{|}%#") {
 		return "", fmt.Errorf("has the host %q, which is not valid", host)
 	}
 	return ascii, nil
+}
+
+// parseIPv4 reads a host that ends in a number, which browsers take for an
+// IPv4 address with one to four parts in decimal, octal or hexadecimal (URL
+// standard, "IPv4 parser"). It reports false for any other host, and an
+// invalid address where the number is out of range.
+func parseIPv4(host string) (netip.Addr, bool) {
+	parts := strings.Split(strings.TrimSuffix(host, "."), ".")
+	last := strings.ToLower(parts[len(parts)-1])
+	if _, err := strconv.ParseUint(strings.TrimPrefix(last, "0x"), 16, 64); !isDigits(last) && (!strings.HasPrefix(last, "0x") || last != "0x" && err != nil) {
+		return netip.Addr{}, false
+	}
+	if len(parts) > 4 {
+		return netip.Addr{}, true
+	}
+	var value uint64
+	for i, part := range parts {
+		n, err := parseIPv4Number(part)
+		bits := 8
+		if i == len(parts)-1 {
+			bits = 8 * (5 - len(parts)) // the last part fills what is left
+		}
+		if err != nil || n >= 1<<bits {
+			return netip.Addr{}, true
+		}
+		value = value<<bits | n
+	}
+	return netip.AddrFrom4([4]byte{byte(value >> 24), byte(value >> 16), byte(value >> 8), byte(value)}), true
+}
+
+func parseIPv4Number(s string) (uint64, error) {
+	s = strings.ToLower(s)
+	switch {
+	case s == "0x":
+		return 0, nil
+	case strings.HasPrefix(s, "0x"):
+		return strconv.ParseUint(s[2:], 16, 64)
+	case len(s) > 1 && s[0] == '0':
+		return strconv.ParseUint(s[1:], 8, 64)
+	}
+	return strconv.ParseUint(s, 10, 64)
 }
 
 func normalizePort(scheme, port string) (string, error) {

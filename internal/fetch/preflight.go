@@ -15,12 +15,15 @@ type Cause struct {
 	Name           string // a header that is not safelisted, lower case
 	Why            string // why it is not
 	UploadListener bool
+	AsAtFirst      bool // Engine.PreflightAsAtFirst
 }
 
 func (c Cause) String() string {
 	switch {
 	case c.UploadListener:
 		return "an upload listener"
+	case c.AsAtFirst:
+		return "the request needed one before the redirect"
 	case c.Method != "":
 		return "method " + c.Method
 	}
@@ -66,11 +69,21 @@ func preflightMessage(u *url.URL, origin, method string, names []string) Message
 	return m
 }
 
-// CheckPreflight reports why the response to a preflight does not allow a
-// request, or nil if it does. method must be normalised.
-func (e Engine) CheckPreflight(origin, method string, h Header, c Credentials, response Response) *Verdict {
+// preflightCheck is what a preflight's response is checked against.
+type preflightCheck struct {
+	origin      string // as sent with the preflight
+	sameOrigin  bool   // no CORS check: see Engine.PreflightKeepsOrigin
+	method      string // normalised
+	names       []string
+	credentials Credentials
+}
+
+// checkPreflight reports why the response to a preflight does not allow a
+// request, or nil if it does.
+func (e Engine) checkPreflight(p preflightCheck, response Response) *Verdict {
+	method, c := p.method, p.credentials
 	location, located := response.Header.Get("Location")
-	redirected := located && isRedirect(response.Status)
+	redirected := located && isRedirect(response.Status) && !(location == "" && e.EmptyLocationIgnored)
 	refused := &Verdict{
 		Reason: PreflightDisallowedRedirect, Header: "Location", Value: location, Present: true,
 		Param: strconv.Itoa(response.Status), Section: SectionPreflight,
@@ -78,8 +91,10 @@ func (e Engine) CheckPreflight(origin, method string, h Header, c Credentials, r
 	if redirected && e.PreflightRedirectFirst {
 		return refused
 	}
-	if v := e.CheckCORS(origin, c, response.Header); v != nil {
-		return v
+	if !p.sameOrigin {
+		if v := e.CheckCORS(p.origin, c, response.Header); v != nil {
+			return v
+		}
 	}
 	if redirected {
 		return refused
@@ -107,15 +122,19 @@ func (e Engine) CheckPreflight(origin, method string, h Header, c Credentials, r
 		return slices.ContainsFunc(allowed, func(a string) bool { return strings.EqualFold(a, name) })
 	}
 	wildcard := c != CredentialsInclude && slices.Contains(allowed, "*")
-	if !e.WildcardCoversAuthorization && len(h.Lines("Authorization")) > 0 && !listed("authorization") {
+	if !e.WildcardCoversAuthorization && slices.Contains(p.names, "authorization") && !listed("authorization") {
 		return preflightFailure(HeaderDisallowed, "Access-Control-Allow-Headers", "authorization", response.Header)
 	}
-	for _, name := range e.UnsafeHeaderNames(h) {
-		if !wildcard && !listed(name) {
-			return preflightFailure(HeaderDisallowed, "Access-Control-Allow-Headers", name, response.Header)
-		}
+	if wildcard {
+		return nil
 	}
-	return nil
+	missing := slices.DeleteFunc(slices.Compact(slices.Clone(p.names)), listed)
+	if len(missing) == 0 {
+		return nil
+	}
+	v := preflightFailure(HeaderDisallowed, "Access-Control-Allow-Headers", missing[0], response.Header)
+	v.Missing = missing
+	return v
 }
 
 // allowsMethod reports whether a list of methods admits method. The

@@ -38,6 +38,7 @@ const (
 const (
 	RedirectContainsCredentials Reason = "RedirectContainsCredentials"
 	InvalidRedirect             Reason = "InvalidRedirect"
+	DisabledScheme              Reason = "CorsDisabledScheme"
 	TooManyRedirects            Reason = "TooManyRedirects"
 	RedirectRefused             Reason = "RedirectRefused"
 	RedirectOfStream            Reason = "RedirectOfStream"
@@ -52,6 +53,7 @@ const (
 	URLContainsCredentials Reason = "URLContainsCredentials"
 	BodyNotAllowed         Reason = "BodyNotAllowed"
 	DisallowedByMode       Reason = "DisallowedByMode"
+	ModeNeedsFollow        Reason = "NoCorsRedirectModeNotFollow"
 	MixedContent           Reason = "MixedContent"
 	InsecureLocalNetwork   Reason = "InsecureLocalNetwork"
 	LocalNetworkDenied     Reason = "LocalNetworkAccessPermissionDenied"
@@ -83,7 +85,7 @@ func (r Reason) title() string {
 		return "method"
 	case InvalidAllowHeaders, HeaderDisallowed:
 		return "headers"
-	case PreflightDisallowedRedirect, RedirectContainsCredentials, InvalidRedirect, TooManyRedirects, RedirectRefused, RedirectOfStream:
+	case PreflightDisallowedRedirect, RedirectContainsCredentials, InvalidRedirect, DisabledScheme, TooManyRedirects, RedirectRefused, RedirectOfStream:
 		return "redirect"
 	case MixedContent:
 		return "mixed content"
@@ -108,8 +110,12 @@ func (v Verdict) CORSError() string {
 	}
 	switch v.Reason {
 	case PreflightInvalidStatus, PreflightDisallowedRedirect, InvalidAllowMethods, InvalidAllowHeaders, MethodDisallowed,
-		HeaderDisallowed, RedirectContainsCredentials, DisallowedByMode, InsecureLocalNetwork, LocalNetworkDenied:
+		HeaderDisallowed, RedirectContainsCredentials, DisabledScheme, InsecureLocalNetwork, LocalNetworkDenied:
 		return string(v.Reason)
+	case DisallowedByMode:
+		if v.Sent { // before that, the page's own process refuses
+			return string(v.Reason)
+		}
 	}
 	return ""
 }
@@ -141,10 +147,15 @@ func (v Verdict) Explain() string {
 	case MethodDisallowed:
 		return v.notListed("the method " + v.Param)
 	case HeaderDisallowed:
+		if len(v.Missing) > 1 {
+			return v.notListed("the headers " + strings.Join(v.Missing, ", "))
+		}
 		return v.notListed("the header " + v.Param)
 	case RedirectContainsCredentials:
 		return fmt.Sprintf("the redirect goes to %q, which contains a user name or a password", v.Value)
 	case InvalidRedirect:
+		return fmt.Sprintf("the redirect goes to %q, which is not a valid URL", v.Value)
+	case DisabledScheme:
 		return fmt.Sprintf("the redirect goes to %q, which is not an http:// or https:// URL", v.Value)
 	case TooManyRedirects:
 		return fmt.Sprintf("there are more than %d redirects", maxRedirects)
@@ -164,6 +175,8 @@ func (v Verdict) Explain() string {
 		return "the URL contains a user name or a password, which fetch() rejects"
 	case BodyNotAllowed:
 		return v.Param + " cannot have a body"
+	case ModeNeedsFollow:
+		return "mode no-cors needs redirect: \"follow\""
 	case DisallowedByMode:
 		return "mode same-origin does not allow a request to another origin"
 	case MixedContent:
@@ -188,7 +201,7 @@ func (v Verdict) statusParam() string {
 func (v Verdict) notListed(what string) string {
 	switch {
 	case !v.Present:
-		return fmt.Sprintf("the preflight's response has no %s, so %s is not allowed", v.Header, what)
+		return fmt.Sprintf("the preflight's response has no %s, which would have to list %s", v.Header, what)
 	case v.Value == "*" && v.Param == "authorization":
 		return v.Header + " is *, which does not cover Authorization; list it by name"
 	case v.Value == "*":
@@ -230,12 +243,18 @@ func (v Verdict) nearMiss() string {
 // ChromiumMessage is what Chromium prints to its console, or nothing if it
 // prints nothing about this verdict. initial is the URL that the page called.
 func (v Verdict) ChromiumMessage(r Request) string {
+	r = r.withDefaults()
 	hint := escapeHint(v.Param)
 	text := ""
 	switch v.Reason {
 	case MixedContent:
-		return fmt.Sprintf("Mixed Content: The page at '%s/' was loaded over HTTPS, but requested an insecure resource '%s'. This request has been blocked; the content must be served over HTTPS.", r.Origin, v.URL)
+		return fmt.Sprintf("Mixed Content: The page at '%s' was loaded over HTTPS, but requested an insecure resource '%s'. This request has been blocked; the content must be served over HTTPS.", r.Page, v.URL)
+	case ModeNeedsFollow:
+		return fmt.Sprintf("Fetch API cannot load %s. Request mode is \"no-cors\" but the redirect mode is not \"follow\".", v.URL)
 	case DisallowedByMode:
+		if !v.Sent {
+			return fmt.Sprintf("Fetch API cannot load %s. Request mode is \"same-origin\" but the URL's origin is not same as the request origin %s.", v.URL, r.Origin)
+		}
 		text = "Cross origin requests are not allowed by request mode."
 	case MissingAllowOrigin:
 		text = "No 'Access-Control-Allow-Origin' header is present on the requested resource."
@@ -263,6 +282,8 @@ func (v Verdict) ChromiumMessage(r Request) string {
 		text = "Request header field " + hint + " is not allowed by Access-Control-Allow-Headers in preflight response."
 	case RedirectContainsCredentials:
 		text = "Redirect location '" + hint + "' contains a username and password, which is disallowed for cross-origin requests."
+	case DisabledScheme:
+		text = "Cross origin requests are only supported for protocol schemes: chrome, chrome-experimental-site-token-provider, chrome-extension, chrome-untrusted, data, http, https, isolated-app."
 	case InsecureLocalNetwork:
 		text = "The request client is not a secure context and the resource is in more-private address space `" + v.Param + "`."
 	case LocalNetworkDenied:
@@ -273,15 +294,19 @@ func (v Verdict) ChromiumMessage(r Request) string {
 	if v.Preflight && v.Reason.isCORSCheck() || v.Reason == PreflightInvalidStatus || v.Reason == PreflightDisallowedRedirect {
 		text = "Response to preflight request doesn't pass access control check: " + text
 	}
+	at := withoutFragment(v.URL)
+	if v.Reason == DisabledScheme {
+		at = v.Param
+	}
 	kind := "fetch"
 	if r.XHR {
 		kind = "XMLHttpRequest"
 	}
 	redirected := ""
-	if initial := withoutFragment(r.URL); initial != withoutFragment(v.URL) {
+	if initial := withoutFragment(r.URL); initial != at {
 		redirected = " (redirected from '" + initial + "')"
 	}
-	return fmt.Sprintf("Access to %s at '%s'%s from origin '%s' has been blocked by CORS policy: %s", kind, withoutFragment(v.URL), redirected, r.Origin, text)
+	return fmt.Sprintf("Access to %s at '%s'%s from origin '%s' has been blocked by CORS policy: %s", kind, at, redirected, r.Origin, text)
 }
 
 func withoutFragment(u *url.URL) string {
@@ -330,7 +355,7 @@ func (v Verdict) FirefoxMessage() string {
 	case MultipleAllowOrigin:
 		reason = "Multiple CORS header ‘Access-Control-Allow-Origin’ not allowed)"
 	case InvalidAllowOrigin, AllowOriginMismatch:
-		reason = fmt.Sprintf("CORS header ‘Access-Control-Allow-Origin’ does not match ‘%s’)", v.Value)
+		reason = fmt.Sprintf("CORS header ‘Access-Control-Allow-Origin’ does not match ‘%s’)", strings.ToValidUTF8(v.Value, "\uFFFD"))
 	case WildcardOriginNotAllowed:
 		return fmt.Sprintf("Cross-Origin Request Blocked: The Same Origin Policy disallows reading the remote resource at ‘%s’. (Reason: Credential is not supported if the CORS header ‘Access-Control-Allow-Origin’ is ‘*’).", withoutFragment(v.URL))
 	case InvalidAllowCredentials:
@@ -340,9 +365,9 @@ func (v Verdict) FirefoxMessage() string {
 	case PreflightDisallowedRedirect:
 		reason = "CORS request external redirect not allowed)"
 	case InvalidAllowMethods:
-		reason = fmt.Sprintf("invalid token ‘%s’ in CORS header ‘Access-Control-Allow-Methods’)", v.Param)
+		reason = fmt.Sprintf("invalid token ‘%s’ in CORS header ‘Access-Control-Allow-Methods’)", strings.ToValidUTF8(v.Param, "\uFFFD"))
 	case InvalidAllowHeaders:
-		reason = fmt.Sprintf("invalid token ‘%s’ in CORS header ‘Access-Control-Allow-Headers’)", v.Param)
+		reason = fmt.Sprintf("invalid token ‘%s’ in CORS header ‘Access-Control-Allow-Headers’)", strings.ToValidUTF8(v.Param, "\uFFFD"))
 	case MethodDisallowed:
 		reason = "Did not find method in CORS header ‘Access-Control-Allow-Methods’)"
 	case HeaderDisallowed:
