@@ -115,3 +115,9 @@ func Firefox() Engine {
 		MaxAgeLimit:                 24 * time.Hour,
 	}
 }
+
+// WebKit is Safari, as far as the package knows it: the cap of the preflight
+// cache alone differs from the standard.
+func WebKit() Engine {
+	return Engine{Name: "WebKit", MaxAgeLimit: 10 * time.Minute}
+}

@@ -66,6 +66,9 @@ type Request struct {
 	// PageSpace and TargetSpace are the address spaces of the page and of the
 	// server, for Local Network Access. SpaceUnknown disables the check.
 	PageSpace, TargetSpace Space
+	// CORSOnly leaves out mixed content and Local Network Access, which depend
+	// on the page and its user, not on the server.
+	CORSOnly bool
 	// LocalNetworkDenied says that the user refused the page access to the
 	// local network.
 	LocalNetworkDenied bool
@@ -91,7 +94,7 @@ type Message struct {
 // Check is one decision on the way, for a reader.
 type Check struct {
 	OK      bool
-	Title   string  // "preflight: origin"
+	Title   string  // "preflight", "response", or what else is looked at
 	Detail  string  // "Access-Control-Allow-Origin is *"
 	Section Section // where the standard says so
 }
@@ -276,13 +279,13 @@ func (w *walk) hop() bool {
 	w.sent, w.status = true, response.Status
 	if w.tainting == taintingCORS {
 		if v := w.engine.CheckCORS(w.origin(), r.Credentials, response.Header); v != nil {
-			return w.fail("response: ", *v)
+			return w.fail("response", *v)
 		}
-		w.passCORS("response: ", response.Header)
+		w.passCORS("response", response.Header)
 	}
 	if w.tainting == taintingOpaque {
 		if v := checkResourcePolicy(r.Origin, w.url, response.Header); v != nil {
-			return w.fail("response: ", *v)
+			return w.fail("response", *v)
 		}
 	}
 	location, located := response.Header.Get("Location")
@@ -339,15 +342,15 @@ func (w *walk) preflight() bool {
 	if v != nil {
 		v.Preflight = true
 		v.Origin = origin
-		return w.fail("preflight: ", *v)
+		return w.fail("preflight", *v)
 	}
-	w.passCORS("preflight: ", response.Header)
-	w.pass("preflight: status", statusText(response.Status), SectionPreflight)
+	w.passCORS("preflight", response.Header)
+	w.pass("preflight", statusText(response.Status), SectionPreflight)
 	if !IsSafelistedMethod(w.method) {
-		w.pass("preflight: method", describe("Access-Control-Allow-Methods", response.Header), SectionPreflight)
+		w.pass("preflight", describe("Access-Control-Allow-Methods", response.Header), SectionPreflight)
 	}
 	if len(names) > 0 {
-		w.pass("preflight: headers", describe("Access-Control-Allow-Headers", response.Header), SectionPreflight)
+		w.pass("preflight", describe("Access-Control-Allow-Headers", response.Header), SectionPreflight)
 	}
 	return true
 }
@@ -483,24 +486,24 @@ func (w *walk) pass(title, detail string, section Section) {
 	w.step.Checks = append(w.step.Checks, Check{OK: true, Title: title, Detail: detail, Section: section})
 }
 
-func (w *walk) passCORS(prefix string, h Header) {
-	w.pass(prefix+"origin", describe("Access-Control-Allow-Origin", h), SectionCORSCheck)
+func (w *walk) passCORS(title string, h Header) {
+	w.pass(title, describe("Access-Control-Allow-Origin", h), SectionCORSCheck)
 	if w.request.Credentials == CredentialsInclude {
-		w.pass(prefix+"credentials", describe("Access-Control-Allow-Credentials", h), SectionCORSCheck)
+		w.pass(title, describe("Access-Control-Allow-Credentials", h), SectionCORSCheck)
 	}
 }
 
 // block ends the fetch before or between responses.
 func (w *walk) block(v Verdict) bool {
-	return w.fail("", v)
+	return w.fail(v.Reason.title(), v)
 }
 
 // fail ends the fetch with v and the check that failed.
-func (w *walk) fail(prefix string, v Verdict) bool {
+func (w *walk) fail(title string, v Verdict) bool {
 	if v.Origin == "" {
 		v.Origin = w.origin()
 	}
-	w.step.Checks = append(w.step.Checks, Check{Title: prefix + v.Reason.title(), Detail: v.Explain(), Section: v.Section})
+	w.step.Checks = append(w.step.Checks, Check{Title: title, Detail: v.Explain(), Section: v.Section})
 	w.end(v)
 	return false
 }

@@ -64,11 +64,14 @@ func (e Engine) IsSafelistedRequestHeader(name, value string) bool {
 	return e.whyUnsafe(name, value) == ""
 }
 
+// notSafelisted is the reason that needs no words.
+const notSafelisted = "not a safelisted header"
+
 // whyUnsafe says why a header needs a preflight, or nothing if it does not.
 func (e Engine) whyUnsafe(name, value string) string {
 	name = strings.ToLower(name)
 	if !e.isSafelistedName(name) {
-		return "it is not a safelisted header"
+		return notSafelisted
 	}
 	if len(value) > maxSafelistedValue {
 		return "its value is longer than 128 bytes"

@@ -72,8 +72,8 @@ func IsTrustworthy(u *url.URL) bool {
 func (w *walk) checkNetwork() bool {
 	r := w.request
 	page, err := url.Parse(r.Origin)
-	if err != nil || r.Origin == "null" {
-		return true // nothing is known about the page
+	if err != nil || r.Origin == "null" || r.CORSOnly {
+		return true // nothing is known about the page, or it does not matter
 	}
 	into := r.TargetSpace > r.PageSpace && r.PageSpace != SpaceUnknown
 	// A page with permission for the local network may reach it by http.

@@ -27,6 +27,9 @@ func (c Cause) String() string {
 	case c.Method != "":
 		return "method " + c.Method
 	}
+	if c.Why == notSafelisted {
+		return "header " + c.Name
+	}
 	return fmt.Sprintf("header %s (%s)", c.Name, c.Why)
 }
 

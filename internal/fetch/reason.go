@@ -72,27 +72,15 @@ func (r Reason) isCORSCheck() bool {
 	return false
 }
 
-// title is the name of the check that failed.
+// title names what is looked at where no response is.
 func (r Reason) title() string {
 	switch r {
-	case MissingAllowOrigin, MultipleAllowOrigin, InvalidAllowOrigin, AllowOriginMismatch, WildcardOriginNotAllowed:
-		return "origin"
-	case InvalidAllowCredentials:
-		return "credentials"
-	case PreflightInvalidStatus:
-		return "status"
-	case InvalidAllowMethods, MethodDisallowed:
-		return "method"
-	case InvalidAllowHeaders, HeaderDisallowed:
-		return "headers"
-	case PreflightDisallowedRedirect, RedirectContainsCredentials, InvalidRedirect, DisabledScheme, TooManyRedirects, RedirectRefused, RedirectOfStream:
+	case RedirectContainsCredentials, InvalidRedirect, DisabledScheme, TooManyRedirects, RedirectRefused, RedirectOfStream:
 		return "redirect"
 	case MixedContent:
 		return "mixed content"
 	case InsecureLocalNetwork, LocalNetworkDenied:
 		return "local network"
-	case BlockedByResourcePolicy:
-		return "resource policy"
 	}
 	return "request"
 }
