@@ -118,6 +118,9 @@ func (c *client) send(ctx context.Context, m fetch.Message) (reply, error) {
 	slices.Sort(names)
 	for _, name := range names {
 		for _, value := range res.Header[name] {
+			if res.ProtoMajor >= 2 {
+				name = strings.ToLower(name) // as it came
+			}
 			out.Header = append(out.Header, fetch.Field{Name: name, Value: value})
 		}
 	}

@@ -23,7 +23,7 @@ func (e Engine) CheckCORS(origin string, c Credentials, h Header) *Verdict {
 	case value == "*":
 		return failed(WildcardOriginNotAllowed)
 	case value != origin:
-		return failed(e.originMismatch(value, len(h.Lines("Access-Control-Allow-Origin"))))
+		return failed(e.originMismatch(value, h))
 	case c != CredentialsInclude:
 		return nil
 	}
@@ -38,11 +38,23 @@ func (e Engine) CheckCORS(origin string, c Credentials, h Header) *Verdict {
 }
 
 // originMismatch names the kind of a wrong value as the engine does.
-func (e Engine) originMismatch(value string, lines int) Reason {
+func (e Engine) originMismatch(value string, h Header) Reason {
+	if e.CountsOriginLines {
+		lines := 0
+		for _, f := range h {
+			if f.Name == "Access-Control-Allow-Origin" {
+				lines++
+			}
+		}
+		if lines > 1 {
+			return MultipleAllowOrigin
+		}
+		return AllowOriginMismatch
+	}
 	switch {
-	case lines > 1, strings.ContainsAny(value, " ,") && !e.CountsOriginLines:
+	case strings.ContainsAny(value, " ,"):
 		return MultipleAllowOrigin
-	case value == "null", e.CountsOriginLines:
+	case value == "null":
 		return AllowOriginMismatch
 	case !looksLikeURL(value):
 		return InvalidAllowOrigin

@@ -28,8 +28,10 @@ type Engine struct {
 	// EmptyIsMissing: a response header with an empty value counts as absent.
 	EmptyIsMissing bool
 
-	// CountsOriginLines: only several Access-Control-Allow-Origin lines are
-	// reported as several values; a list in one line is reported as a mismatch.
+	// CountsOriginLines: only several lines named Access-Control-Allow-Origin,
+	// in just this letter case, are reported as several values. A list in one
+	// line is reported as a mismatch, and over HTTP/2, where names are in lower
+	// case, so are several lines.
 	CountsOriginLines bool
 
 	// JoinsRepeatedHeaders: a request header that the page set twice is judged
@@ -60,6 +62,10 @@ type Engine struct {
 	// to GET or removed headers.
 	PreflightAsAtFirst bool
 
+	// UploadListenerNeedsBody: an upload listener forces a preflight only where
+	// there is a body to upload.
+	UploadListenerNeedsBody bool
+
 	// NoTotalLimit: the standard's limit of 1,024 bytes for all safelisted
 	// values together is not applied.
 	NoTotalLimit bool
@@ -67,9 +73,16 @@ type Engine struct {
 	// ClientHints: Save-Data, Device-Memory, DPR and the like are safelisted.
 	ClientHints bool
 
-	// LocalNetworkAccess: requests into the local network need a secure
-	// context and the user's permission.
+	// LocalNetworkAccess: requests into the local network need the user's
+	// permission.
 	LocalNetworkAccess bool
+
+	// LocalNetworkNeedsSecure: even with permission, only a secure page may
+	// call the local network.
+	LocalNetworkNeedsSecure bool
+
+	// EqualLocationsCount: several Location lines that are equal count as one.
+	EqualLocationsCount bool
 
 	// MaxAgeLimit caps Access-Control-Max-Age; 0 means no limit.
 	MaxAgeLimit time.Duration
@@ -93,6 +106,9 @@ func Chromium() Engine {
 		DropsUserAgent:              true,
 		EmptyLocationIgnored:        true,
 		LocalNetworkAccess:          true,
+		LocalNetworkNeedsSecure:     true,
+		EqualLocationsCount:         true,
+		UploadListenerNeedsBody:     true,
 		MaxAgeLimit:                 2 * time.Hour,
 	}
 }
@@ -109,7 +125,8 @@ func Firefox() Engine {
 		RepeatsNames:                true,
 		NonASCIIUnsafe:              true,
 		RangeBits:                   64,
-		EmptyLocationIgnored:        true,
+		EqualLocationsCount:         true,
+		LocalNetworkAccess:          true,
 		PreflightAsAtFirst:          true,
 		NoTotalLimit:                true,
 		MaxAgeLimit:                 24 * time.Hour,

@@ -288,9 +288,8 @@ func (w *walk) hop() bool {
 			return w.fail("response", *v)
 		}
 	}
-	location, located := response.Header.Get("Location")
-	if located && isRedirect(response.Status) && !(location == "" && w.engine.EmptyLocationIgnored) {
-		return w.redirect(response.Status, location)
+	if lines := w.engine.locations(response); len(lines) > 0 {
+		return w.redirect(response.Status, lines)
 	}
 	v := Verdict{Allowed: true, Opaque: w.tainting == taintingOpaque}
 	switch w.tainting {
@@ -318,7 +317,7 @@ func (w *walk) preflight() bool {
 			return w.becameGET && isBodyHeader(name) || w.left && name == "authorization"
 		})
 	}
-	if r.UploadListener {
+	if r.UploadListener && (w.body || !w.engine.UploadListenerNeedsBody) {
 		why = append(why, Cause{UploadListener: true})
 	}
 	if len(why) == 0 {
@@ -393,8 +392,9 @@ func (w *walk) preflightOrigin() string {
 }
 
 // redirect is HTTP-redirect fetch. It reports whether the browser follows.
-func (w *walk) redirect(status int, location string) bool {
+func (w *walk) redirect(status int, lines []string) bool {
 	r := w.request
+	location := strings.Join(lines, ", ")
 	switch r.Redirect {
 	case RedirectError:
 		return w.block(Verdict{Reason: RedirectRefused, Header: "Location", Value: location, Present: true, Section: SectionRedirect})
@@ -403,6 +403,10 @@ func (w *walk) redirect(status int, location string) bool {
 		return false
 	}
 	failed := Verdict{Header: "Location", Value: location, Present: true, Section: SectionRedirect}
+	if len(lines) > 1 {
+		failed.Reason, failed.Param = InvalidRedirect, location
+		return w.block(failed)
+	}
 	to, err := w.url.Parse(location)
 	if err != nil {
 		failed.Reason, failed.Param = InvalidRedirect, location
@@ -452,6 +456,19 @@ func (w *walk) redirect(status int, location string) bool {
 	w.pass("redirect", detail, SectionRedirect)
 	w.url = to
 	return true
+}
+
+// locations returns where a response redirects to: nothing if it does not, and
+// several lines if it is not clear.
+func (e Engine) locations(response Response) []string {
+	lines := response.Header.Lines("Location")
+	if !isRedirect(response.Status) || e.EmptyLocationIgnored && strings.Join(lines, "") == "" {
+		return nil
+	}
+	if e.EqualLocationsCount {
+		return slices.Compact(lines)
+	}
+	return lines
 }
 
 // isBodyHeader reports whether a header goes when a redirect removes the body.

@@ -86,7 +86,7 @@ func (w *walk) checkNetwork() bool {
 	}
 	v := Verdict{Param: r.TargetSpace.String(), Section: SectionLocalNetwork}
 	switch {
-	case !IsTrustworthy(page) && (page.Scheme == "http" || page.Scheme == "https"):
+	case w.engine.LocalNetworkNeedsSecure && !IsTrustworthy(page) && (page.Scheme == "http" || page.Scheme == "https"):
 		v.Reason = InsecureLocalNetwork
 		return w.block(v)
 	case r.LocalNetworkDenied:

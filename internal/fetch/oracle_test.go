@@ -21,12 +21,13 @@ type observation struct {
 	Case              int
 	Topic             string
 	ThirdPartyCookies string
-	Page              struct{ URL, Origin string }
+	Page              struct{ URL, Origin, AddressSpace, LocalNetworkAccess string }
 	Request           struct {
 		URL, Mode                   string
 		Method                      *string
 		Headers                     [][2]latin1
 		Body, Credentials, Redirect string
+		UploadListener              bool
 	}
 	Cookies []struct {
 		Host, Path, Name, Value, SameSite string
@@ -134,6 +135,10 @@ func compare(engine fetch.Engine, o observation, seen observed) (differences []s
 		Method: "GET", URL: u, Header: header(o.Request.Headers), Origin: o.Page.Origin, Page: o.Page.URL,
 		Mode: fetch.Mode(o.Request.Mode), Credentials: fetch.Credentials(o.Request.Credentials), Redirect: fetch.Redirect(o.Request.Redirect),
 		Body: o.Request.Body != "" && o.Request.Body != "none", BodyType: bodyType(o.Request.Body),
+	}
+	r.UploadListener, r.XHR = o.Request.UploadListener, o.Request.UploadListener
+	if o.Page.AddressSpace == "public" && fetch.OriginOf(u) != o.Page.Origin {
+		r.PageSpace, r.TargetSpace, r.LocalNetworkDenied = fetch.SpacePublic, fetch.SpaceLoopback, o.Page.LocalNetworkAccess == "denied"
 	}
 	if o.Request.Method != nil {
 		if r.Method = *o.Request.Method; r.Method == "" {

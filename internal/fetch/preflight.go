@@ -85,8 +85,8 @@ type preflightCheck struct {
 // request, or nil if it does.
 func (e Engine) checkPreflight(p preflightCheck, response Response) *Verdict {
 	method, c := p.method, p.credentials
-	location, located := response.Header.Get("Location")
-	redirected := located && isRedirect(response.Status) && !(location == "" && e.EmptyLocationIgnored)
+	location, _ := response.Header.Get("Location")
+	redirected := len(e.locations(response)) > 0
 	refused := &Verdict{
 		Reason: PreflightDisallowedRedirect, Header: "Location", Value: location, Present: true,
 		Param: strconv.Itoa(response.Status), Section: SectionPreflight,

@@ -100,10 +100,6 @@ func (v Verdict) CORSError() string {
 	case PreflightInvalidStatus, PreflightDisallowedRedirect, InvalidAllowMethods, InvalidAllowHeaders, MethodDisallowed,
 		HeaderDisallowed, RedirectContainsCredentials, DisabledScheme, InsecureLocalNetwork, LocalNetworkDenied:
 		return string(v.Reason)
-	case DisallowedByMode:
-		if v.Sent { // before that, the page's own process refuses
-			return string(v.Reason)
-		}
 	}
 	return ""
 }
@@ -243,7 +239,7 @@ func (v Verdict) ChromiumMessage(r Request) string {
 		if !v.Sent {
 			return fmt.Sprintf("Fetch API cannot load %s. Request mode is \"same-origin\" but the URL's origin is not same as the request origin %s.", v.URL, r.Origin)
 		}
-		text = "Cross origin requests are not allowed by request mode."
+		return fmt.Sprintf("Unsafe attempt to load URL %s from frame with URL %s. Domains, protocols and ports must match.\n", v.URL, r.Page)
 	case MissingAllowOrigin:
 		text = "No 'Access-Control-Allow-Origin' header is present on the requested resource."
 	case MultipleAllowOrigin:
