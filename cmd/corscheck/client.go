@@ -31,6 +31,7 @@ const (
 // is kept.
 type client struct {
 	transport *http.Transport
+	timeout   time.Duration // of one request
 	resolve   map[string]netip.AddrPort
 	request   checkRequest // the one that is checked at the moment
 }
@@ -49,9 +50,9 @@ func newClient(o options) (*client, error) {
 			return nil, fmt.Errorf("--cacert: %s holds no PEM certificate", o.cacert)
 		}
 	}
-	c := &client{resolve: o.resolve}
+	c := &client{timeout: requestTimeout, resolve: o.resolve}
 	c.transport = &http.Transport{
-		Proxy:                  http.ProxyFromEnvironment,
+		Proxy:                  c.proxy,
 		DialContext:            c.dial,
 		TLSClientConfig:        &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
 		ForceAttemptHTTP2:      true,
@@ -63,6 +64,27 @@ func newClient(o options) (*client, error) {
 
 func (c *client) close() { c.transport.CloseIdleConnections() }
 
+// proxy uses the environment's proxy, as browsers do, but not for what
+// --resolve names.
+func (c *client) proxy(r *http.Request) (*url.URL, error) {
+	if _, ok := c.resolve[hostPort(r.URL)]; ok {
+		return nil, nil
+	}
+	return http.ProxyFromEnvironment(r)
+}
+
+// hostPort is the host and port of u, with the scheme's default port.
+func hostPort(u *url.URL) string {
+	port := u.Port()
+	if port == "" {
+		port = "80"
+		if u.Scheme == "https" {
+			port = "443"
+		}
+	}
+	return u.Hostname() + ":" + port
+}
+
 func (c *client) dial(ctx context.Context, network, address string) (net.Conn, error) {
 	if to, ok := c.resolve[strings.ToLower(address)]; ok {
 		address = to.String()
@@ -73,11 +95,7 @@ func (c *client) dial(ctx context.Context, network, address string) (net.Conn, e
 
 // space returns the address space of the host that u leads to.
 func (c *client) space(ctx context.Context, u *url.URL) fetch.Space {
-	port := u.Port()
-	if port == "" {
-		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
-	}
-	if to, ok := c.resolve[u.Hostname()+":"+port]; ok {
+	if to, ok := c.resolve[hostPort(u)]; ok {
 		return fetch.SpaceOf(to.Addr())
 	}
 	if space := fetch.SpaceOfHost(u.Hostname()); space != fetch.SpaceUnknown {
@@ -93,7 +111,7 @@ func (c *client) space(ctx context.Context, u *url.URL) fetch.Space {
 }
 
 func (c *client) send(ctx context.Context, m fetch.Message) (reply, error) {
-	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
 	var body io.Reader
 	if m.Body {

@@ -60,6 +60,12 @@ type (
 		Lines  []string `json:"lines,omitempty"`
 		Note   string   `json:"note,omitempty"`
 	}
+	jsonFinding struct {
+		Severity string `json:"severity"`
+		Title    string `json:"title"`
+		Evidence string `json:"evidence"`
+		Fix      string `json:"fix"`
+	}
 	jsonCookie struct {
 		OK   bool   `json:"ok"`
 		Text string `json:"text"`
@@ -89,12 +95,6 @@ func (p *printer) jsonError(text string) {
 
 // jsonFindings prints the findings of an audit.
 func (p *printer) jsonFindings(findings []finding) int {
-	type jsonFinding struct {
-		Severity string `json:"severity"`
-		Title    string `json:"title"`
-		Evidence string `json:"evidence"`
-		Fix      string `json:"fix"`
-	}
 	out := struct {
 		Version  int           `json:"version"`
 		Findings []jsonFinding `json:"findings"`
