@@ -180,7 +180,7 @@ func (c *client) header(m fetch.Message) http.Header {
 		switch {
 		case fetch.OriginOf(m.URL) == c.request.Origin:
 			h.Set("Sec-Fetch-Site", "same-origin")
-		case fetch.SameSite(c.request.Origin, m.URL):
+		case fetch.Chromium().SameSite(c.request.Origin, m.URL):
 			h.Set("Sec-Fetch-Site", "same-site")
 		default:
 			h.Set("Sec-Fetch-Site", "cross-site")
@@ -189,7 +189,7 @@ func (c *client) header(m fetch.Message) http.Header {
 	if m.Credentials && !m.Preflight {
 		pairs := slices.Clone(c.request.recorded)
 		for _, cookie := range c.request.cookies {
-			if sends(fetch.CheckCookie(cookie, c.request.Origin, m.URL, fetch.CredentialsInclude)) {
+			if sends(fetch.Chromium().CheckCookie(cookie, c.request.Origin, m.URL, fetch.CredentialsInclude)) {
 				pairs = append(pairs, cookie.Name+"="+cookie.Value)
 			}
 		}

@@ -287,11 +287,15 @@ type cookieLine struct {
 func cookieLines(r result, o outcome) []cookieLine {
 	var lines []cookieLine
 	say := func(c fetch.Cookie, verb string) {
-		switch problem := fetch.CheckCookie(c, r.Request.Origin, o.Verdict.URL, credentialsOf(r.Request)); problem {
-		case "":
+		problem := fetch.Chromium().CheckCookie(c, r.Request.Origin, o.Verdict.URL, credentialsOf(r.Request))
+		firefox := fetch.Firefox().CheckCookie(c, r.Request.Origin, o.Verdict.URL, credentialsOf(r.Request))
+		switch {
+		case problem == "" && firefox == "":
 			lines = append(lines, cookieLine{true, fmt.Sprintf("cookie %s is %s", c.Name, verb)})
-		case fetch.CookieThirdParty:
+		case problem == fetch.CookieThirdParty:
 			lines = append(lines, cookieLine{false, fmt.Sprintf("cookie %s is %s only where third-party cookies are allowed: %s", c.Name, verb, problem)})
+		case firefox == "" || firefox == fetch.CookieThirdParty:
+			lines = append(lines, cookieLine{false, fmt.Sprintf("cookie %s is %s by Firefox, but not by Chromium: %s", c.Name, verb, problem)})
 		default:
 			lines = append(lines, cookieLine{false, fmt.Sprintf("cookie %s is not %s: %s", c.Name, verb, problem)})
 		}

@@ -63,8 +63,8 @@ const (
 // CheckCookie reports why a cookie does not work between a page and an API.
 // CookieThirdParty is a warning: with third-party cookies allowed, the cookie
 // works.
-func CheckCookie(c Cookie, origin string, u *url.URL, credentials Credentials) CookieProblem {
-	sameSite := SameSite(origin, u)
+func (e Engine) CheckCookie(c Cookie, origin string, u *url.URL, credentials Credentials) CookieProblem {
+	sameSite := e.SameSite(origin, u)
 	switch {
 	case credentials == CredentialsOmit, credentials != CredentialsInclude && origin != OriginOf(u):
 		return CookieCredentials
@@ -82,7 +82,7 @@ func CheckCookie(c Cookie, origin string, u *url.URL, credentials Credentials) C
 		return CookieStrict
 	case c.SameSite == "lax":
 		return CookieLax
-	case c.SameSite == "":
+	case c.SameSite == "" && !e.UnsetSameSiteIsNone:
 		return CookieDefaultLax
 	case !c.Partitioned:
 		return CookieThirdParty

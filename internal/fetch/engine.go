@@ -84,6 +84,14 @@ type Engine struct {
 	// EqualLocationsCount: several Location lines that are equal count as one.
 	EqualLocationsCount bool
 
+	// SchemelessSite: http and https pages of one registrable domain are
+	// same-site where cookies are concerned.
+	SchemelessSite bool
+
+	// UnsetSameSiteIsNone: a cookie without SameSite also goes along across
+	// sites. Otherwise it counts as Lax.
+	UnsetSameSiteIsNone bool
+
 	// MaxAgeLimit caps Access-Control-Max-Age; 0 means no limit.
 	MaxAgeLimit time.Duration
 }
@@ -127,6 +135,8 @@ func Firefox() Engine {
 		RangeBits:                   64,
 		EqualLocationsCount:         true,
 		LocalNetworkAccess:          true,
+		SchemelessSite:              true,
+		UnsetSameSiteIsNone:         true,
 		PreflightAsAtFirst:          true,
 		NoTotalLimit:                true,
 		MaxAgeLimit:                 24 * time.Hour,

@@ -456,7 +456,7 @@ func TestSameSite(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := fetch.SameSite(tt.origin, u); got != tt.want {
+		if got := fetch.Standard().SameSite(tt.origin, u); got != tt.want {
 			t.Errorf("%s, %s: got %v, want %v", tt.origin, tt.url, got, tt.want)
 		}
 	}
@@ -491,7 +491,7 @@ func TestCheckCookie(t *testing.T) {
 		if !ok || err != nil {
 			t.Fatal(tt.line, tt.url, err)
 		}
-		if got := fetch.CheckCookie(c, tt.origin, u, tt.credentials); got != tt.want {
+		if got := fetch.Standard().CheckCookie(c, tt.origin, u, tt.credentials); got != tt.want {
 			t.Errorf("%s from %s at %s, %s: got %q, want %q", tt.line, tt.origin, tt.url, tt.credentials, got, tt.want)
 		}
 	}

@@ -170,6 +170,9 @@ func compare(engine fetch.Engine, o observation, seen observed) (differences []s
 				differ("message %d: %s: got %q (%v), the browser sent %q (%v)", i, name, got, sent, want, wanted)
 			}
 		}
+		if want, got := cookieNames(header(arrived.Headers)), jar(engine, o, *step.Send); !slices.Equal(got, want) {
+			differ("message %d: cookies: got %q, the browser sent %q", i, got, want)
+		}
 		got = append(got, answer.response)
 		step = engine.Next(r, got)
 	}
@@ -207,6 +210,35 @@ func compare(engine fetch.Engine, o observation, seen observed) (differences []s
 		differ("console: got %q\n\t     want %q", message, seen.Console)
 	}
 	return differences
+}
+
+// cookieNames returns the names in a Cookie header that stand for the jar
+// before the call: k0, k1 and so on.
+func cookieNames(h fetch.Header) []string {
+	var names []string
+	value, _ := h.Get("Cookie")
+	for pair := range strings.SplitSeq(value, ";") {
+		if name, _, _ := strings.Cut(strings.TrimSpace(pair), "="); strings.HasPrefix(name, "k") {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// jar returns the names of the cookies that go along with m.
+func jar(engine fetch.Engine, o observation, m fetch.Message) []string {
+	var names []string
+	for _, c := range o.Cookies {
+		cookie := fetch.Cookie{Name: c.Name, Secure: c.Secure, SameSite: strings.TrimPrefix(c.SameSite, "unset")}
+		problem := engine.CheckCookie(cookie, o.Page.Origin, m.URL, fetch.CredentialsInclude)
+		allowed := problem == "" || problem == fetch.CookieThirdParty && o.ThirdPartyCookies == "allow"
+		if m.Credentials && m.URL.Hostname() == c.Host && strings.HasPrefix(m.URL.Path, c.Path) && allowed {
+			names = append(names, c.Name)
+		}
+	}
+	slices.Sort(names)
+	return names
 }
 
 type answer struct {

@@ -161,9 +161,9 @@ func ParseOrigin(s string) (string, error) {
 // SameSite reports whether a page's origin and a URL are same-site, which
 // decides about cookies: the same scheme and the same registrable domain. The
 // port does not count.
-func SameSite(origin string, u *url.URL) bool {
+func (e Engine) SameSite(origin string, u *url.URL) bool {
 	page, err := url.Parse(origin)
-	return err == nil && origin != "null" && page.Scheme == u.Scheme && site(page.Hostname()) == site(u.Hostname())
+	return err == nil && page.Host != "" && (page.Scheme == u.Scheme || e.SchemelessSite) && site(page.Hostname()) == site(u.Hostname())
 }
 
 // site returns the registrable domain of a host, or the host itself if it has
