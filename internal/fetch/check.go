@@ -8,7 +8,7 @@ import (
 // CheckCORS is the standard's CORS check: it reports why a response with the
 // headers h may not be read by the origin, or nil if it may.
 func (e Engine) CheckCORS(origin string, c Credentials, h Header) *Verdict {
-	value, present := h.Get("Access-Control-Allow-Origin")
+	value, present := e.get(h, "Access-Control-Allow-Origin")
 	failed := func(reason Reason) *Verdict {
 		return &Verdict{
 			Reason: reason, Header: "Access-Control-Allow-Origin", Value: value, Present: present,
@@ -16,7 +16,7 @@ func (e Engine) CheckCORS(origin string, c Credentials, h Header) *Verdict {
 		}
 	}
 	switch {
-	case !present, value == "" && e.EmptyIsMissing:
+	case !present:
 		return failed(MissingAllowOrigin)
 	case value == "*" && c != CredentialsInclude:
 		return nil
@@ -27,7 +27,7 @@ func (e Engine) CheckCORS(origin string, c Credentials, h Header) *Verdict {
 	case c != CredentialsInclude:
 		return nil
 	}
-	credentials, present := h.Get("Access-Control-Allow-Credentials")
+	credentials, present := e.get(h, "Access-Control-Allow-Credentials")
 	if credentials == "true" { // "True" and "1" are refused
 		return nil
 	}

@@ -20,13 +20,18 @@ type Engine struct {
 	// before its Access-Control-Allow-Origin is checked.
 	PreflightRedirectFirst bool
 
+	// RedirectErrorLast: redirect: "error" is looked at after what else stops a
+	// redirect.
+	RedirectErrorLast bool
+
 	// MethodsBeforeHeaders: the method is checked before
 	// Access-Control-Allow-Headers is parsed, so a syntax error there is not
 	// the reason that is reported.
 	MethodsBeforeHeaders bool
 
-	// EmptyIsMissing: a response header with an empty value counts as absent.
-	EmptyIsMissing bool
+	// SkipsEmptyLines: of several lines of a response header, the empty ones do
+	// not count.
+	SkipsEmptyLines bool
 
 	// CountsOriginLines: only several lines named Access-Control-Allow-Origin,
 	// in just this letter case, are reported as several values. A list in one
@@ -108,6 +113,7 @@ func Chromium() Engine {
 		Name:                        "Chromium",
 		WildcardCoversAuthorization: true,
 		PreflightRedirectFirst:      true,
+		RedirectErrorLast:           true,
 		JoinsRepeatedHeaders:        true,
 		ClientHints:                 true,
 		RangeBits:                   63,
@@ -128,7 +134,7 @@ func Firefox() Engine {
 		WildcardCoversAuthorization: true,
 		PreflightKeepsOrigin:        true,
 		MethodsBeforeHeaders:        true,
-		EmptyIsMissing:              true,
+		SkipsEmptyLines:             true,
 		CountsOriginLines:           true,
 		RepeatsNames:                true,
 		NonASCIIUnsafe:              true,

@@ -395,14 +395,15 @@ func (w *walk) preflightOrigin() string {
 func (w *walk) redirect(status int, lines []string) bool {
 	r := w.request
 	location := strings.Join(lines, ", ")
-	switch r.Redirect {
-	case RedirectError:
-		return w.block(Verdict{Reason: RedirectRefused, Header: "Location", Value: location, Present: true, Section: SectionRedirect})
-	case RedirectManual:
+	failed := Verdict{Header: "Location", Value: location, Present: true, Section: SectionRedirect}
+	switch {
+	case r.Redirect == RedirectManual:
 		w.end(Verdict{Allowed: true, Opaque: true})
 		return false
+	case r.Redirect == RedirectError && !w.engine.RedirectErrorLast:
+		failed.Reason = RedirectRefused
+		return w.block(failed)
 	}
-	failed := Verdict{Header: "Location", Value: location, Present: true, Section: SectionRedirect}
 	if len(lines) > 1 {
 		failed.Reason, failed.Param = InvalidRedirect, location
 		return w.block(failed)
@@ -414,6 +415,9 @@ func (w *walk) redirect(status int, lines []string) bool {
 	}
 	if to.Scheme != "http" && to.Scheme != "https" {
 		failed.Reason, failed.Param = DisabledScheme, to.String()
+		if to.Scheme == "data" {
+			failed.Reason = InvalidRedirect // Chromium does not call this one a CORS error
+		}
 		return w.block(failed)
 	}
 	if to, err = normalizeURL(to); err != nil {
@@ -433,6 +437,9 @@ func (w *walk) redirect(status int, lines []string) bool {
 		return w.block(failed)
 	case status != 303 && w.body && r.Stream:
 		failed.Reason = RedirectOfStream
+		return w.block(failed)
+	case r.Redirect == RedirectError:
+		failed.Reason = RedirectRefused
 		return w.block(failed)
 	}
 	w.redirects++

@@ -31,6 +31,16 @@ func (h Header) Get(name string) (string, bool) {
 	return strings.Join(lines, ", "), len(lines) > 0
 }
 
+// get is Get as the engine does it.
+func (e Engine) get(h Header, name string) (string, bool) {
+	lines := h.Lines(name)
+	if e.SkipsEmptyLines && len(lines) > 1 {
+		lines = slices.DeleteFunc(lines, func(line string) bool { return line == "" })
+		return strings.Join(lines, ", "), true
+	}
+	return strings.Join(lines, ", "), len(lines) > 0
+}
+
 func (h Header) without(names ...string) Header {
 	return slices.DeleteFunc(slices.Clone(h), func(f Field) bool {
 		return slices.ContainsFunc(names, func(name string) bool { return strings.EqualFold(name, f.Name) })
@@ -95,9 +105,6 @@ func (e Engine) whyUnsafe(name, value string) string {
 			return "only form types and text/plain are safelisted"
 		}
 	case "range":
-		if e.ClientHints {
-			value = strings.ToLower(value) // Chromium takes any letter case
-		}
 		if !e.isSimpleRange(value) {
 			return "only one range with a start, as in bytes=0-99, is safelisted"
 		}

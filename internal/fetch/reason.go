@@ -138,7 +138,7 @@ func (v Verdict) Explain() string {
 	case RedirectContainsCredentials:
 		return fmt.Sprintf("the redirect goes to %q, which contains a user name or a password", v.Value)
 	case InvalidRedirect:
-		return fmt.Sprintf("the redirect goes to %q, which is not a valid URL", v.Value)
+		return fmt.Sprintf("the redirect goes to %q, where no redirect may lead", v.Value)
 	case DisabledScheme:
 		return fmt.Sprintf("the redirect goes to %q, which is not an http:// or https:// URL", v.Value)
 	case TooManyRedirects:
@@ -265,7 +265,7 @@ func (v Verdict) ChromiumMessage(r Request) string {
 	case HeaderDisallowed:
 		text = "Request header field " + hint + " is not allowed by Access-Control-Allow-Headers in preflight response."
 	case RedirectContainsCredentials:
-		text = "Redirect location '" + hint + "' contains a username and password, which is disallowed for cross-origin requests."
+		text = "Redirect location '' contains a username and password, which is disallowed for cross-origin requests."
 	case DisabledScheme:
 		text = "Cross origin requests are only supported for protocol schemes: chrome, chrome-experimental-site-token-provider, chrome-extension, chrome-untrusted, data, http, https, isolated-app."
 	case InsecureLocalNetwork:
@@ -278,7 +278,7 @@ func (v Verdict) ChromiumMessage(r Request) string {
 	if v.Preflight && v.Reason.isCORSCheck() || v.Reason == PreflightInvalidStatus || v.Reason == PreflightDisallowedRedirect {
 		text = "Response to preflight request doesn't pass access control check: " + text
 	}
-	at := withoutFragment(v.URL)
+	at := v.URL.String()
 	if v.Reason == DisabledScheme {
 		at = v.Param
 	}
@@ -287,16 +287,10 @@ func (v Verdict) ChromiumMessage(r Request) string {
 		kind = "XMLHttpRequest"
 	}
 	redirected := ""
-	if initial := withoutFragment(r.URL); initial != at {
+	if initial := r.URL.String(); initial != at {
 		redirected = " (redirected from '" + initial + "')"
 	}
 	return fmt.Sprintf("Access to %s at '%s'%s from origin '%s' has been blocked by CORS policy: %s", kind, at, redirected, r.Origin, text)
-}
-
-func withoutFragment(u *url.URL) string {
-	bare := *u
-	bare.Fragment, bare.RawFragment = "", ""
-	return bare.String()
 }
 
 func sendValid(r Request) string {
@@ -341,7 +335,7 @@ func (v Verdict) FirefoxMessage() string {
 	case InvalidAllowOrigin, AllowOriginMismatch:
 		reason = fmt.Sprintf("CORS header ‘Access-Control-Allow-Origin’ does not match ‘%s’)", strings.ToValidUTF8(v.Value, "\uFFFD"))
 	case WildcardOriginNotAllowed:
-		return fmt.Sprintf("Cross-Origin Request Blocked: The Same Origin Policy disallows reading the remote resource at ‘%s’. (Reason: Credential is not supported if the CORS header ‘Access-Control-Allow-Origin’ is ‘*’).", withoutFragment(v.URL))
+		return fmt.Sprintf("Cross-Origin Request Blocked: The Same Origin Policy disallows reading the remote resource at ‘%s’. (Reason: Credential is not supported if the CORS header ‘Access-Control-Allow-Origin’ is ‘*’).", v.URL.String())
 	case InvalidAllowCredentials:
 		reason = "expected ‘true’ in CORS header ‘Access-Control-Allow-Credentials’)"
 	case PreflightInvalidStatus:
@@ -359,7 +353,7 @@ func (v Verdict) FirefoxMessage() string {
 	default:
 		return ""
 	}
-	return fmt.Sprintf("Cross-Origin Request Blocked: The Same Origin Policy disallows reading the remote resource at %s. (Reason: %s.", withoutFragment(v.URL), reason)
+	return fmt.Sprintf("Cross-Origin Request Blocked: The Same Origin Policy disallows reading the remote resource at %s. (Reason: %s.", v.URL.String(), reason)
 }
 
 // Section is a place in a standard, by its title and address. Section numbers
