@@ -146,7 +146,7 @@ type reply struct {
 func check(ctx context.Context, s sender, r checkRequest) (result, error) {
 	shared := &once{next: s, got: map[string]reply{}}
 	if c, ok := s.(*client); ok {
-		r.TargetSpace = c.space(ctx, r.URL)
+		r.Spaces = map[string]fetch.Space{fetch.OriginOf(r.URL): c.space(ctx, r.URL)}
 		if r.PageSpace == fetch.SpaceUnknown {
 			r.PageSpace = pageSpace(r.Origin)
 		}

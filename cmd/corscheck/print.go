@@ -271,8 +271,9 @@ func differences(r result) []string {
 	case r.Standard != nil && r.Standard.Verdict.Allowed != c.Allowed:
 		out = append(out, fmt.Sprintf("The standard %s. Browsers do not follow it yet.", word(r.Standard.Verdict)))
 	}
-	if c.Allowed && f.Allowed && r.Request.TargetSpace > r.Request.PageSpace && r.Request.PageSpace != fetch.SpaceUnknown {
-		out = append(out, fmt.Sprintf("The API is in the %s network. Chromium asks the user for permission before it lets a page from the %s network call it; without it, the console speaks of CORS, but no header helps.", r.Request.TargetSpace, r.Request.PageSpace))
+	target := r.Request.Spaces[fetch.OriginOf(r.Request.URL)]
+	if c.Allowed && f.Allowed && target > r.Request.PageSpace && r.Request.PageSpace != fetch.SpaceUnknown {
+		out = append(out, fmt.Sprintf("The API is in the %s network. Browsers ask the user for permission before they let a page from the %s network call it; without it, the console speaks of CORS, but no header helps.", target, r.Request.PageSpace))
 	}
 	return out
 }

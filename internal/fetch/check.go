@@ -18,12 +18,14 @@ func (e Engine) CheckCORS(origin string, c Credentials, h Header) *Verdict {
 	switch {
 	case !present:
 		return failed(MissingAllowOrigin)
+	case e.CountsOriginLines && originLines(h) > 1:
+		return failed(MultipleAllowOrigin)
 	case value == "*" && c != CredentialsInclude:
 		return nil
 	case value == "*":
 		return failed(WildcardOriginNotAllowed)
 	case value != origin:
-		return failed(e.originMismatch(value, h))
+		return failed(e.originMismatch(value))
 	case c != CredentialsInclude:
 		return nil
 	}
@@ -38,17 +40,8 @@ func (e Engine) CheckCORS(origin string, c Credentials, h Header) *Verdict {
 }
 
 // originMismatch names the kind of a wrong value as the engine does.
-func (e Engine) originMismatch(value string, h Header) Reason {
+func (e Engine) originMismatch(value string) Reason {
 	if e.CountsOriginLines {
-		lines := 0
-		for _, f := range h {
-			if f.Name == "Access-Control-Allow-Origin" {
-				lines++
-			}
-		}
-		if lines > 1 {
-			return MultipleAllowOrigin
-		}
 		return AllowOriginMismatch
 	}
 	switch {
@@ -62,9 +55,20 @@ func (e Engine) originMismatch(value string, h Header) Reason {
 	return AllowOriginMismatch
 }
 
+// originLines counts the lines with just this spelling.
+func originLines(h Header) int {
+	n := 0
+	for _, f := range h {
+		if f.Name == "Access-Control-Allow-Origin" {
+			n++
+		}
+	}
+	return n
+}
+
 // looksLikeURL reports whether value has a scheme and, for http, a host.
 func looksLikeURL(value string) bool {
-	u, err := url.Parse(value)
+	u, err := url.Parse(strings.TrimFunc(value, func(r rune) bool { return r <= ' ' }))
 	if err != nil || u.Scheme == "" {
 		return false
 	}

@@ -89,6 +89,15 @@ type Engine struct {
 	// EqualLocationsCount: several Location lines that are equal count as one.
 	EqualLocationsCount bool
 
+	// RedirectsCountForSite: behind a redirect from another site, Lax and
+	// Strict cookies stay at home even where the page and the server are on the
+	// same site.
+	RedirectsCountForSite bool
+
+	// RedirectNeverWithCredentials: a redirect to a URL with a user name or a
+	// password fails even within the page's own origin.
+	RedirectNeverWithCredentials bool
+
 	// SchemelessSite: http and https pages of one registrable domain are
 	// same-site where cookies are concerned.
 	SchemelessSite bool
@@ -110,20 +119,21 @@ func Standard() Engine {
 // on it.
 func Chromium() Engine {
 	return Engine{
-		Name:                        "Chromium",
-		WildcardCoversAuthorization: true,
-		PreflightRedirectFirst:      true,
-		RedirectErrorLast:           true,
-		JoinsRepeatedHeaders:        true,
-		ClientHints:                 true,
-		RangeBits:                   63,
-		DropsUserAgent:              true,
-		EmptyLocationIgnored:        true,
-		LocalNetworkAccess:          true,
-		LocalNetworkNeedsSecure:     true,
-		EqualLocationsCount:         true,
-		UploadListenerNeedsBody:     true,
-		MaxAgeLimit:                 2 * time.Hour,
+		Name:                         "Chromium",
+		WildcardCoversAuthorization:  true,
+		PreflightRedirectFirst:       true,
+		RedirectErrorLast:            true,
+		JoinsRepeatedHeaders:         true,
+		ClientHints:                  true,
+		RangeBits:                    63,
+		DropsUserAgent:               true,
+		EmptyLocationIgnored:         true,
+		LocalNetworkAccess:           true,
+		LocalNetworkNeedsSecure:      true,
+		EqualLocationsCount:          true,
+		RedirectNeverWithCredentials: true,
+		UploadListenerNeedsBody:      true,
+		MaxAgeLimit:                  2 * time.Hour,
 	}
 }
 
@@ -142,6 +152,7 @@ func Firefox() Engine {
 		EqualLocationsCount:         true,
 		LocalNetworkAccess:          true,
 		SchemelessSite:              true,
+		RedirectsCountForSite:       true,
 		UnsetSameSiteIsNone:         true,
 		PreflightAsAtFirst:          true,
 		NoTotalLimit:                true,

@@ -63,9 +63,11 @@ type Request struct {
 	XHR            bool   // sent by XMLHttpRequest; changes only the browser's message
 	UploadListener bool   // an upload listener is registered, which forces a preflight
 
-	// PageSpace and TargetSpace are the address spaces of the page and of the
-	// server, for Local Network Access. SpaceUnknown disables the check.
-	PageSpace, TargetSpace Space
+	// PageSpace is the address space of the page, for Local Network Access.
+	// SpaceUnknown disables the check. Spaces has the address spaces of
+	// servers, by origin; of those that are missing, the host name has to tell.
+	PageSpace Space
+	Spaces    map[string]Space
 	// CORSOnly leaves out mixed content and Local Network Access, which depend
 	// on the page and its user, not on the server.
 	CORSOnly bool
@@ -88,6 +90,7 @@ type Message struct {
 	URL         *url.URL
 	Header      Header
 	Credentials bool // cookies, client certificates and HTTP authentication go along
+	CrossSite   bool // of cookies, SameSite=None ones only: see Engine.RedirectsCountForSite
 	Body        bool
 }
 
@@ -182,6 +185,7 @@ type walk struct {
 	tainting  tainting
 	tainted   bool // the standard's redirect-taint: Origin is null from here on
 	redirects int
+	crossSite bool // a redirect came from another site than the page's
 
 	// For Engine.PreflightAsAtFirst: the unsafe header names at first, and
 	// what the last redirect did.
@@ -317,7 +321,7 @@ func (w *walk) preflight() bool {
 			return w.becameGET && isBodyHeader(name) || w.left && name == "authorization"
 		})
 	}
-	if r.UploadListener && (w.body || !w.engine.UploadListenerNeedsBody) {
+	if r.UploadListener && (r.Body || !w.engine.UploadListenerNeedsBody) {
 		why = append(why, Cause{UploadListener: true})
 	}
 	if len(why) == 0 {
@@ -362,6 +366,7 @@ func (w *walk) message() Message {
 		URL:         w.url,
 		Header:      slices.Clone(w.header),
 		Credentials: r.Credentials == CredentialsInclude || r.Credentials == CredentialsSameOrigin && w.tainting == taintingBasic,
+		CrossSite:   w.crossSite && w.engine.RedirectsCountForSite,
 		Body:        w.body,
 	}
 	// HTTP-network-or-cache fetch appends Origin where CORS applies or the
@@ -415,8 +420,8 @@ func (w *walk) redirect(status int, lines []string) bool {
 	}
 	if to.Scheme != "http" && to.Scheme != "https" {
 		failed.Reason, failed.Param = DisabledScheme, to.String()
-		if to.Scheme == "data" {
-			failed.Reason = InvalidRedirect // Chromium does not call this one a CORS error
+		if to.Scheme == "data" || to.Scheme == "about" {
+			failed.Reason = InvalidRedirect // which Chromium does not call a CORS error
 		}
 		return w.block(failed)
 	}
@@ -432,6 +437,9 @@ func (w *walk) redirect(status int, lines []string) bool {
 	case w.redirects == maxRedirects:
 		failed.Reason = TooManyRedirects
 		return w.block(failed)
+	case to.User != nil && r.Mode == ModeCORS && w.engine.RedirectNeverWithCredentials && w.tainting == taintingBasic && OriginOf(to) == r.Origin:
+		failed.Reason = InvalidRedirect // which Chromium does not call a CORS error
+		return w.block(failed)
 	case to.User != nil && r.Mode == ModeCORS && (w.tainting == taintingCORS || w.tainted || OriginOf(to) != r.Origin):
 		failed.Reason = RedirectContainsCredentials
 		return w.block(failed)
@@ -446,6 +454,9 @@ func (w *walk) redirect(status int, lines []string) bool {
 
 	leaves := OriginOf(to) != OriginOf(w.url)
 	w.methodBefore, w.becameGET, w.left = w.method, false, leaves
+	if !w.engine.SameSite(r.Origin, w.url) {
+		w.crossSite = true
+	}
 	if leaves && OriginOf(w.url) != r.Origin {
 		w.tainted = true
 	}

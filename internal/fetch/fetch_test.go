@@ -376,7 +376,8 @@ func TestLocalNetworkAccess(t *testing.T) {
 		{"http://localhost:5173", "http://192.168.0.2/", fetch.SpaceLoopback, fetch.SpaceLocal, false, ""},
 	} {
 		r := request(t, "GET", tt.url, "")
-		r.Origin, r.PageSpace, r.TargetSpace, r.LocalNetworkDenied = tt.origin, tt.page, tt.target, tt.denied
+		r.Origin, r.PageSpace, r.LocalNetworkDenied = tt.origin, tt.page, tt.denied
+		r.Spaces = map[string]fetch.Space{fetch.OriginOf(r.URL): tt.target}
 		step := fetch.Chromium().Next(r, nil)
 		got := fetch.Reason("")
 		if step.Verdict != nil {

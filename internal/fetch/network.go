@@ -75,16 +75,20 @@ func (w *walk) checkNetwork() bool {
 	if err != nil || r.Origin == "null" || r.CORSOnly {
 		return true // nothing is known about the page, or it does not matter
 	}
-	into := r.TargetSpace > r.PageSpace && r.PageSpace != SpaceUnknown
+	space, known := r.Spaces[OriginOf(w.url)]
+	if !known {
+		space = SpaceOfHost(w.url.Hostname())
+	}
+	into := space > r.PageSpace && r.PageSpace != SpaceUnknown
 	// A page with permission for the local network may reach it by http.
 	exempt := w.engine.LocalNetworkAccess && into && SpaceOfHost(w.url.Hostname()) >= SpaceLocal
 	if page.Scheme == "https" && !IsTrustworthy(w.url) && !exempt {
 		return w.block(Verdict{Reason: MixedContent, Param: w.url.String(), Section: SectionMixedContent})
 	}
-	if !into || !w.engine.LocalNetworkAccess || w.redirects > 0 {
+	if !into || !w.engine.LocalNetworkAccess {
 		return true
 	}
-	v := Verdict{Param: r.TargetSpace.String(), Section: SectionLocalNetwork}
+	v := Verdict{Param: space.String(), Section: SectionLocalNetwork}
 	switch {
 	case w.engine.LocalNetworkNeedsSecure && !IsTrustworthy(page) && (page.Scheme == "http" || page.Scheme == "https"):
 		v.Reason = InsecureLocalNetwork
