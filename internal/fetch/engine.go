@@ -62,9 +62,9 @@ type Engine struct {
 	EmptyLocationIgnored bool
 
 	// PreflightAsAtFirst: whether a request needs a preflight behind a
-	// redirect is decided by its method before the redirect and by the unsafe
-	// headers it had at first, even where the redirect has changed the method
-	// to GET or removed headers.
+	// redirect is decided by its first method and headers, even where a
+	// redirect has changed the method to GET. A header that a redirect removed
+	// is back after the next one.
 	PreflightAsAtFirst bool
 
 	// UploadListenerNeedsBody: an upload listener forces a preflight only where

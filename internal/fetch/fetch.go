@@ -9,6 +9,7 @@
 package fetch
 
 import (
+	"fmt"
 	"net/url"
 	"slices"
 	"strings"
@@ -187,12 +188,8 @@ type walk struct {
 	redirects int
 	crossSite bool // a redirect came from another site than the page's
 
-	// For Engine.PreflightAsAtFirst: the unsafe header names at first, and
-	// what the last redirect did.
-	firstNames   []string
-	methodBefore string
-	becameGET    bool
-	left         bool // to another origin
+	firstHeader Header   // before any redirect
+	preflighted []string // what a preflight has allowed, for the preflight cache
 
 	sent   bool
 	status int
@@ -241,10 +238,10 @@ func (w *walk) construct() bool {
 	if r.BodyType != "" && len(w.header.Lines("Content-Type")) == 0 {
 		w.header = append(w.header, Field{"Content-Type", r.BodyType})
 	}
-	if w.engine.JoinsRepeatedHeaders {
+	if w.engine.JoinsRepeatedHeaders || r.XHR { // as setRequestHeader does
 		w.header = w.header.joined()
 	}
-	w.firstNames = w.engine.UnsafeHeaderNames(w.header)
+	w.firstHeader = w.header
 	return true
 }
 
@@ -292,6 +289,10 @@ func (w *walk) hop() bool {
 			return w.fail("response", *v)
 		}
 	}
+	if len(response.Header.Lines("Location")) > 0 && isRedirect(response.Status) && r.Redirect == RedirectManual {
+		w.end(Verdict{Allowed: true, Opaque: true})
+		return false
+	}
 	if lines := w.engine.locations(response); len(lines) > 0 {
 		return w.redirect(response.Status, lines)
 	}
@@ -313,13 +314,9 @@ func (w *walk) preflight() bool {
 	why := w.engine.WhyPreflight(w.method, w.header)
 	names := w.engine.UnsafeHeaderNames(w.header)
 	if w.engine.PreflightAsAtFirst && w.redirects > 0 {
-		names = w.firstNames
-		if len(why) == 0 && (len(names) > 0 || !IsSafelistedMethod(w.methodBefore)) {
+		if len(why) == 0 && len(w.engine.WhyPreflight(NormalizeMethod(r.Method), w.firstHeader)) > 0 {
 			why = []Cause{{AsAtFirst: true}}
 		}
-		names = slices.DeleteFunc(slices.Clone(names), func(name string) bool {
-			return w.becameGET && isBodyHeader(name) || w.left && name == "authorization"
-		})
 	}
 	if r.UploadListener && (r.Body || !w.engine.UploadListenerNeedsBody) {
 		why = append(why, Cause{UploadListener: true})
@@ -335,6 +332,11 @@ func (w *walk) preflight() bool {
 	w.pass("preflight needed", strings.Join(texts, "; "), SectionMainFetch)
 
 	origin := w.preflightOrigin()
+	key := fmt.Sprint(w.url, origin, w.method, names)
+	if slices.Contains(w.preflighted, key) {
+		w.pass("preflight", "cached", SectionPreflight)
+		return true
+	}
 	response, came := w.receive(preflightMessage(w.url, origin, w.method, names))
 	if !came {
 		return false
@@ -346,6 +348,9 @@ func (w *walk) preflight() bool {
 		v.Preflight = true
 		v.Origin = origin
 		return w.fail("preflight", *v)
+	}
+	if w.engine.MaxAge(response.Header) > 0 {
+		w.preflighted = append(w.preflighted, key)
 	}
 	w.passCORS("preflight", response.Header)
 	w.pass("preflight", statusText(response.Status), SectionPreflight)
@@ -401,11 +406,7 @@ func (w *walk) redirect(status int, lines []string) bool {
 	r := w.request
 	location := strings.Join(lines, ", ")
 	failed := Verdict{Header: "Location", Value: location, Present: true, Section: SectionRedirect}
-	switch {
-	case r.Redirect == RedirectManual:
-		w.end(Verdict{Allowed: true, Opaque: true})
-		return false
-	case r.Redirect == RedirectError && !w.engine.RedirectErrorLast:
+	if r.Redirect == RedirectError && !w.engine.RedirectErrorLast {
 		failed.Reason = RedirectRefused
 		return w.block(failed)
 	}
@@ -453,7 +454,9 @@ func (w *walk) redirect(status int, lines []string) bool {
 	w.redirects++
 
 	leaves := OriginOf(to) != OriginOf(w.url)
-	w.methodBefore, w.becameGET, w.left = w.method, false, leaves
+	if w.engine.PreflightAsAtFirst {
+		w.header = w.firstHeader // what an earlier redirect removed is back
+	}
 	if !w.engine.SameSite(r.Origin, w.url) {
 		w.crossSite = true
 	}
@@ -461,7 +464,7 @@ func (w *walk) redirect(status int, lines []string) bool {
 		w.tainted = true
 	}
 	if (status == 301 || status == 302) && w.method == "POST" || status == 303 && w.method != "GET" && w.method != "HEAD" {
-		w.method, w.body, w.becameGET = "GET", false, true
+		w.method, w.body = "GET", false
 		w.header = slices.DeleteFunc(slices.Clone(w.header), func(f Field) bool { return isBodyHeader(f.Name) })
 	}
 	if leaves {

@@ -216,8 +216,12 @@ func compare(engine fetch.Engine, o observation, seen observed) (differences []s
 			differ("console: got %q\n\t     want %q", v.ChromiumMessage(r), seen.Console)
 		}
 	}
-	// Firefox stops a redirect to a blob: URL before the CORS check.
-	early := slices.ContainsFunc(seen.Console, func(line string) bool { return strings.HasPrefix(line, "Security Error: Content at") })
+	// Firefox stops a redirect to another scheme before the CORS check.
+	early := slices.ContainsFunc(o.Hops, func(h hop) bool {
+		location, _ := header(h.Response.Headers).Get("Location")
+		u, err := url.Parse(location)
+		return err == nil && u.Scheme != "" && !strings.HasPrefix(u.Scheme, "http")
+	})
 	if message := v.FirefoxMessage(); !early && engine.Name == "Firefox" && message != "" && !slices.Contains(seen.Console, message) {
 		differ("console: got %q\n\t     want %q", message, seen.Console)
 	}
@@ -263,11 +267,11 @@ type answer struct {
 
 // answerTo finds what the case's server answers to a message.
 func answerTo(hops []hop, m fetch.Message) *answer {
+	// The server goes by the path: a relative redirect may lead to another of
+	// its names and ports.
 	for i, h := range hops {
-		// The server goes by port and path: a relative redirect may lead to
-		// another of its names.
 		u, err := url.Parse(h.URL)
-		if err != nil || u.Port() != m.URL.Port() || u.RequestURI() != m.URL.RequestURI() {
+		if err != nil || u.RequestURI() != m.URL.RequestURI() {
 			continue
 		}
 		script := h.Response
