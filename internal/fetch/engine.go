@@ -62,9 +62,9 @@ type Engine struct {
 	EmptyLocationIgnored bool
 
 	// PreflightAsAtFirst: whether a request needs a preflight behind a
-	// redirect is decided by its first method and headers, even where a
-	// redirect has changed the method to GET. A header that a redirect removed
-	// is back after the next one.
+	// redirect is decided by its method before the redirect, by the headers it
+	// had at first, and by whether it needed one before. A header that a
+	// redirect removed is back after the next one.
 	PreflightAsAtFirst bool
 
 	// UploadListenerNeedsBody: an upload listener forces a preflight only where

@@ -188,8 +188,12 @@ type walk struct {
 	redirects int
 	crossSite bool // a redirect came from another site than the page's
 
-	firstHeader Header   // before any redirect
 	preflighted []string // what a preflight has allowed, for the preflight cache
+
+	// For Engine.PreflightAsAtFirst.
+	firstHeader  Header // before any redirect
+	methodBefore string // before the last redirect
+	forced       bool   // a preflight was needed before
 
 	sent   bool
 	status int
@@ -289,7 +293,7 @@ func (w *walk) hop() bool {
 			return w.fail("response", *v)
 		}
 	}
-	if len(response.Header.Lines("Location")) > 0 && isRedirect(response.Status) && r.Redirect == RedirectManual {
+	if len(response.Header.Lines("Location")) > 0 && isRedirect(response.Status) && r.Redirect == RedirectManual && len(w.engine.locations(response)) < 2 {
 		w.end(Verdict{Allowed: true, Opaque: true})
 		return false
 	}
@@ -314,7 +318,7 @@ func (w *walk) preflight() bool {
 	why := w.engine.WhyPreflight(w.method, w.header)
 	names := w.engine.UnsafeHeaderNames(w.header)
 	if w.engine.PreflightAsAtFirst && w.redirects > 0 {
-		if len(why) == 0 && len(w.engine.WhyPreflight(NormalizeMethod(r.Method), w.firstHeader)) > 0 {
+		if len(why) == 0 && (w.forced || !IsSafelistedMethod(w.methodBefore) || len(w.engine.UnsafeHeaderNames(w.firstHeader)) > 0) {
 			why = []Cause{{AsAtFirst: true}}
 		}
 	}
@@ -325,6 +329,7 @@ func (w *walk) preflight() bool {
 		w.pass("no preflight", w.method+" with these headers goes out at once", SectionMainFetch)
 		return true
 	}
+	w.forced = true
 	texts := make([]string, len(why))
 	for i, cause := range why {
 		texts[i] = cause.String()
@@ -349,7 +354,7 @@ func (w *walk) preflight() bool {
 		v.Origin = origin
 		return w.fail("preflight", *v)
 	}
-	if w.engine.MaxAge(response.Header) > 0 {
+	if w.engine.MaxAge(response.Header) > 0 && !sameOrigin {
 		w.preflighted = append(w.preflighted, key)
 	}
 	w.passCORS("preflight", response.Header)
@@ -454,6 +459,7 @@ func (w *walk) redirect(status int, lines []string) bool {
 	w.redirects++
 
 	leaves := OriginOf(to) != OriginOf(w.url)
+	w.methodBefore = w.method
 	if w.engine.PreflightAsAtFirst {
 		w.header = w.firstHeader // what an earlier redirect removed is back
 	}
