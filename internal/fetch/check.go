@@ -1,6 +1,7 @@
 package fetch
 
 import (
+	"net/netip"
 	"net/url"
 	"strings"
 )
@@ -82,7 +83,7 @@ func looksLikeURL(value string) bool {
 
 // checkResourcePolicy is the cross-origin resource policy check, which guards
 // no-cors responses (Fetch, "cross-origin resource policy check").
-func checkResourcePolicy(origin string, u *url.URL, h Header) *Verdict {
+func (e Engine) checkResourcePolicy(origin string, u *url.URL, h Header) *Verdict {
 	value, present := h.Get("Cross-Origin-Resource-Policy")
 	blocked := false
 	switch value {
@@ -90,7 +91,8 @@ func checkResourcePolicy(origin string, u *url.URL, h Header) *Verdict {
 		blocked = origin != OriginOf(u)
 	case "same-site":
 		page, err := url.Parse(origin)
-		blocked = err != nil || site(page.Hostname()) != site(u.Hostname()) || page.Scheme != "https" && u.Scheme == "https"
+		_, notAddress := netip.ParseAddr(u.Hostname())
+		blocked = err != nil || notAddress == nil && e.AddressesHaveNoSite || site(page.Hostname()) != site(u.Hostname()) || page.Scheme != "https" && u.Scheme == "https"
 	}
 	if !blocked {
 		return nil

@@ -62,9 +62,9 @@ type Engine struct {
 	EmptyLocationIgnored bool
 
 	// PreflightAsAtFirst: whether a request needs a preflight behind a
-	// redirect is decided by its method before the redirect, by the headers it
-	// had at first, and by whether it needed one before. A header that a
-	// redirect removed is back after the next one.
+	// redirect is decided by the headers it had at first, and by whether it
+	// needed one before. A header that a redirect removed is back after the
+	// next one.
 	PreflightAsAtFirst bool
 
 	// UploadListenerNeedsBody: an upload listener forces a preflight only where
@@ -98,6 +98,18 @@ type Engine struct {
 	// password fails even within the page's own origin.
 	RedirectNeverWithCredentials bool
 
+	// RepeatsCredentialedPreflight: within one fetch, a redirect back to the
+	// same URL repeats a preflight for a request with credentials.
+	RepeatsCredentialedPreflight bool
+
+	// ManualChecksLocation: with redirect: "manual", a Location that is not a
+	// URL fails.
+	ManualChecksLocation bool
+
+	// AddressesHaveNoSite: an IP address is not on the same site as itself
+	// where Cross-Origin-Resource-Policy is concerned.
+	AddressesHaveNoSite bool
+
 	// SchemelessSite: http and https pages of one registrable domain are
 	// same-site where cookies are concerned.
 	SchemelessSite bool
@@ -122,6 +134,8 @@ func Chromium() Engine {
 		Name:                         "Chromium",
 		WildcardCoversAuthorization:  true,
 		PreflightRedirectFirst:       true,
+		ManualChecksLocation:         true,
+		AddressesHaveNoSite:          true,
 		RedirectErrorLast:            true,
 		JoinsRepeatedHeaders:         true,
 		ClientHints:                  true,
@@ -140,23 +154,24 @@ func Chromium() Engine {
 // Firefox is Firefox 153.
 func Firefox() Engine {
 	return Engine{
-		Name:                        "Firefox",
-		WildcardCoversAuthorization: true,
-		PreflightKeepsOrigin:        true,
-		MethodsBeforeHeaders:        true,
-		SkipsEmptyLines:             true,
-		CountsOriginLines:           true,
-		RepeatsNames:                true,
-		NonASCIIUnsafe:              true,
-		RangeBits:                   64,
-		EqualLocationsCount:         true,
-		LocalNetworkAccess:          true,
-		SchemelessSite:              true,
-		RedirectsCountForSite:       true,
-		UnsetSameSiteIsNone:         true,
-		PreflightAsAtFirst:          true,
-		NoTotalLimit:                true,
-		MaxAgeLimit:                 24 * time.Hour,
+		Name:                         "Firefox",
+		WildcardCoversAuthorization:  true,
+		PreflightKeepsOrigin:         true,
+		MethodsBeforeHeaders:         true,
+		SkipsEmptyLines:              true,
+		CountsOriginLines:            true,
+		RepeatsNames:                 true,
+		NonASCIIUnsafe:               true,
+		RangeBits:                    64,
+		EqualLocationsCount:          true,
+		LocalNetworkAccess:           true,
+		RepeatsCredentialedPreflight: true,
+		SchemelessSite:               true,
+		RedirectsCountForSite:        true,
+		UnsetSameSiteIsNone:          true,
+		PreflightAsAtFirst:           true,
+		NoTotalLimit:                 true,
+		MaxAgeLimit:                  24 * time.Hour,
 	}
 }
 

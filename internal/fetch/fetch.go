@@ -191,9 +191,8 @@ type walk struct {
 	preflighted []string // what a preflight has allowed, for the preflight cache
 
 	// For Engine.PreflightAsAtFirst.
-	firstHeader  Header // before any redirect
-	methodBefore string // before the last redirect
-	forced       bool   // a preflight was needed before
+	firstHeader Header // before any redirect
+	forced      bool   // a preflight was needed before
 
 	sent   bool
 	status int
@@ -289,11 +288,15 @@ func (w *walk) hop() bool {
 		w.passCORS("response", response.Header)
 	}
 	if w.tainting == taintingOpaque {
-		if v := checkResourcePolicy(r.Origin, w.url, response.Header); v != nil {
+		if v := w.engine.checkResourcePolicy(r.Origin, w.url, response.Header); v != nil {
 			return w.fail("response", *v)
 		}
 	}
-	if len(response.Header.Lines("Location")) > 0 && isRedirect(response.Status) && r.Redirect == RedirectManual && len(w.engine.locations(response)) < 2 {
+	if isRedirect(response.Status) && r.Redirect == RedirectManual {
+		lines := w.engine.locations(response)
+		if broken := len(lines) == 1 && w.engine.ManualChecksLocation && !parses(lines[0]); broken || len(lines) > 1 {
+			return w.block(Verdict{Reason: InvalidRedirect, Header: "Location", Value: strings.Join(lines, ", "), Present: true, Section: SectionRedirect})
+		}
 		w.end(Verdict{Allowed: true, Opaque: true})
 		return false
 	}
@@ -318,7 +321,7 @@ func (w *walk) preflight() bool {
 	why := w.engine.WhyPreflight(w.method, w.header)
 	names := w.engine.UnsafeHeaderNames(w.header)
 	if w.engine.PreflightAsAtFirst && w.redirects > 0 {
-		if len(why) == 0 && (w.forced || !IsSafelistedMethod(w.methodBefore) || len(w.engine.UnsafeHeaderNames(w.firstHeader)) > 0) {
+		if len(why) == 0 && (w.forced || len(w.engine.UnsafeHeaderNames(w.firstHeader)) > 0) {
 			why = []Cause{{AsAtFirst: true}}
 		}
 	}
@@ -354,7 +357,7 @@ func (w *walk) preflight() bool {
 		v.Origin = origin
 		return w.fail("preflight", *v)
 	}
-	if w.engine.MaxAge(response.Header) > 0 && !sameOrigin {
+	if w.engine.MaxAge(response.Header) > 0 && !(r.Credentials == CredentialsInclude && w.engine.RepeatsCredentialedPreflight) {
 		w.preflighted = append(w.preflighted, key)
 	}
 	w.passCORS("preflight", response.Header)
@@ -426,7 +429,7 @@ func (w *walk) redirect(status int, lines []string) bool {
 	}
 	if to.Scheme != "http" && to.Scheme != "https" {
 		failed.Reason, failed.Param = DisabledScheme, to.String()
-		if to.Scheme == "data" || to.Scheme == "about" {
+		if to.Scheme == "data" || to.Scheme == "about" || to.Scheme == "blob" {
 			failed.Reason = InvalidRedirect // which Chromium does not call a CORS error
 		}
 		return w.block(failed)
@@ -459,7 +462,6 @@ func (w *walk) redirect(status int, lines []string) bool {
 	w.redirects++
 
 	leaves := OriginOf(to) != OriginOf(w.url)
-	w.methodBefore = w.method
 	if w.engine.PreflightAsAtFirst {
 		w.header = w.firstHeader // what an earlier redirect removed is back
 	}
@@ -483,6 +485,11 @@ func (w *walk) redirect(status int, lines []string) bool {
 	w.pass("redirect", detail, SectionRedirect)
 	w.url = to
 	return true
+}
+
+func parses(location string) bool {
+	_, err := url.Parse(location)
+	return err == nil
 }
 
 // locations returns where a response redirects to: nothing if it does not, and

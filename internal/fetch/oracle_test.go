@@ -2,11 +2,13 @@ package fetch_test
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"net/url"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -77,9 +79,10 @@ func (s *latin1) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// TestObservations compares the package with what Chromium and Firefox did.
-// It reads testdata/*.jsonl, or the directory that CORS_OBSERVATIONS names.
-func TestObservations(t *testing.T) {
+// observations reads testdata/*.jsonl, or the directory that
+// CORS_OBSERVATIONS names, and calls yield for each case with its line.
+func observations(t *testing.T, yield func(observation, []byte)) {
+	t.Helper()
 	dir := os.Getenv("CORS_OBSERVATIONS")
 	if dir == "" {
 		dir = "testdata"
@@ -88,13 +91,11 @@ func TestObservations(t *testing.T) {
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no observations in %s: %v", dir, err)
 	}
-	cases, failed := 0, 0
 	for _, file := range files {
 		f, err := os.Open(file)
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer f.Close()
 		lines := bufio.NewScanner(f)
 		lines.Buffer(nil, 1<<22)
 		for lines.Scan() {
@@ -102,25 +103,83 @@ func TestObservations(t *testing.T) {
 			if err := json.Unmarshal(lines.Bytes(), &o); err != nil {
 				t.Fatalf("%s: %v", file, err)
 			}
-			for _, engine := range []fetch.Engine{fetch.Chromium(), fetch.Firefox()} {
-				seen, ok := o.Observed[strings.ToLower(engine.Name)]
-				if !ok {
-					continue
-				}
-				cases++
-				if differences := compare(engine, o, seen); len(differences) > 0 {
-					failed++
-					if failed <= 60 {
-						t.Errorf("seed %d, case %d (%s), %s:\n\t%s", o.Seed, o.Case, o.Topic, engine.Name, strings.Join(differences, "\n\t"))
-					}
-				}
-			}
+			yield(o, lines.Bytes())
 		}
+		f.Close()
 		if err := lines.Err(); err != nil {
 			t.Fatalf("%s: %v", file, err)
 		}
 	}
-	t.Logf("%d of %d observations agree", cases-failed, cases)
+}
+
+// TestObservations compares the package with what Chromium and Firefox did.
+func TestObservations(t *testing.T) {
+	all, agree := 0, 0
+	observations(t, func(o observation, _ []byte) {
+		for _, engine := range []fetch.Engine{fetch.Chromium(), fetch.Firefox()} {
+			seen, ok := o.Observed[strings.ToLower(engine.Name)]
+			if !ok {
+				continue
+			}
+			all++
+			if differences := compare(engine, o, seen); len(differences) == 0 {
+				agree++
+			} else if all-agree <= 60 {
+				t.Errorf("seed %d, case %d (%s), %s:\n\t%s", o.Seed, o.Case, o.Topic, engine.Name, strings.Join(differences, "\n\t"))
+			}
+		}
+	})
+	t.Logf("%d of %d observations agree", agree, all)
+}
+
+// TestEveryDifferenceIsSeen checks that each field of an Engine is needed: with
+// the standard's value in its place, some observation differs. The document
+// lists each field.
+func TestEveryDifferenceIsSeen(t *testing.T) {
+	doc, err := os.ReadFile("../../docs/engine-differences.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	type field struct{ engine, name string }
+	missing := map[field]fetch.Engine{} // with the field taken back
+	for _, engine := range []fetch.Engine{fetch.Chromium(), fetch.Firefox()} {
+		value := reflect.ValueOf(&engine).Elem()
+		for i := range value.NumField() {
+			name := value.Type().Field(i).Name
+			if name == "Name" || value.Field(i).IsZero() {
+				continue
+			}
+			if !bytes.Contains(doc, []byte("`"+name+"`")) {
+				t.Errorf("docs/engine-differences.md does not list %s", name)
+			}
+			if name == "MaxAgeLimit" { // no observation waits for a cache to expire
+				continue
+			}
+			changed := engine
+			reflect.ValueOf(&changed).Elem().Field(i).SetZero()
+			missing[field{engine.Name, name}] = changed
+		}
+	}
+	observations(t, func(o observation, line []byte) {
+		found := false
+		for f, engine := range missing {
+			if len(compare(engine, o, o.Observed[strings.ToLower(f.engine)])) > 0 {
+				delete(missing, f)
+				found = true
+			}
+		}
+		if file := os.Getenv("CORS_PICK"); found && file != "" {
+			f, err := os.OpenFile(file, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+			if err != nil {
+				t.Fatal(err)
+			}
+			fmt.Fprintf(f, "%s\n", line)
+			f.Close()
+		}
+	})
+	for f := range missing {
+		t.Errorf("no observation shows %s of %s", f.name, f.engine)
+	}
 }
 
 // compare plays one case against the package and returns what differs.
