@@ -80,8 +80,8 @@ func (s *latin1) UnmarshalJSON(data []byte) error {
 }
 
 // observations reads testdata/*.jsonl, or the directory that
-// CORS_OBSERVATIONS names, and calls yield for each case with its line.
-func observations(t *testing.T, yield func(observation, []byte)) {
+// CORS_OBSERVATIONS names, and calls yield for each case.
+func observations(t *testing.T, yield func(observation)) {
 	t.Helper()
 	dir := os.Getenv("CORS_OBSERVATIONS")
 	if dir == "" {
@@ -103,7 +103,7 @@ func observations(t *testing.T, yield func(observation, []byte)) {
 			if err := json.Unmarshal(lines.Bytes(), &o); err != nil {
 				t.Fatalf("%s: %v", file, err)
 			}
-			yield(o, lines.Bytes())
+			yield(o)
 		}
 		f.Close()
 		if err := lines.Err(); err != nil {
@@ -115,7 +115,7 @@ func observations(t *testing.T, yield func(observation, []byte)) {
 // TestObservations compares the package with what Chromium and Firefox did.
 func TestObservations(t *testing.T) {
 	all, agree := 0, 0
-	observations(t, func(o observation, _ []byte) {
+	observations(t, func(o observation) {
 		for _, engine := range []fetch.Engine{fetch.Chromium(), fetch.Firefox()} {
 			seen, ok := o.Observed[strings.ToLower(engine.Name)]
 			if !ok {
@@ -160,21 +160,11 @@ func TestEveryDifferenceIsSeen(t *testing.T) {
 			missing[field{engine.Name, name}] = changed
 		}
 	}
-	observations(t, func(o observation, line []byte) {
-		found := false
+	observations(t, func(o observation) {
 		for f, engine := range missing {
 			if len(compare(engine, o, o.Observed[strings.ToLower(f.engine)])) > 0 {
 				delete(missing, f)
-				found = true
 			}
-		}
-		if file := os.Getenv("CORS_PICK"); found && file != "" {
-			f, err := os.OpenFile(file, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
-			if err != nil {
-				t.Fatal(err)
-			}
-			fmt.Fprintf(f, "%s\n", line)
-			f.Close()
 		}
 	})
 	for f := range missing {
