@@ -38,9 +38,6 @@ func (s *recorded) send(_ context.Context, m fetch.Message) (reply, error) {
 		}
 		return out, nil
 	}
-	if m.Preflight {
-		return reply{}, fmt.Errorf("%s %s: %w", m.Method, m.URL, errNotRecorded)
-	}
 	return reply{}, fmt.Errorf("%s %s: %w", m.Method, m.URL, errNotRecorded)
 }
 
@@ -67,10 +64,7 @@ func judgeHAR(ctx context.Context, o options, p *printer, entries []pasted.Entry
 			continue
 		}
 		r, ok := harRequest(e, o.request.Origin)
-		if !ok {
-			continue
-		}
-		if r.Origin == fetch.OriginOf(r.URL) {
+		if !ok || r.Origin == fetch.OriginOf(r.URL) {
 			continue
 		}
 		judged, err := check(ctx, s, r)

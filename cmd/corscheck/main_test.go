@@ -73,6 +73,7 @@ func TestUsageErrors(t *testing.T) {
 		{[]string{"ftp://a.example/", "--origin", testPage}, "is not an http:// or https:// URL"},
 		{[]string{"http://localhost:1/", "http://localhost:2/", "--origin", testPage}, "one URL at a time"},
 		{[]string{"http://localhost:1/", "--origin", testPage, "--header", "x"}, "Name: value"},
+		{[]string{"http://localhost:1/", "--origin", testPage, "--header", "Cookie: a=b"}, "use --cookie"},
 		{[]string{"http://localhost:1/", "--origin", testPage, "--frobnicate"}, "frobnicate"},
 		{[]string{"http://localhost:1/", "--origin", testPage, "--mode", "x"}, "write cors, no-cors or same-origin"},
 		{[]string{"http://localhost:1/", "--origin", testPage, "--server", "iis"}, "write one of api, nginx"},

@@ -170,7 +170,11 @@ func parseOptions(args []string, stdin io.Reader, stderr io.Writer) (options, er
 		if !found {
 			return options{}, fmt.Errorf("--header %q: write it as 'Name: value'", line)
 		}
-		call.Headers = append(call.Headers, [2]string{strings.TrimSpace(name), strings.TrimSpace(value)})
+		name, value = strings.TrimSpace(name), strings.TrimSpace(value)
+		if fetch.IsForbiddenRequestHeader(name, value) {
+			return options{}, fmt.Errorf("--header %q: browsers do not let a page set it%s", line, insteadOf(name))
+		}
+		call.Headers = append(call.Headers, [2]string{name, value})
 	}
 	for _, line := range cookies {
 		c, ok := fetch.ParseCookie(line)
@@ -198,6 +202,17 @@ func parseOptions(args []string, stdin io.Reader, stderr io.Writer) (options, er
 	r.URL, r.Origin, r.cookies = o.url, o.request.Origin, o.request.cookies
 	o.request = r
 	return o, nil
+}
+
+// insteadOf names the option for what a header would have meant.
+func insteadOf(name string) string {
+	switch strings.ToLower(name) {
+	case "cookie":
+		return "; use --cookie"
+	case "origin", "referer":
+		return "; use --origin"
+	}
+	return ""
 }
 
 func (o options) checkCombination(set map[string]bool, rest []string) error {

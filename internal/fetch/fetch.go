@@ -238,7 +238,7 @@ func (w *walk) construct() bool {
 		}
 		w.header = append(w.header, f)
 	}
-	if r.BodyType != "" && len(w.header.Lines("Content-Type")) == 0 {
+	if r.BodyType != "" && len(w.header.Lines("Content-Type")) == 0 && (r.Mode != ModeNoCORS || w.engine.IsSafelistedRequestHeader("Content-Type", r.BodyType)) {
 		w.header = append(w.header, Field{"Content-Type", r.BodyType})
 	}
 	if w.engine.JoinsRepeatedHeaders || r.XHR { // as setRequestHeader does

@@ -350,6 +350,8 @@ func (v Verdict) FirefoxMessage() string {
 		reason = "Did not find method in CORS header ‘Access-Control-Allow-Methods’)"
 	case HeaderDisallowed:
 		reason = fmt.Sprintf("header ‘%s’ is not allowed according to header ‘Access-Control-Allow-Headers’ from CORS preflight response)", v.Param)
+	case InsecureLocalNetwork, LocalNetworkDenied, RedirectContainsCredentials:
+		reason = "CORS request did not succeed). Status code: (null)"
 	default:
 		return ""
 	}
