@@ -21,7 +21,7 @@ type Engine struct {
 	PreflightRedirectFirst bool
 
 	// RedirectErrorLast: redirect: "error" is looked at after what else stops a
-	// redirect.
+	// redirect, and not at all without a Location.
 	RedirectErrorLast bool
 
 	// MethodsBeforeHeaders: the method is checked before
@@ -89,22 +89,21 @@ type Engine struct {
 	// EqualLocationsCount: several Location lines that are equal count as one.
 	EqualLocationsCount bool
 
-	// RedirectsCountForSite: behind a redirect from another site, Lax and
-	// Strict cookies stay at home even where the page and the server are on the
-	// same site.
-	RedirectsCountForSite bool
+	// RedirectsIgnoredForSite: Lax and Strict cookies go along to the page's own
+	// site even behind a redirect from another one.
+	RedirectsIgnoredForSite bool
+
+	// NullAfterNoCORSRedirect: in mode no-cors, Origin is null after any
+	// redirect to another origin.
+	NullAfterNoCORSRedirect bool
 
 	// RedirectNeverWithCredentials: a redirect to a URL with a user name or a
 	// password fails even within the page's own origin.
 	RedirectNeverWithCredentials bool
 
-	// RepeatsCredentialedPreflight: within one fetch, a redirect back to the
-	// same URL repeats a preflight for a request with credentials.
-	RepeatsCredentialedPreflight bool
-
-	// ManualChecksLocation: with redirect: "manual", a Location that is not a
-	// URL fails.
-	ManualChecksLocation bool
+	// LocationFirst: a Location that is not a URL fails before the CORS check,
+	// and also with redirect: "manual".
+	LocationFirst bool
 
 	// AddressesHaveNoSite: an IP address is not on the same site as itself
 	// where Cross-Origin-Resource-Policy is concerned.
@@ -134,9 +133,11 @@ func Chromium() Engine {
 		Name:                         "Chromium",
 		WildcardCoversAuthorization:  true,
 		PreflightRedirectFirst:       true,
-		ManualChecksLocation:         true,
+		LocationFirst:                true,
 		AddressesHaveNoSite:          true,
 		RedirectErrorLast:            true,
+		RedirectsIgnoredForSite:      true,
+		NullAfterNoCORSRedirect:      true,
 		JoinsRepeatedHeaders:         true,
 		ClientHints:                  true,
 		RangeBits:                    63,
@@ -154,24 +155,22 @@ func Chromium() Engine {
 // Firefox is Firefox 153.
 func Firefox() Engine {
 	return Engine{
-		Name:                         "Firefox",
-		WildcardCoversAuthorization:  true,
-		PreflightKeepsOrigin:         true,
-		MethodsBeforeHeaders:         true,
-		SkipsEmptyLines:              true,
-		CountsOriginLines:            true,
-		RepeatsNames:                 true,
-		NonASCIIUnsafe:               true,
-		RangeBits:                    64,
-		EqualLocationsCount:          true,
-		LocalNetworkAccess:           true,
-		RepeatsCredentialedPreflight: true,
-		SchemelessSite:               true,
-		RedirectsCountForSite:        true,
-		UnsetSameSiteIsNone:          true,
-		PreflightAsAtFirst:           true,
-		NoTotalLimit:                 true,
-		MaxAgeLimit:                  24 * time.Hour,
+		Name:                        "Firefox",
+		WildcardCoversAuthorization: true,
+		PreflightKeepsOrigin:        true,
+		MethodsBeforeHeaders:        true,
+		SkipsEmptyLines:             true,
+		CountsOriginLines:           true,
+		RepeatsNames:                true,
+		NonASCIIUnsafe:              true,
+		RangeBits:                   64,
+		EqualLocationsCount:         true,
+		LocalNetworkAccess:          true,
+		SchemelessSite:              true,
+		UnsetSameSiteIsNone:         true,
+		PreflightAsAtFirst:          true,
+		NoTotalLimit:                true,
+		MaxAgeLimit:                 24 * time.Hour,
 	}
 }
 

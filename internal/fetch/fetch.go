@@ -91,7 +91,7 @@ type Message struct {
 	URL         *url.URL
 	Header      Header
 	Credentials bool // cookies, client certificates and HTTP authentication go along
-	CrossSite   bool // of cookies, SameSite=None ones only: see Engine.RedirectsCountForSite
+	CrossSite   bool // of cookies, SameSite=None ones only: a redirect came from another site
 	Body        bool
 }
 
@@ -281,6 +281,10 @@ func (w *walk) hop() bool {
 		return false
 	}
 	w.sent, w.status = true, response.Status
+	lines := w.engine.locations(response)
+	if w.engine.LocationFirst && len(lines) == 1 && !w.parses(lines[0]) {
+		return w.invalidRedirect(lines)
+	}
 	if w.tainting == taintingCORS {
 		if v := w.engine.CheckCORS(w.origin(), r.Credentials, response.Header); v != nil {
 			return w.fail("response", *v)
@@ -293,14 +297,17 @@ func (w *walk) hop() bool {
 		}
 	}
 	if isRedirect(response.Status) && r.Redirect == RedirectManual {
-		lines := w.engine.locations(response)
-		if broken := len(lines) == 1 && w.engine.ManualChecksLocation && !parses(lines[0]); broken || len(lines) > 1 {
-			return w.block(Verdict{Reason: InvalidRedirect, Header: "Location", Value: strings.Join(lines, ", "), Present: true, Section: SectionRedirect})
+		if len(lines) > 1 {
+			return w.invalidRedirect(lines)
 		}
 		w.end(Verdict{Allowed: true, Opaque: true})
 		return false
 	}
-	if lines := w.engine.locations(response); len(lines) > 0 {
+	if isRedirect(response.Status) && r.Redirect == RedirectError && !w.engine.RedirectErrorLast {
+		location, present := response.Header.Get("Location")
+		return w.block(Verdict{Reason: RedirectRefused, Header: "Location", Value: location, Present: present, Section: SectionRedirect})
+	}
+	if len(lines) > 0 {
 		return w.redirect(response.Status, lines)
 	}
 	v := Verdict{Allowed: true, Opaque: w.tainting == taintingOpaque}
@@ -351,13 +358,13 @@ func (w *walk) preflight() bool {
 	}
 	w.status = response.Status
 	sameOrigin := w.engine.PreflightKeepsOrigin && OriginOf(w.url) == origin
-	v := w.engine.checkPreflight(preflightCheck{origin, sameOrigin, w.method, names, r.Credentials}, response)
+	v := w.engine.checkPreflight(preflightCheck{origin, sameOrigin, w.method, names, r.Credentials, r.Redirect}, response)
 	if v != nil {
 		v.Preflight = true
 		v.Origin = origin
 		return w.fail("preflight", *v)
 	}
-	if w.engine.MaxAge(response.Header) > 0 && !(r.Credentials == CredentialsInclude && w.engine.RepeatsCredentialedPreflight) {
+	if w.engine.MaxAge(response.Header) > 0 {
 		w.preflighted = append(w.preflighted, key)
 	}
 	w.passCORS("preflight", response.Header)
@@ -379,7 +386,7 @@ func (w *walk) message() Message {
 		URL:         w.url,
 		Header:      slices.Clone(w.header),
 		Credentials: r.Credentials == CredentialsInclude || r.Credentials == CredentialsSameOrigin && w.tainting == taintingBasic,
-		CrossSite:   w.crossSite && w.engine.RedirectsCountForSite,
+		CrossSite:   w.crossSite && !w.engine.RedirectsIgnoredForSite,
 		Body:        w.body,
 	}
 	// HTTP-network-or-cache fetch appends Origin where CORS applies or the
@@ -414,29 +421,26 @@ func (w *walk) redirect(status int, lines []string) bool {
 	r := w.request
 	location := strings.Join(lines, ", ")
 	failed := Verdict{Header: "Location", Value: location, Present: true, Section: SectionRedirect}
-	if r.Redirect == RedirectError && !w.engine.RedirectErrorLast {
-		failed.Reason = RedirectRefused
-		return w.block(failed)
-	}
 	if len(lines) > 1 {
-		failed.Reason, failed.Param = InvalidRedirect, location
-		return w.block(failed)
+		return w.invalidRedirect(lines)
 	}
 	to, err := w.url.Parse(location)
 	if err != nil {
-		failed.Reason, failed.Param = InvalidRedirect, location
-		return w.block(failed)
+		return w.invalidRedirect(lines)
 	}
 	if to.Scheme != "http" && to.Scheme != "https" {
 		failed.Reason, failed.Param = DisabledScheme, to.String()
+		if r.Redirect == RedirectError {
+			failed.Reason = RedirectRefused
+			return w.block(failed)
+		}
 		if to.Scheme == "data" || to.Scheme == "about" || to.Scheme == "blob" {
 			failed.Reason = InvalidRedirect // which Chromium does not call a CORS error
 		}
 		return w.block(failed)
 	}
 	if to, err = normalizeURL(to); err != nil {
-		failed.Reason, failed.Param = InvalidRedirect, location
-		return w.block(failed)
+		return w.invalidRedirect(lines)
 	}
 	if to.Fragment == "" {
 		to.Fragment = w.url.Fragment
@@ -468,7 +472,7 @@ func (w *walk) redirect(status int, lines []string) bool {
 	if !w.engine.SameSite(r.Origin, w.url) {
 		w.crossSite = true
 	}
-	if leaves && OriginOf(w.url) != r.Origin {
+	if leaves && (OriginOf(w.url) != r.Origin || r.Mode == ModeNoCORS && w.engine.NullAfterNoCORSRedirect) {
 		w.tainted = true
 	}
 	if (status == 301 || status == 302) && w.method == "POST" || status == 303 && w.method != "GET" && w.method != "HEAD" {
@@ -487,9 +491,17 @@ func (w *walk) redirect(status int, lines []string) bool {
 	return true
 }
 
-func parses(location string) bool {
-	_, err := url.Parse(location)
+// parses reports whether a Location is a URL.
+func (w *walk) parses(location string) bool {
+	to, err := w.url.Parse(location)
+	if err == nil && (to.Scheme == "http" || to.Scheme == "https") {
+		_, err = normalizeURL(to)
+	}
 	return err == nil
+}
+
+func (w *walk) invalidRedirect(lines []string) bool {
+	return w.block(Verdict{Reason: InvalidRedirect, Header: "Location", Value: strings.Join(lines, ", "), Present: true, Section: SectionRedirect})
 }
 
 // locations returns where a response redirects to: nothing if it does not, and

@@ -79,6 +79,7 @@ type preflightCheck struct {
 	method      string // normalised
 	names       []string
 	credentials Credentials
+	redirect    Redirect
 }
 
 // checkPreflight reports why the response to a preflight does not allow a
@@ -99,7 +100,7 @@ func (e Engine) checkPreflight(p preflightCheck, response Response) *Verdict {
 			return v
 		}
 	}
-	if redirected {
+	if redirected && p.redirect != RedirectError {
 		return refused
 	}
 	if response.Status < 200 || response.Status > 299 {
