@@ -86,6 +86,11 @@ type Engine struct {
 	// call the local network.
 	LocalNetworkNeedsSecure bool
 
+	// LocalNetworkByHTTP: a secure page with permission for the local network
+	// may reach a private address by plain http, which is mixed content
+	// otherwise.
+	LocalNetworkByHTTP bool
+
 	// EqualLocationsCount: several Location lines that are equal count as one.
 	EqualLocationsCount bool
 
@@ -144,6 +149,7 @@ func Chromium() Engine {
 		DropsUserAgent:               true,
 		EmptyLocationIgnored:         true,
 		LocalNetworkAccess:           true,
+		LocalNetworkByHTTP:           true,
 		LocalNetworkNeedsSecure:      true,
 		EqualLocationsCount:          true,
 		RedirectNeverWithCredentials: true,

@@ -80,8 +80,7 @@ func (w *walk) checkNetwork() bool {
 		space = SpaceOfHost(w.url.Hostname())
 	}
 	into := space > r.PageSpace && r.PageSpace != SpaceUnknown
-	// A page with permission for the local network may reach it by http.
-	exempt := w.engine.LocalNetworkAccess && into && SpaceOfHost(w.url.Hostname()) >= SpaceLocal
+	exempt := w.engine.LocalNetworkByHTTP && into && SpaceOfHost(w.url.Hostname()) >= SpaceLocal
 	if page.Scheme == "https" && !IsTrustworthy(w.url) && !exempt {
 		return w.block(Verdict{Reason: MixedContent, Param: w.url.String(), Section: SectionMixedContent})
 	}
