@@ -152,6 +152,7 @@ func TestCommonestFailures(t *testing.T) {
 			[]string{
 				"ALLOWED. JavaScript can read the response, which says 401 Unauthorized.",
 				"! cookie session is not sent: it is SameSite=Lax, and the page is on another site than the API",
+				"Fix: call the API under the host name of the page, http://127.0.0.1:",
 			},
 		},
 		{
@@ -174,6 +175,23 @@ func TestCommonestFailures(t *testing.T) {
 			if len([]rune(line)) > 100 {
 				t.Errorf("%s: a line is wider than 100 columns: %s", tt.name, line)
 			}
+		}
+	}
+}
+
+func TestCookies(t *testing.T) {
+	address := serve(t, headers(200, "Access-Control-Allow-Origin: https://app.example.com", "Access-Control-Allow-Credentials: true",
+		"Set-Cookie: a=1; SameSite=None; Secure; Partitioned", "Set-Cookie: b=1; SameSite=None; Secure", "Set-Cookie: c=1; SameSite=Strict", "Set-Cookie: d=1"))
+	_, stdout, _ := corscheck(t, address, "--origin", "https://app.example.com", "--credentials")
+	flat := strings.Join(strings.Fields(stdout), " ")
+	for _, want := range []string{
+		"✓ cookie a is stored",
+		"! cookie b is stored only where third-party cookies are allowed", "Fix: add Partitioned",
+		"! cookie c is not stored: it is SameSite=Strict", "Fix: have the server set it with SameSite=None; Secure; Partitioned (SESSION_SAMESITE=none)",
+		"! cookie d is stored by Firefox, but not by Chromium: without SameSite it counts as Lax",
+	} {
+		if !strings.Contains(flat, want) {
+			t.Errorf("%q is missing in:\n%s", want, stdout)
 		}
 	}
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"net/url"
 	"os"
 	"strings"
 	"time"
@@ -300,6 +301,9 @@ func cookieLines(r result, o outcome) []cookieLine {
 		default:
 			lines = append(lines, cookieLine{false, fmt.Sprintf("cookie %s is not %s: %s", c.Name, verb, problem)})
 		}
+		if fix := cookieFix(problem, r.Request.Origin, o.Verdict.URL); fix != "" {
+			lines[len(lines)-1].text += ". Fix: " + fix
+		}
 	}
 	for _, c := range r.Cookies {
 		say(c, "sent")
@@ -315,6 +319,33 @@ func cookieLines(r result, o outcome) []cookieLine {
 		}
 	}
 	return lines
+}
+
+// cookieFix says what makes the cookie work, where its problem does not say it
+// already.
+func cookieFix(problem fetch.CookieProblem, origin string, api *url.URL) string {
+	switch problem {
+	case fetch.CookieStrict, fetch.CookieLax, fetch.CookieDefaultLax:
+	case fetch.CookieThirdParty:
+		return "add Partitioned"
+	case fetch.CookieInsecure:
+		return "call the API by https"
+	default:
+		return ""
+	}
+	page, err := url.Parse(origin)
+	if err != nil || origin == "null" {
+		return "load the page from a server"
+	}
+	if fetch.SpaceOfHost(page.Hostname()) == fetch.SpaceLoopback && fetch.SpaceOfHost(api.Hostname()) == fetch.SpaceLoopback {
+		same := *api
+		same.Host = page.Hostname()
+		if api.Port() != "" {
+			same.Host += ":" + api.Port()
+		}
+		return "call the API under the host name of the page, " + fetch.OriginOf(&same) + "; to a browser localhost and 127.0.0.1 are two sites"
+	}
+	return "have the server set it with SameSite=None; Secure; Partitioned (SESSION_SAMESITE=none)"
 }
 
 func credentialsOf(r fetch.Request) fetch.Credentials {
