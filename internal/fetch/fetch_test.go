@@ -528,3 +528,81 @@ func FuzzNext(f *testing.F) {
 		}
 	})
 }
+
+// https://url.spec.whatwg.org/#host-parsing
+func TestParseURL(t *testing.T) {
+	for _, tt := range []struct{ in, want string }{
+		{"https://API.example.com:443/a?b#c", "https://api.example.com/a?b#c"},
+		{"http://a.example:80", "http://a.example/"},
+		{"https://bücher.example/", "https://xn--bcher-kva.example/"},
+		{"http://127.1/", "http://127.0.0.1/"},
+		{"http://0/", "http://0.0.0.0/"},
+		{"http://0x7f000001/", "http://127.0.0.1/"},
+		{"http://0177.0.0.01/", "http://127.0.0.1/"},
+		{"http://[0:0::1]:8080/", "http://[::1]:8080/"},
+		{"http://256.1.1.1/", ""},
+		{"http://1.2.3.4.5/", ""},
+		{"http://a.09/", ""},
+		{"http://sub.127.0.0.1/", ""},
+		{"http://a.example:99999/", ""},
+		{"http://a b/", ""},
+		{"ftp://a.example/", ""},
+		{"//a.example/", ""},
+	} {
+		u, err := fetch.ParseURL(tt.in)
+		if got := fmt.Sprint(u); (err == nil) != (tt.want != "") || err == nil && got != tt.want {
+			t.Errorf("%s: got %s, %v, want %q", tt.in, got, err, tt.want)
+		}
+	}
+}
+
+// https://fetch.spec.whatwg.org/#http-redirect-fetch, step 11.
+func TestRedirectOfStream(t *testing.T) {
+	for status, want := range map[int]bool{303: true, 302: false, 307: false} {
+		r := request(t, "POST", api, "")
+		r.Body, r.Stream = true, true
+		if step := fetch.Standard().Next(r, []fetch.Response{response(status, allowPage, "Location: /b")}); (step.Send != nil) != want {
+			t.Errorf("%d: got %+v", status, step.Verdict)
+		}
+	}
+}
+
+func TestParseCookie(t *testing.T) {
+	for line, want := range map[string]fetch.Cookie{
+		"a=b; Path=/; SameSite=LAX; secure ;HttpOnly": {Name: "a", Value: "b", SameSite: "lax", Secure: true, HTTPOnly: true},
+		" a = b c ; SameSite=Odd":                     {Name: "a", Value: "b c"},
+		"a=; Partitioned":                             {Name: "a", Partitioned: true},
+		"=b":                                          {},
+		"a":                                           {},
+		"":                                            {},
+	} {
+		got, ok := fetch.ParseCookie(line)
+		if got != want || ok != (want.Name != "") {
+			t.Errorf("%q: got %+v, %v", line, got, ok)
+		}
+	}
+}
+
+// The steps that a reader sees.
+func TestChecks(t *testing.T) {
+	for _, tt := range []struct {
+		credentials fetch.Credentials
+		want        string
+	}{
+		{fetch.CredentialsOmit, "cross-origin, preflight needed, preflight, preflight, preflight, response"},
+		{fetch.CredentialsInclude, "cross-origin, preflight needed, preflight, preflight, preflight, preflight, response, response"},
+	} {
+		lines := []string{allowPage, allowCred, "Access-Control-Allow-Methods: PUT"}
+		step := fetch.Standard().Next(request(t, "PUT", api, tt.credentials), []fetch.Response{response(204, lines...), response(200, lines...)})
+		var titles []string
+		for _, c := range step.Checks {
+			titles = append(titles, c.Title)
+			if !c.OK || c.Detail == "" || c.Section.URL == "" {
+				t.Errorf("%s: %+v", tt.credentials, c)
+			}
+		}
+		if got := strings.Join(titles, ", "); got != tt.want {
+			t.Errorf("%s: got %s", tt.credentials, got)
+		}
+	}
+}
