@@ -31,7 +31,7 @@ func (e Engine) CheckCORS(origin string, c Credentials, h Header) *Verdict {
 		return nil
 	}
 	credentials, present := e.get(h, "Access-Control-Allow-Credentials")
-	if credentials == "true" { // "True" and "1" are refused
+	if credentials == "true" { // not "True", not "1"
 		return nil
 	}
 	return &Verdict{

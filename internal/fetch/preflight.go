@@ -88,12 +88,12 @@ func (e Engine) checkPreflight(p preflightCheck, response Response) *Verdict {
 	method, c := p.method, p.credentials
 	location, _ := response.Header.Get("Location")
 	redirected := len(e.locations(response)) > 0
-	refused := &Verdict{
+	failed := &Verdict{
 		Reason: PreflightDisallowedRedirect, Header: "Location", Value: location, Present: true,
 		Param: strconv.Itoa(response.Status), Section: SectionPreflight,
 	}
 	if redirected && e.PreflightRedirectFirst {
-		return refused
+		return failed
 	}
 	if !p.sameOrigin {
 		if v := e.CheckCORS(p.origin, c, response.Header); v != nil {
@@ -101,7 +101,7 @@ func (e Engine) checkPreflight(p preflightCheck, response Response) *Verdict {
 		}
 	}
 	if redirected && p.redirect != RedirectError {
-		return refused
+		return failed
 	}
 	if response.Status < 200 || response.Status > 299 {
 		return &Verdict{Reason: PreflightInvalidStatus, Param: strconv.Itoa(response.Status), Section: SectionPreflight}
