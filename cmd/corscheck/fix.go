@@ -1,0 +1,329 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+
+	"example.com/api/internal/fetch"
+)
+
+// fix is the change that makes a blocked request work.
+type fix struct {
+	Text     string   // what to change, in a sentence
+	AtServer bool     // the change is the server's, not the page's
+	Server   string   // of the lines: one of serverNames, or empty if unknown
+	Lines    []string // what to write
+	Note     string   // what else to know
+}
+
+func serverNames() []string {
+	return []string{"api", "nginx", "caddy", "express", "fastapi", "spring"}
+}
+
+// need is what the server has to allow.
+type need struct {
+	origin      string
+	method      string
+	headers     []string
+	credentials bool
+}
+
+func fixFor(r result, o outcome, server string) fix {
+	v := o.Verdict
+	if server == "" {
+		server = guessServer(o)
+	}
+	n := need{origin: v.Origin, credentials: r.Request.Credentials == fetch.CredentialsInclude}
+	if m := fetch.NormalizeMethod(methodOf(r.Request)); !fetch.IsSafelistedMethod(m) {
+		n.method = m
+	}
+	n.headers = slices.Compact(fetch.Standard().UnsafeHeaderNames(r.Request.Header))
+	f := fix{AtServer: true, Server: server}
+
+	switch v.Reason {
+	case fetch.MissingAllowOrigin, fetch.AllowOriginMismatch, fetch.InvalidAllowOrigin:
+		f.Text = "have the server send Access-Control-Allow-Origin: " + n.origin
+		f.Lines = lines(server, v.Reason, n)
+		switch {
+		case n.origin == "null" && r.Request.Origin != "null":
+			f.Text = "call the final URL, " + withoutUser(v) + ", without the redirect. Behind a redirect from one origin to another, the browser sends Origin: null"
+			f.AtServer, f.Lines = false, nil
+		case n.origin == "null":
+			f.Text = "load the page from a server. A file, a sandboxed frame and a data: URL have no origin, and a server that allows null allows every site"
+			f.AtServer, f.Lines = false, nil
+		case v.Status == http.StatusForbidden:
+			f.Note = "The server answered 403 Forbidden, as servers do for an origin that they do not know."
+		case v.Preflight && v.Status >= 300:
+			f.Note = fmt.Sprintf("The preflight was answered with %s: perhaps the route does not know OPTIONS, or something in front of the CORS code (sign-in, rate limit, redirect) answers it.", statusText(v.Status))
+		case !v.Preflight && v.Status >= 400:
+			f.Note = fmt.Sprintf("The response is an error, %s. Error responses need the CORS headers too.", statusText(v.Status))
+		}
+	case fetch.WildcardOriginNotAllowed:
+		f.Text = "have the server send Access-Control-Allow-Origin: " + n.origin + " instead of *, or make the request without credentials"
+		f.Lines = lines(server, v.Reason, n)
+	case fetch.MultipleAllowOrigin:
+		f.Text = "set Access-Control-Allow-Origin in one place only, to " + n.origin + ". Often the application and a proxy both set it"
+		f.Lines = lines(server, v.Reason, n)
+	case fetch.InvalidAllowCredentials:
+		f.Text = "have the server send Access-Control-Allow-Credentials: true, or make the request without credentials"
+		f.Lines = lines(server, v.Reason, n)
+	case fetch.PreflightInvalidStatus:
+		f.Text = "have the server answer the preflight with 204, before sign-in, rate limits and routing. A preflight carries no cookie and no Authorization"
+		f.Lines = lines(server, v.Reason, n)
+	case fetch.PreflightDisallowedRedirect:
+		f.Text = "call the URL that needs no redirect" + redirectHint(v, r)
+		f.AtServer = false
+	case fetch.MethodDisallowed, fetch.InvalidAllowMethods:
+		f.Text = "have the server list " + v.Param + " in Access-Control-Allow-Methods"
+		if v.Reason == fetch.InvalidAllowMethods {
+			f.Text = "have the server write Access-Control-Allow-Methods as names with commas between them, for example GET, POST, PUT"
+		}
+		f.Lines = lines(server, v.Reason, n)
+		if upper := strings.ToUpper(n.method); upper != n.method {
+			f.Text = fmt.Sprintf("write method: %q, in upper case; browsers do not change %q", upper, n.method)
+			f.AtServer, f.Lines = false, nil
+		}
+	case fetch.HeaderDisallowed, fetch.InvalidAllowHeaders:
+		if v.Reason == fetch.HeaderDisallowed {
+			n.headers = v.Missing
+		}
+		f.Text = "have the server list " + strings.Join(n.headers, ", ") + " in Access-Control-Allow-Headers"
+		if v.Reason == fetch.InvalidAllowHeaders {
+			f.Text = "have the server write Access-Control-Allow-Headers as names with commas between them"
+		}
+		f.Lines = lines(server, v.Reason, n)
+		if slices.ContainsFunc(n.headers, func(name string) bool { return strings.HasPrefix(name, "access-control-") }) {
+			f.Text = "remove the Access-Control-* headers from the request; only the server sends them"
+			f.AtServer, f.Lines = false, nil
+		}
+	default:
+		f.AtServer = false
+		f.Text = pageFix(v, r)
+	}
+	return f
+}
+
+// pageFix is the fix for what no server can allow.
+func pageFix(v fetch.Verdict, r result) string {
+	switch v.Reason {
+	case fetch.MixedContent:
+		return "call the API by https, or load the page by http while you develop"
+	case fetch.InsecureLocalNetwork:
+		return "serve the page by https; a public page that is not secure may not call the local network"
+	case fetch.LocalNetworkDenied:
+		return "allow access to the local network for the page in the browser's site settings"
+	case fetch.RedirectContainsCredentials:
+		return "have the server redirect to a URL without user name and password"
+	case fetch.InvalidRedirect, fetch.DisabledScheme:
+		return "have the server redirect to a valid http:// or https:// URL"
+	case fetch.TooManyRedirects:
+		return "break the redirect loop at the server"
+	case fetch.RedirectRefused:
+		return "call the final URL, or drop redirect: \"error\""
+	case fetch.RedirectOfStream:
+		return "call the final URL, or send a body that is not a stream"
+	case fetch.URLContainsCredentials:
+		return "send the user name and password in an Authorization header"
+	case fetch.BlockedByResourcePolicy:
+		return "use mode cors, and have the server send Access-Control-Allow-Origin: " + r.Request.Origin
+	case fetch.DisallowedByMode, fetch.MethodNotSimple:
+		return "use mode cors"
+	case fetch.ModeNeedsFollow:
+		return "use redirect: \"follow\" or mode cors"
+	}
+	return "change the request: " + v.Explain()
+}
+
+func withoutUser(v fetch.Verdict) string {
+	u := *v.URL
+	u.User = nil
+	return u.String()
+}
+
+// redirectHint names the usual reasons for a redirect.
+func redirectHint(v fetch.Verdict, r result) string {
+	to, err := v.URL.Parse(v.Value)
+	if err != nil || v.Value == "" {
+		return ""
+	}
+	text := ", " + to.String()
+	switch {
+	case v.URL.Scheme == "http" && to.Scheme == "https":
+		text += " (https from the start)"
+	case to.Path == v.URL.Path+"/":
+		text += " (with the trailing slash)"
+	case to.Path+"/" == v.URL.Path:
+		text += " (without the trailing slash)"
+	case strings.Contains(strings.ToLower(to.Path), "login"), strings.Contains(strings.ToLower(to.Path), "signin"):
+		return ". The redirect leads to a sign-in page: exempt OPTIONS from it, and answer 401 instead of a redirect"
+	}
+	return text
+}
+
+// lines is the change for one server. What is complete for the request is
+// shown, so that it can be copied whole.
+func lines(server string, reason fetch.Reason, n need) []string {
+	methods := "GET, HEAD, POST"
+	if n.method != "" {
+		methods += ", " + n.method
+	}
+	headers := strings.Join(n.headers, ", ")
+	switch server {
+	case "api":
+		return apiLines(reason, n)
+	case "nginx":
+		return proxyLines(n, methods, headers, nginxSyntax)
+	case "caddy":
+		return proxyLines(n, methods, headers, caddySyntax)
+	case "express":
+		call := "app.use(cors({ origin: [" + quote(n.origin) + "]"
+		if n.credentials {
+			call += ", credentials: true"
+		}
+		out := []string{call + ","}
+		if n.method != "" {
+			out = append(out, "  methods: "+quoteList(methods)+",")
+		}
+		if headers != "" {
+			out = append(out, "  allowedHeaders: "+quoteList(headers)+",")
+		}
+		return append(out, "})) // before every route and before sign-in")
+	case "fastapi":
+		out := []string{"app.add_middleware(CORSMiddleware,  # added last, so that it runs first", "    allow_origins=[" + quote(n.origin) + "],"}
+		if n.credentials {
+			out = append(out, "    allow_credentials=True,")
+		}
+		if n.method != "" {
+			out = append(out, "    allow_methods="+quoteList(methods)+",")
+		}
+		if headers != "" {
+			out = append(out, "    allow_headers="+quoteList(headers)+",")
+		}
+		return append(out, ")")
+	case "spring":
+		out := []string{`registry.addMapping("/**")  // WebMvcConfigurer.addCorsMappings`, "    .allowedOrigins(" + quote(n.origin) + ")"}
+		if n.method != "" {
+			out = append(out, "    .allowedMethods("+strings.Trim(quoteList(methods), "[]")+")")
+		}
+		if headers != "" {
+			out = append(out, "    .allowedHeaders("+strings.Trim(quoteList(headers), "[]")+")")
+		}
+		if n.credentials {
+			out = append(out, "    .allowCredentials(true)")
+		}
+		out[len(out)-1] += ";"
+		if reason == fetch.PreflightInvalidStatus || reason == fetch.MissingAllowOrigin {
+			out = append(out, "http.cors(withDefaults());  // with Spring Security, in the filter chain")
+		}
+		return out
+	}
+	return nil
+}
+
+// apiLines are the settings of this project's server.
+func apiLines(reason fetch.Reason, n need) []string {
+	switch reason {
+	case fetch.InvalidAllowCredentials:
+		return []string{"CORS_ALLOW_CREDENTIALS=true"}
+	case fetch.MethodDisallowed, fetch.InvalidAllowMethods:
+		return []string{"CORS_ALLOWED_METHODS=GET,HEAD,POST,PUT,PATCH,DELETE" + unlessListed(n.method, "GET,HEAD,POST,PUT,PATCH,DELETE")}
+	case fetch.HeaderDisallowed, fetch.InvalidAllowHeaders:
+		line := "CORS_ALLOWED_HEADERS=Authorization,Content-Type,If-Match,X-Request-ID"
+		for _, name := range n.headers {
+			line += unlessListed(http.CanonicalHeaderKey(name), line[strings.Index(line, "=")+1:])
+		}
+		return []string{line}
+	case fetch.WildcardOriginNotAllowed:
+		return []string{"ALLOWED_ORIGINS=" + n.origin, "CORS_ALLOW_CREDENTIALS=true"}
+	}
+	return []string{"ALLOWED_ORIGINS=" + n.origin + "  # beside those that are there, with commas"}
+}
+
+func unlessListed(name, list string) string {
+	if name == "" || slices.ContainsFunc(strings.Split(list, ","), func(s string) bool { return strings.EqualFold(s, name) }) {
+		return ""
+	}
+	return "," + name
+}
+
+func nginxSyntax(name, value string) string {
+	return fmt.Sprintf("add_header %s %q always;", name, value)
+}
+
+func caddySyntax(name, value string) string {
+	return fmt.Sprintf("header %s %q", name, value)
+}
+
+// proxyLines are the header lines of a proxy, and its answer to preflights.
+func proxyLines(n need, methods, headers string, write func(name, value string) string) []string {
+	out := []string{write("Access-Control-Allow-Origin", n.origin), write("Vary", "Origin")}
+	if n.credentials {
+		out = append(out, write("Access-Control-Allow-Credentials", "true"))
+	}
+	if n.method != "" {
+		out = append(out, write("Access-Control-Allow-Methods", methods))
+	}
+	if headers != "" {
+		out = append(out, write("Access-Control-Allow-Headers", headers))
+	}
+	if n.method == "" && headers == "" {
+		return out
+	}
+	if strings.HasPrefix(out[0], "add_header") {
+		return append(out, "if ($request_method = OPTIONS) { return 204; }")
+	}
+	return append(out, "@preflight method OPTIONS", "respond @preflight 204")
+}
+
+func quote(s string) string { return strconv.Quote(s) }
+
+func quoteList(list string) string {
+	var out []string
+	for item := range strings.SplitSeq(list, ", ") {
+		out = append(out, quote(item))
+	}
+	return "[" + strings.Join(out, ", ") + "]"
+}
+
+// guessServer tells the server by its response headers, or returns nothing.
+func guessServer(o outcome) string {
+	for i := len(o.Exchanges) - 1; i >= 0; i-- {
+		h := o.Exchanges[i].Response.Header
+		get := func(name string) string { v, _ := h.Get(name); return strings.ToLower(v) }
+		server := get("Server")
+		switch {
+		case strings.Contains(get("X-Powered-By"), "express"):
+			return "express"
+		case strings.Contains(server, "uvicorn"), strings.Contains(server, "hypercorn"):
+			return "fastapi"
+		case server == "" && strings.HasPrefix(get("Content-Security-Policy"), "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"):
+			return "api"
+		case strings.Contains(get("Vary"), "origin, access-control-request-method, access-control-request-headers") && get("X-Content-Type-Options") == "nosniff" && strings.HasPrefix(get("Cache-Control"), "no-cache, no-store"):
+			return "spring"
+		case strings.Contains(server, "nginx"), strings.Contains(server, "openresty"):
+			return "nginx"
+		case strings.Contains(server, "caddy"), strings.Contains(get("Via"), "caddy"):
+			return "caddy"
+		}
+	}
+	return ""
+}
+
+func contains(list []string, s string) bool { return slices.Contains(list, s) }
+
+func statusText(status int) string {
+	if text := http.StatusText(status); text != "" {
+		return fmt.Sprintf("%d %s", status, text)
+	}
+	return strconv.Itoa(status)
+}
+
+func statusLine(r reply) string {
+	if r.Proto == "HTTP/2.0" {
+		return statusText(r.Status) + " (HTTP/2)"
+	}
+	return statusText(r.Status)
+}

@@ -1,0 +1,28 @@
+package fetch
+
+import "strings"
+
+// NormalizeMethod writes the six methods that the standard names in upper
+// case and leaves every other as it is: "patch" stays "patch", which few
+// servers understand.
+func NormalizeMethod(method string) string {
+	switch upper := strings.ToUpper(method); upper {
+	case "DELETE", "GET", "HEAD", "OPTIONS", "POST", "PUT":
+		return upper
+	}
+	return method
+}
+
+// IsSafelistedMethod reports whether a normalised method needs no preflight.
+func IsSafelistedMethod(method string) bool {
+	return method == "GET" || method == "HEAD" || method == "POST"
+}
+
+// IsForbiddenMethod reports whether no page may send the method.
+func IsForbiddenMethod(method string) bool {
+	switch strings.ToUpper(method) {
+	case "CONNECT", "TRACE", "TRACK":
+		return true
+	}
+	return false
+}

@@ -1,0 +1,101 @@
+package fetch
+
+import (
+	"net/netip"
+	"net/url"
+	"strings"
+)
+
+// Space is an IP address space of Local Network Access, from public to
+// private.
+type Space int
+
+// The address spaces. SpaceUnknown is for a page or a server of which nothing
+// is known.
+const (
+	SpaceUnknown Space = iota
+	SpacePublic
+	SpaceLocal    // 10/8, 172.16/12, 192.168/16, 169.254/16, fc00::/7, fe80::/10
+	SpaceLoopback // 127/8, ::1
+)
+
+func (s Space) String() string {
+	switch s {
+	case SpacePublic:
+		return "public"
+	case SpaceLocal:
+		return "local"
+	case SpaceLoopback:
+		return "loopback"
+	}
+	return "unknown"
+}
+
+// SpaceOf returns the address space of an address.
+func SpaceOf(addr netip.Addr) Space {
+	addr = addr.Unmap()
+	switch {
+	case !addr.IsValid():
+		return SpaceUnknown
+	case addr.IsLoopback(), addr.IsUnspecified():
+		return SpaceLoopback
+	case addr.IsPrivate(), addr.IsLinkLocalUnicast(), netip.MustParsePrefix("100.64.0.0/10").Contains(addr):
+		return SpaceLocal
+	}
+	return SpacePublic
+}
+
+// SpaceOfHost returns the address space that a host name or address tells by
+// itself, and SpaceUnknown for a name that has to be looked up.
+func SpaceOfHost(host string) Space {
+	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
+		return SpaceLoopback
+	}
+	addr, err := netip.ParseAddr(strings.Trim(host, "[]"))
+	if err != nil {
+		if strings.HasSuffix(host, ".local") {
+			return SpaceLocal
+		}
+		return SpaceUnknown
+	}
+	return SpaceOf(addr)
+}
+
+// IsTrustworthy reports whether a URL's origin is potentially trustworthy:
+// https, or a loopback host (Secure Contexts, 3.1).
+func IsTrustworthy(u *url.URL) bool {
+	return u.Scheme == "https" || SpaceOfHost(u.Hostname()) == SpaceLoopback
+}
+
+// checkNetwork does what browsers check before CORS: mixed content and Local
+// Network Access. No response header changes their outcome.
+func (w *walk) checkNetwork() bool {
+	r := w.request
+	page, err := url.Parse(r.Origin)
+	if err != nil || r.Origin == "null" || r.CORSOnly {
+		return true // nothing is known about the page, or it does not matter
+	}
+	space, known := r.Spaces[OriginOf(w.url)]
+	if !known {
+		space = SpaceOfHost(w.url.Hostname())
+	}
+	into := space > r.PageSpace && r.PageSpace != SpaceUnknown
+	exempt := w.engine.LocalNetworkByHTTP && into && SpaceOfHost(w.url.Hostname()) >= SpaceLocal
+	if page.Scheme == "https" && !IsTrustworthy(w.url) && !exempt {
+		return w.block(Verdict{Reason: MixedContent, Param: w.url.String(), Section: SectionMixedContent})
+	}
+	if !into || !w.engine.LocalNetworkAccess {
+		return true
+	}
+	v := Verdict{Param: space.String(), Section: SectionLocalNetwork}
+	switch {
+	case w.engine.LocalNetworkNeedsSecure && !IsTrustworthy(page) && (page.Scheme == "http" || page.Scheme == "https"):
+		v.Reason = InsecureLocalNetwork
+		return w.block(v)
+	case r.LocalNetworkDenied:
+		v.Reason = LocalNetworkDenied
+		return w.block(v)
+	}
+	w.pass("local network", "the browser asks the user for permission first", SectionLocalNetwork)
+	return true
+}
