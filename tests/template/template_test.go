@@ -259,7 +259,10 @@ func (c clone) removePaths(t *testing.T, paths ...string) {
 			}
 		}
 	}
-	c.write(t, name, strings.Join(lines, ""))
+	text := strings.Join(lines, "")
+	// A section that is empty now is not valid.
+	text = regexp.MustCompile(`(?m)^  (?:parameters|headers|responses|schemas):\n\n*(  \w)`).ReplaceAllString(text, "$1")
+	c.write(t, name, text)
 }
 
 // unusedComponents returns the first lines of the components that nothing in the

@@ -379,7 +379,7 @@ export interface components {
             /** @description With 422: each rule that a field of the body breaks. */
             errors?: components["schemas"]["FieldError"][];
             /** @description With 429: the policies whose limit was reached. */
-            "violated-policies"?: ("default" | "search" | "upload" | "session" | "docs")[];
+            "violated-policies"?: string[];
         };
         FieldError: {
             field: string;
