@@ -33,6 +33,7 @@ func TestShop(t *testing.T) {
 func TestWithoutResources(t *testing.T) {
 	c := copyRepository(t)
 	c.removeSample(t, c.read(t, "docs/make-it-yours.md"))
+	// These do not know the sample, and take long; TestShop runs them.
 	c.check(t, "./internal/database", "./internal/ratelimit")
 }
 
