@@ -28,7 +28,7 @@ func TestAbort(t *testing.T) {
 		status  int
 		body    string
 		log     string            // what the access log says
-		header  map[string]string // other than those of every problem
+		header  map[string]string // those that not every problem has
 	}{
 		{"GET", problem.BadRequest("why"), 400,
 			`{"type":"about:blank","title":"Bad Request","status":400,"detail":"why","request_id":"id1"}`, "why", nil},

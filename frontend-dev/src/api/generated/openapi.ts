@@ -376,9 +376,9 @@ export interface components {
             /** @description What is wrong and, if there is one, the remedy. */
             detail: string;
             request_id?: components["schemas"]["RequestID"];
-            /** @description With 422, each rule that a field of the body breaks. */
+            /** @description With 422: each rule that a field of the body breaks. */
             errors?: components["schemas"]["FieldError"][];
-            /** @description With 429, the policies whose limit was reached. */
+            /** @description With 429: the policies whose limit was reached. */
             "violated-policies"?: ("default" | "search" | "upload" | "session" | "docs")[];
         };
         FieldError: {
