@@ -170,24 +170,32 @@ func (s *redisServer) url() string     { return "redis://" + s.address() }
 // do sends a command as an administrator would, and returns the reply.
 func (s *redisServer) do(t testing.TB, words ...string) string {
 	t.Helper()
+	reply, err := s.try(words...)
+	if err != nil {
+		t.Fatalf("%q: %v", words, err)
+	}
+	return reply
+}
+
+func (s *redisServer) try(words ...string) (string, error) {
 	client, err := rueidis.NewClient(rueidis.ClientOption{
 		InitAddress: []string{s.address()}, ForceSingleClient: true, DisableCache: true,
 	})
 	if err != nil {
-		t.Fatal(err)
+		return "", err
 	}
 	defer client.Close()
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	reply := client.Do(ctx, client.B().Arbitrary(words...).Build())
 	if err := reply.Error(); err != nil {
-		t.Fatalf("%q: %v", words, err)
+		return "", err
 	}
 	if n, err := reply.AsInt64(); err == nil {
-		return strconv.FormatInt(n, 10)
+		return strconv.FormatInt(n, 10), nil
 	}
 	text, _ := reply.ToString()
-	return text
+	return text, nil
 }
 
 // keys returns all keys, one per line.
