@@ -167,14 +167,20 @@ func (s *redisServer) kill() {
 func (s *redisServer) address() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(s.port)) }
 func (s *redisServer) url() string     { return "redis://" + s.address() }
 
-// do sends a command as an administrator would, and returns the reply.
+// do sends a command as an administrator would, and returns the reply. It
+// repeats a command that gets none: Sentinel closes the connections to a server
+// whose role it changes.
 func (s *redisServer) do(t testing.TB, words ...string) string {
 	t.Helper()
-	reply, err := s.try(words...)
-	if err != nil {
-		t.Fatalf("%q: %v", words, err)
+	for end := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		reply, err := s.try(words...)
+		if err == nil {
+			return reply
+		}
+		if _, replied := rueidis.IsRedisErr(err); replied || time.Now().After(end) {
+			t.Fatalf("%q: %v", words, err)
+		}
 	}
-	return reply
 }
 
 func (s *redisServer) try(words ...string) (string, error) {
