@@ -2,16 +2,19 @@
 .POSIX:
 .PHONY: help dev run seed test test-go test-template test-openapi test-page test-browsers screenshots build
 
+# These commands fail without Node.js.
+REQUIRE_NODE = command -v node >/dev/null || { echo "make $@: Node.js is missing; install Node.js 20.19 or later" >&2; exit 1; }
+
 help: ## list the commands
-	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*##/\t/'
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-14s %s\n", $$1, $$2 }' Makefile
 
-dev: ## run the API and the page that uses it, reload both on change
-	@node frontend-dev/dev.mjs
+dev: ## run the API and the page that calls it; reload both on change
+	@$(REQUIRE_NODE); node frontend-dev/dev.mjs
 
-run: ## run the API alone
+run: ## run only the API
 	go run .
 
-seed: ## put example items into an empty database
+seed: ## add example items to an empty database
 	go run . seed
 
 test: test-go test-openapi test-page test-browsers test-template ## run every test
@@ -45,8 +48,8 @@ test-page:
 test-browsers: test-page
 	@$(NEEDS_NODE); cd e2e && npm ci --no-audit --no-fund && npm test
 
-screenshots: ## take pictures of the page at two widths, light and dark
-	@cd e2e && npm ci --no-audit --no-fund && npm run screenshots
+screenshots: ## take screenshots of the page at two widths, light and dark
+	@$(REQUIRE_NODE); cd e2e && npm ci --no-audit --no-fund && npm run screenshots
 
 build: ## build the server as bin/api
 	CGO_ENABLED=0 go build -trimpath -tags nomsgpack -ldflags='-s -w' -o bin/api .

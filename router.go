@@ -25,17 +25,17 @@ type parts struct {
 	version  string
 	database *database.DB
 	counters limiter.Store
-	redis    func() string // "up", "down", or "off" where each process counts alone
+	redis    func() string // "up", "down", or "off" if each process counts alone
 	sessions *handlers.Sessions
 	metrics  *middleware.Metrics // nil: off
-	draining *atomic.Bool        // set once the process is to stop
+	draining *atomic.Bool        // set when the process begins to shut down
 }
 
 // resource is what one resource adds to the server.
 type resource struct {
 	migrations database.Migrations
 	routes     func(config.Settings, parts) []route
-	seed       func(context.Context, *database.DB, *slog.Logger) error // adds examples where there are none; nil: has none
+	seed       func(context.Context, *database.DB, *slog.Logger) error // adds examples if there are none; nil if the resource has no examples
 }
 
 // resources lists the resources that the database holds.
@@ -51,8 +51,8 @@ type route struct {
 	method, path string
 	handler      gin.HandlerFunc
 	limit        config.Policy // config.Unlimited() for a route without one
-	maxBody      int64         // in bytes, at most MAX_BODY_BYTES; 0 stands for that
-	streamed     bool          // its handler does not hold the body in memory: maxBody may be larger
+	maxBody      int64         // in bytes, at most MAX_BODY_BYTES; 0 means MAX_BODY_BYTES
+	streamed     bool          // its handler does not hold the body in memory, so maxBody may be larger
 	healthCheck  bool          // see middleware.Route
 	public       bool          // any origin may call it without credentials
 }
@@ -144,8 +144,8 @@ func newRouter(s config.Settings, p parts) (*gin.Engine, error) {
 	return engine, nil
 }
 
-// noMethod responds where the path has routes, but none with the method. Gin has
-// set Allow.
+// noMethod responds to a request whose path has routes, but none with its method.
+// Gin has set Allow.
 func noMethod(c *gin.Context) {
 	if c.Request.Method != http.MethodOptions {
 		problem.Abort(c, problem.MethodNotAllowed("This route does not support the method; Allow lists those that it does."))
@@ -157,7 +157,7 @@ func noMethod(c *gin.Context) {
 	c.Status(http.StatusNoContent)
 }
 
-// knownRoutes tells the middleware what the rows of each path say.
+// knownRoutes returns what the middleware must know about each path.
 func knownRoutes(table []route) middleware.Routes {
 	known := make(middleware.Routes)
 	for _, r := range table {

@@ -35,7 +35,7 @@ func defaults(t *testing.T) config.Settings {
 	return settings
 }
 
-// noParts returns what is enough to build the router.
+// noParts returns just enough parts to build the router.
 func noParts() parts {
 	return parts{
 		log:      slog.New(slog.DiscardHandler),
@@ -45,7 +45,7 @@ func noParts() parts {
 	}
 }
 
-// A policy that no route has is a setting that does nothing.
+// If no route has a policy, its setting does nothing.
 func TestEveryPolicyLimitsARoute(t *testing.T) {
 	settings := defaults(t)
 	used := make(map[config.Policy]bool)
@@ -111,8 +111,8 @@ func TestDescriptionHasEveryRoute(t *testing.T) {
 	}
 }
 
-// The description is public: every response on its path can be read by any
-// origin, a refusal too.
+// The description is public: any origin can read every response on its path,
+// errors included.
 func TestDescriptionIsPublic(t *testing.T) {
 	settings := defaults(t)
 	router, err := newRouter(settings, noParts())
@@ -147,7 +147,8 @@ func TestDescriptionIsPublic(t *testing.T) {
 	check(429, request("GET", map[string]string{"Origin": "https://other.test"}))
 }
 
-// OPTIONS tells what a path supports, and which media type a PATCH must have.
+// OPTIONS returns the methods that a path supports, and the media type that a PATCH
+// must have.
 func TestNoMethod(t *testing.T) {
 	engine := gin.New()
 	engine.HandleMethodNotAllowed = true

@@ -23,29 +23,30 @@ const (
 	// readHeaderTimeout closes connections whose headers arrive too slowly
 	// (slowloris).
 	readHeaderTimeout = 5 * time.Second
-	// readTimeout and writeTimeout hold for requests without a body. Package
-	// requestbody extends both for as long as a body arrives.
+	// readTimeout and writeTimeout apply to requests without a body. Package
+	// requestbody extends both while a body arrives.
 	readTimeout  = 15 * time.Second
 	writeTimeout = 30 * time.Second
-	// maxHeaderBytes bounds the headers of a request; net/http answers 431.
+	// maxHeaderBytes bounds the headers of a request. net/http responds with 431
+	// if there are more.
 	maxHeaderBytes = 16 << 10
-	// linger is how long the server still serves its connections after it has
+	// linger is how long the server keeps serving its connections after it has
 	// stopped accepting new ones, so that each ends with a response.
 	linger = 500 * time.Millisecond
-	// acceptPause is the time between attempts to accept a connection while
-	// the process has no descriptor left for it.
+	// acceptPause is the time between attempts to accept a connection while the
+	// process has no file descriptor left for it.
 	acceptPause = 50 * time.Millisecond
 )
 
 // serve listens, logs one line about it, and serves until ctx ends. Then it
-// drains: readiness turns red; for SHUTDOWN_DELAY it still serves new requests,
-// while load balancers notice; then the requests in flight have
-// SHUTDOWN_TIMEOUT to end.
+// drains. The readiness check starts to fail, and for SHUTDOWN_DELAY the server
+// still serves new requests, so that load balancers have time to notice. After
+// that, the requests in flight have SHUTDOWN_TIMEOUT to end.
 //
-// With a delay, connections end in the one order that loses no request to a
-// proxy that does not check readiness. First, new connections are refused, and
-// the proxy can try another replica. Then each open connection ends with its
-// next response. Only then may net/http close connections that are idle.
+// With a delay, connections end in the only order in which a proxy that does not
+// check readiness loses no request. First, the server refuses new connections,
+// and the proxy can try another replica. Then each open connection ends with its
+// next response. Only after that may net/http close idle connections.
 func serve(ctx context.Context, s config.Settings, p parts, router http.Handler) error {
 	listener, err := listen(net.JoinHostPort(s.Host, strconv.Itoa(s.Port)), "PORT")
 	if err != nil {
@@ -53,14 +54,14 @@ func serve(ctx context.Context, s config.Settings, p parts, router http.Handler)
 	}
 	var inFlight atomic.Int64
 	var closing atomic.Bool
-	// Around the whole engine, because any middleware may answer without reading
-	// the body: up to twice the largest one is read then.
+	// Around the whole engine, because any middleware may respond without reading
+	// the body. Up to twice the size of the largest body is then read.
 	paced := requestbody.Handler(router, 2*max(s.MaxBodyBytes, s.MaxUploadBytes+handlers.UploadFraming))
 	server := newServer(count(&inFlight, closeWhile(&closing, paced)), p.log)
 	server.IdleTimeout = s.IdleTimeout
 	failed := make(chan error, 2) // each of the two servers can fail once
 	patient := &patientListener{Listener: listener, log: p.log, closeIdle: func() {
-		server.SetKeepAlivesEnabled(false) // which closes those that are idle now
+		server.SetKeepAlivesEnabled(false) // closes the connections that are idle now
 		server.SetKeepAlivesEnabled(true)
 	}}
 	go func() { failed <- server.Serve(patient) }()
@@ -74,7 +75,7 @@ func serve(ctx context.Context, s config.Settings, p parts, router http.Handler)
 		mux.Handle("GET /metrics", p.metrics.Endpoint())
 		metricsServer := newServer(mux, p.log)
 		metricsServer.IdleTimeout = s.IdleTimeout
-		defer metricsServer.Close() // last, so that the drain can be watched
+		defer metricsServer.Close() // last, so that the metrics show the drain
 		go func() { failed <- metricsServer.Serve(metricsListener) }()
 		p.log.Info("metrics", "url", "http://"+metricsListener.Addr().String()+"/metrics")
 	}
@@ -95,8 +96,9 @@ func serve(ctx context.Context, s config.Settings, p parts, router http.Handler)
 	}
 	if s.ShutdownDelay > 0 {
 		listener.Close()
-		// Not before: a client whose connection ends would open a new one, and
-		// closing the listener resets those that are not accepted yet.
+		// Only after the listener is closed. Otherwise, a client whose connection
+		// ends would open a new one, and closing the listener resets connections
+		// that are not accepted yet.
 		closing.Store(true)
 		time.Sleep(linger)
 	}
@@ -104,8 +106,8 @@ func serve(ctx context.Context, s config.Settings, p parts, router http.Handler)
 	deadline, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.ShutdownTimeout)
 	defer cancel()
 	if err := server.Shutdown(deadline); err != nil {
-		// Connections that never sent a whole request may be left; closing them
-		// loses nothing.
+		// The connections that are left may never have sent a whole request.
+		// Closing those loses nothing.
 		cutOff := inFlight.Load()
 		server.Close()
 		if cutOff > 0 {
@@ -116,9 +118,9 @@ func serve(ctx context.Context, s config.Settings, p parts, router http.Handler)
 	return nil
 }
 
-// patientListener waits while no descriptor is left for another connection. It
-// closes idle connections to free some, and logs the remedy once a minute at
-// most. net/http would only retry, and log each attempt.
+// patientListener waits while the process has no file descriptor left for
+// another connection. It closes idle connections to free some, and it logs the
+// remedy at most once a minute. net/http would only retry and log each attempt.
 type patientListener struct {
 	net.Listener
 	closeIdle func()
@@ -146,7 +148,7 @@ func (l *patientListener) Accept() (net.Conn, error) {
 func listen(address, variable string) (net.Listener, error) {
 	network := "tcp"
 	if host, err := netip.ParseAddrPort(address); err == nil && host.Addr().Is4() {
-		network = "tcp4" // or 0.0.0.0 would open IPv6 as well
+		network = "tcp4" // with "tcp", 0.0.0.0 would open IPv6 as well
 	}
 	listener, err := net.Listen(network, address)
 	if errors.Is(err, syscall.EADDRINUSE) {
@@ -181,9 +183,10 @@ func count(n *atomic.Int64, next http.Handler) http.Handler {
 }
 
 // closeWhile ends each connection with its response once closing is set, so that
-// no client uses one when the server stops. It always does so after a chunked
-// body: if the proxy in front believed a Content-Length that was sent with it,
-// what follows on the connection is an attacker's request (RFC 9112, 6.1).
+// no client is using a connection when the server stops. It always does so after
+// a chunked body. If a Content-Length came with that body and the proxy in front
+// believed it, what follows on the connection is an attacker's request (RFC 9112,
+// 6.1).
 func closeWhile(closing *atomic.Bool, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if closing.Load() || len(r.TransferEncoding) > 0 || !r.ProtoAtLeast(1, 1) { // in HTTP/1.0 requests net/http hides the chunks

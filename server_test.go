@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// A connection that does nothing, or hardly anything, is closed in time.
+// A connection that does nothing, or next to nothing, is closed in time.
 func TestConnectionsAreBounded(t *testing.T) {
 	t.Parallel()
 	server := newServer(http.NotFoundHandler(), slog.New(slog.DiscardHandler))
@@ -43,7 +43,7 @@ func (l *failingListener) Accept() (net.Conn, error) {
 	return nil, err
 }
 
-// While there are no descriptors, the listener frees some and tries again, and
+// While no file descriptor is left, the listener frees some and tries again, and
 // the log says so once a minute.
 func TestListenerWaitsForDescriptors(t *testing.T) {
 	t.Parallel()
@@ -63,7 +63,7 @@ func TestListenerWaitsForDescriptors(t *testing.T) {
 		}
 		start := time.Now()
 		if _, err := l.Accept(); !errors.Is(err, net.ErrClosed) {
-			t.Errorf("got %v, want the next error that is about something else", err)
+			t.Errorf("got %v, want the next error that is not about descriptors", err)
 		}
 		if took := time.Since(start); took != 2*time.Minute || closed != attempts {
 			t.Errorf("after %s and closing idle connections %d times; want 2m and each time", took, closed)

@@ -21,7 +21,7 @@ func Alive(c *gin.Context) {
 // failure would take every replica out of service at once.
 //
 // The function redis returns "up", "down", or "off". The function database
-// reports whether the database answers; nil means that there is none.
+// reports whether the database responds; it is nil if there is no database.
 func Ready(draining *atomic.Bool, redis func() string, database func(context.Context) bool) gin.HandlerFunc {
 	type response struct {
 		Status   string `json:"status"`

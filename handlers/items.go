@@ -220,9 +220,10 @@ func respondItem(c *gin.Context, status int, item items.Item) {
 	c.JSON(status, item)
 }
 
-// readIfMatch returns the strong ETags of If-Match in their quotes, nil where
-// any version may be changed: without the header, and for *. Weak ETags never
-// match (RFC 9110, 13.1.1), so a list of them alone is empty but not nil.
+// readIfMatch returns the strong ETags of If-Match, with their quotes. It returns nil
+// if the request may change any version: without the header, and for *. Weak ETags
+// never match (RFC 9110, 13.1.1), so for a list of weak ETags alone it returns an
+// empty slice that is not nil.
 func readIfMatch(r *http.Request) ([]string, *problem.Problem) {
 	lines := r.Header.Values("If-Match")
 	list := strings.Trim(strings.Join(lines, ","), " \t")
@@ -236,9 +237,9 @@ func readIfMatch(r *http.Request) ([]string, *problem.Problem) {
 	return strong, nil
 }
 
-// parseETags returns the strong ones of a list of ETags, which may have empty
-// elements (RFC 9110, 5.6.1.2, 8.8.3). It reports false for anything else, and
-// for a list without an ETag.
+// parseETags returns the strong ETags in a list, which may have empty elements (RFC
+// 9110, 5.6.1.2, 8.8.3). It reports false if the text is not such a list, and if the
+// list has no ETag.
 func parseETags(list string) (strong []string, ok bool) {
 	list = strings.Trim(list, ", \t")
 	if list == "" {
@@ -267,8 +268,9 @@ func parseETags(list string) (strong []string, ok bool) {
 // notETagChar reports whether an ETag cannot hold the character in its quotes.
 func notETagChar(c rune) bool { return c < '!' || c == '"' || c == 0x7f }
 
-// readPageQuery reads the query, and of it cursor, "" for the first page, and
-// limit. It rejects what url.URL.Query silently drops.
+// readPageQuery returns the query and its values cursor and limit. The cursor is ""
+// for the first page. It rejects a malformed query, which url.URL.Query would
+// silently shorten.
 func readPageQuery(r *http.Request) (query url.Values, cursor string, limit int, wrong *problem.Problem) {
 	query, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {

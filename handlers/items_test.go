@@ -77,7 +77,7 @@ func TestItemRefusals(t *testing.T) {
 		{"id malformed", "DELETE", "/api/items/1", "", 404, "no item with this id"},
 		{"name missing", "POST", "/api/items", `{}`, 422, `[{"field":"name","detail":"is missing"}]`},
 		{"name mistyped", "POST", "/api/items", `{"name":1}`, 422, `[{"field":"name","detail":"must be a string"}]`},
-		{"all that is wrong at once", "PUT", location, `{"name":"","note":1}`, 422,
+		{"all errors at once", "PUT", location, `{"name":"","note":1}`, 422,
 			`[{"field":"note","detail":"must be a string"},{"field":"name","detail":"must have 1 to 100 characters, not 0"}]`},
 		{"unknown field", "PATCH", location, `{"colour":"red"}`, 400, "colour"},
 	} {
@@ -91,7 +91,7 @@ func TestItemRefusals(t *testing.T) {
 	}
 }
 
-// Every response that holds one item bears its ETag; a change with If-Match is
+// Every response that holds one item has its ETag. A change with If-Match is
 // made only while the item has one of those ETags.
 func TestItemETags(t *testing.T) {
 	t.Parallel()
@@ -188,7 +188,7 @@ func TestParseETags(t *testing.T) {
 	}
 }
 
-// Whatever a client sends, what comes out is part of it, and reads back as it is.
+// Each ETag that is returned is part of the input, and parsing it returns it again.
 func FuzzParseETags(f *testing.F) {
 	for _, list := range []string{`"a", W/"b"`, `,"",`, `W/`, `"`, "\"\xff\"", `*`} {
 		f.Add(list)
@@ -207,8 +207,8 @@ func FuzzParseETags(f *testing.F) {
 	})
 }
 
-// Without its file the database refuses; a write that may have been made says
-// so, where repeating it could make it twice.
+// Without its file the database is unavailable. The response to a write that may
+// have been saved says so, because repeating the write could save it twice.
 func TestItemsWithoutDatabase(t *testing.T) {
 	t.Parallel()
 	h, db, path := newItems(t)
@@ -221,7 +221,7 @@ func TestItemsWithoutDatabase(t *testing.T) {
 	}
 	for method, body := range map[string]string{"GET": "", "POST": `{"name":"x"}`} {
 		w := send(h, method, "/api/items", body)
-		if want := "The database does not answer; retry in a moment."; w.Code != 503 || !strings.Contains(w.Body.String(), want) {
+		if want := "The database is not responding; retry in a moment."; w.Code != 503 || !strings.Contains(w.Body.String(), want) {
 			t.Errorf("%s: got %d %s, want 503 and %q", method, w.Code, w.Body, want)
 		}
 	}

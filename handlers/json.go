@@ -24,14 +24,14 @@ import (
 )
 
 // MaxJSON is the largest body in bytes that the JSON routes of this package
-// need. It is ample: with every character escaped, an item has about 13 KB.
+// need. It is generous: even if every character is escaped, an item has about 13 KB.
 const MaxJSON = 256 << 10
 
 // readJSON reads the body, which is one JSON object, into the struct that into
 // points to. Each field has a json tag and is a pointer; it is nil if the body
 // lacks it. readJSON is stricter than encoding/json: names match exactly;
 // unknown names, repeated names, trailing data, invalid UTF-8, \u escapes of
-// half a surrogate pair and null as a field are errors. Fields of the wrong
+// half a surrogate pair, and null as the value of a field are errors. Fields of the wrong
 // type stay nil and are returned as mistyped, so that the caller can report
 // them together with the rules that other fields break.
 func readJSON(c *gin.Context, into any) (mistyped []problem.FieldError, wrong *problem.Problem) {
@@ -168,7 +168,7 @@ func bodyProblem(err error) *problem.Problem {
 	var tooLarge *http.MaxBytesError
 	var network net.Error
 	switch {
-	case errors.As(err, &refused): // by a middleware that reads along
+	case errors.As(err, &refused): // by a middleware that wraps the body
 		return refused
 	case errors.As(err, &tooLarge):
 		return problem.TooLarge(tooLarge.Limit)
@@ -180,9 +180,9 @@ func bodyProblem(err error) *problem.Problem {
 	return p
 }
 
-// checkContent returns nil if the body is declared to be of the media type
-// want, in no encoding. Of its parameters only charset counts: it must be UTF-8
-// (RFC 8259, 8.1), which many clients spell utf8.
+// checkContent returns nil if the headers declare a body of the media type want
+// without a Content-Encoding. The only parameter that counts is charset: it must be
+// UTF-8 (RFC 8259, 8.1), which many clients spell utf8.
 func checkContent(c *gin.Context, want string) *problem.Problem {
 	if encoding := strings.Join(c.Request.Header["Content-Encoding"], ", "); encoding != "" {
 		c.Header("Accept-Encoding", "identity") // RFC 9110, 15.5.16

@@ -28,7 +28,7 @@ func TestDecodeObject(t *testing.T) {
 	tests := []struct {
 		body   string
 		status int    // 0: accepted
-		detail string // a part of it, or of the detail of the one field
+		detail string // a part of the problem's detail, or of the detail of the one field
 	}{
 		{`{}`, 0, ""},
 		{`{"name":"a"}`, 0, ""},
@@ -96,7 +96,7 @@ func TestDecodeObject(t *testing.T) {
 	}
 }
 
-// What a body is declared to be is checked before it is read.
+// The headers that describe a body are checked before the body is read.
 func TestDeclaredContent(t *testing.T) {
 	t.Parallel()
 	engine := gin.New()
@@ -191,13 +191,13 @@ func TestUnreadableBody(t *testing.T) {
 		if _, got := readJSON(c, new(sample)); got == nil || got.Status != tt.status {
 			t.Errorf("%v: got %+v, want %d", tt.err, got, tt.status)
 		} else if got.Status == 400 && !errors.Is(got, tt.err) {
-			t.Errorf("%v: the log does not learn of it", tt.err)
+			t.Errorf("%v: the problem does not hold it as the cause, for the log", tt.err)
 		}
 	}
 }
 
-// FuzzDecodeObject compares with encoding/json: a body that is accepted means
-// the same there, read strictly.
+// FuzzDecodeObject compares with encoding/json: a body that is accepted must mean
+// the same to a strict decoder of that package.
 func FuzzDecodeObject(f *testing.F) {
 	for _, seed := range []string{`{"name":"a","count":1}`, `{}`, `null`, `{"name":null}`, `{"name":"a"}x`, `{"count":1e3}`, `{"na\u006de":"a"}`} {
 		f.Add([]byte(seed))

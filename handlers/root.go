@@ -6,8 +6,8 @@ import (
 	"github.com/gin-gonic/gin"
 )
 
-// Root tells people who open the server's address what it is and where its
-// documentation is.
+// Root responds with the API's name and version and the paths of its documentation,
+// for people who open the server's address in a browser.
 func Root(version string) gin.HandlerFunc {
 	type response struct {
 		Name    string `json:"name"`

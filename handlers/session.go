@@ -39,13 +39,13 @@ type Sessions struct {
 	warnedOfPlain atomic.Bool
 }
 
-// SessionOptions are what NewSessions needs to know.
+// SessionOptions are the arguments of NewSessions.
 type SessionOptions struct {
 	Secret         string // at least 32 bytes
 	PreviousSecret string // its cookies are still read; "" for none
 	SameSite       http.SameSite
 	Production     bool
-	Proxies        forwarded.Proxies // those that may say that a request came by https
+	Proxies        forwarded.Proxies // believed if they say that a request came by https
 	Log            *slog.Logger
 }
 
@@ -84,7 +84,7 @@ func NewSessions(options SessionOptions) (*Sessions, error) {
 		}
 		codec := securecookie.New(keys[:32], keys[32:]) // HMAC-SHA256, AES-256
 		codec.SetSerializer(securecookie.JSONEncoder{})
-		codec.MaxAge(int(sessionAge / time.Second)) // the server refuses a cookie that a client kept too long
+		codec.MaxAge(int(sessionAge / time.Second)) // the server rejects a cookie that a client kept too long
 		s.codecs = append(s.codecs, codec)
 	}
 	return s, nil
@@ -164,7 +164,8 @@ func (s *Sessions) Delete(c *gin.Context) {
 	own := s.nameFor(c.Request)
 	names := []string{own}
 	for _, cookie := range c.Request.Cookies() {
-		// This server's own cookie of another port would stay in charge.
+		// Otherwise, a cookie that this server set on another port would keep the
+		// guest signed in.
 		if _, ok := s.decode(cookie); ok && !slices.Contains(names, cookie.Name) {
 			names = append(names, cookie.Name)
 		}
@@ -181,15 +182,15 @@ func (s *Sessions) Delete(c *gin.Context) {
 }
 
 // clearTwin clears the cookie of the same name that a server with another
-// SESSION_SAMESITE may have left. To a browser, a partitioned cookie and one
-// that is not are two cookies, and the old one could stay in charge. The twin
-// must be cleared before the cookie is set: a browser without partitions takes
-// both for the same one.
+// SESSION_SAMESITE may have left. To a browser, a partitioned and an unpartitioned
+// cookie are two cookies, and the server could go on reading the old one. The twin
+// must be cleared before the cookie is set, because a browser without partitions
+// treats both as the same cookie.
 func (s *Sessions) clearTwin(c *gin.Context, name string) {
 	twin := s.cookie
 	twin.Name, twin.MaxAge = name, -1
 	twin.Partitioned = !twin.Partitioned
-	twin.Secure, twin.SameSite = true, http.SameSiteNoneMode // or it could not be cleared from another site
+	twin.Secure, twin.SameSite = true, http.SameSiteNoneMode // otherwise, a page on another site could not clear it
 	http.SetCookie(c.Writer, &twin)
 }
 
@@ -201,8 +202,7 @@ func (s *Sessions) nameFor(r *http.Request) string {
 	return s.cookie.Name
 }
 
-// isOurs reports whether the cookie has the name of a session cookie, for
-// whatever port.
+// isOurs reports whether the cookie has the name of a session cookie of any port.
 func (s *Sessions) isOurs(cookie *http.Cookie) bool {
 	rest, found := strings.CutPrefix(cookie.Name, s.cookie.Name)
 	if !found || rest == "" {
@@ -212,8 +212,8 @@ func (s *Sessions) isOurs(cookie *http.Cookie) bool {
 	return s.bearsPort && found && port != "" && strings.Trim(port, "0123456789") == ""
 }
 
-// decode returns the session in the cookie. Its keys tell whose it is: a cookie
-// of another port is this server's if it was made with this server's secret.
+// decode returns the session in the cookie. The keys show which server set it: a
+// cookie of another port is this server's if this server's secret can decode it.
 func (s *Sessions) decode(cookie *http.Cookie) (session, bool) {
 	var guest session
 	ok := s.isOurs(cookie) && securecookie.DecodeMulti(s.cookie.Name, cookie.Value, &guest, s.codecs...) == nil
@@ -233,15 +233,15 @@ func (s *Sessions) read(r *http.Request) (session, bool) {
 }
 
 // isLostOverPlainHTTP reports whether the browser will not store or send the
-// cookie, because it is Secure and the request came by plain http. If nobody
-// who is trusted says how it came, the page does: browsers do not let a page on
+// cookie, because it is Secure and the request came by plain http. If no trusted
+// proxy says how the request came, the Origin does: browsers do not let a page on
 // https call plain http.
 func (s *Sessions) isLostOverPlainHTTP(r *http.Request) bool {
 	return s.cookie.Secure && !s.proxies.IsHTTPS(r) && forwarded.ClaimedScheme(r) != "https" &&
 		!strings.HasPrefix(r.Header.Get("Origin"), "https://")
 }
 
-// warnOfPlainHTTP tells the operator once what no browser tells the user.
+// warnOfPlainHTTP warns the operator, once, about what no browser tells the user.
 func (s *Sessions) warnOfPlainHTTP(r *http.Request) {
 	if !s.isLostOverPlainHTTP(r) || s.warnedOfPlain.Swap(true) {
 		return

@@ -76,7 +76,7 @@ func signIn(t testing.TB, s *Sessions, port int, name string, cookies ...*http.C
 	return set[len(set)-1]
 }
 
-// signedIn returns who is signed in, or "" if nobody is.
+// signedIn returns the name of the guest who is signed in, or "" if nobody is.
 func signedIn(t testing.TB, s *Sessions, port int, cookies ...*http.Cookie) string {
 	t.Helper()
 	response := call(s.Get, sessionRequestOn(port, "GET", "", cookies...))
@@ -136,8 +136,8 @@ func TestSessionCookie(t *testing.T) {
 		if got := signedIn(t, s, 8080, cookie); got != "Ada" {
 			t.Errorf("%s: signed in as %q, want Ada", tt.name, got)
 		}
-		// The twin goes first, because a browser without partitions takes both
-		// for the same cookie.
+		// The twin goes first, because a browser without partitions treats both
+		// as the same cookie.
 		check("sign in again", call(s.Create, sessionRequest("POST", `{"name":"Eve"}`, cookie)), tt.cookie+clear+tt.twin, tt.cookie+set+tt.attributes)
 		check("sign out", call(s.Delete, sessionRequest("DELETE", "", cookie)), tt.cookie+clear+tt.twin, tt.cookie+clear+tt.attributes)
 		without := call(s.Delete, sessionRequest("DELETE", ""))
@@ -183,7 +183,7 @@ func TestSessionPorts(t *testing.T) {
 
 	production := newSessions(t, SessionOptions{Secret: testSecret, Production: true})
 	if got := signedIn(t, production, 8080, ofA); got != "" {
-		t.Errorf("production takes a cookie of development: signed in as %s", got)
+		t.Errorf("production accepts a cookie of development: signed in as %s", got)
 	}
 }
 
@@ -218,7 +218,7 @@ func TestPreviousSecret(t *testing.T) {
 	}
 }
 
-// A 401 says what helps, also to a program (RFC 9110, 11.6.1).
+// A 401 tells people and programs what to do (RFC 9110, 11.6.1).
 func TestUnauthorized(t *testing.T) {
 	t.Parallel()
 	https := sessionRequest("GET", "")
@@ -287,7 +287,8 @@ func TestSignInOverPlainHTTP(t *testing.T) {
 		{"TLS", SessionOptions{Production: true}, encrypted, false},
 		{"the proxy says https", SessionOptions{Production: true, Proxies: proxy}, with("X-Forwarded-Proto: https"), false},
 		{"an untrusted proxy says https", SessionOptions{Production: true}, with("X-Forwarded-Proto: https"), false},
-		// A browser lets no page on https call plain http, so a proxy took it.
+		// Browsers do not let a page on https call plain http, so TLS ended at a
+		// proxy.
 		{"a page on https", SessionOptions{Production: true}, with("Origin: https://app.test"), false},
 		{"a cookie that is not Secure", SessionOptions{}, with(), false},
 		{"no sign-in", SessionOptions{Production: true}, sessionRequest("POST", `{}`), false},
@@ -362,7 +363,7 @@ func TestBadSessionCookies(t *testing.T) {
 	}
 }
 
-// The server refuses a cookie that a client kept past its age.
+// The server rejects a cookie that a client kept past its age.
 func TestSessionAgeIsEnforced(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -19,8 +19,8 @@ import (
 // the file: boundaries, part headers and other fields.
 const UploadFraming = 64 << 10
 
-// Upload hashes the file of a form as it arrives and keeps nothing of it, in
-// memory or on disk. The file may have up to maxBytes.
+// Upload hashes the file of a form as it arrives and stores none of it, in memory or
+// on disk. The file may have up to maxBytes.
 func Upload(maxBytes int64) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		if wrong := checkContent(c, "multipart/form-data"); wrong != nil {
@@ -83,7 +83,7 @@ func readFile(parts *multipart.Reader, body *framedBody, maxBytes int64) (upload
 		if size > maxBytes {
 			return uploadedFile{}, problem.TooLarge(maxBytes)
 		}
-		body.budget -= maxBytes + 1 - size // the parts that follow must not use what the file did not need
+		body.budget -= maxBytes + 1 - size // the parts that follow must not use the bytes that the file did not need
 		file = &uploadedFile{
 			Name:        part.FileName(),
 			Size:        size,
@@ -91,7 +91,7 @@ func readFile(parts *multipart.Reader, body *framedBody, maxBytes int64) (upload
 			SHA256:      hex.EncodeToString(hash.Sum(nil)),
 		}
 	}
-	// Bytes may follow the form, and a chunked body has an end of its own.
+	// Bytes may follow the form, and a chunked body ends with a chunk of its own.
 	if _, err := io.Copy(io.Discard, body); err != nil {
 		return uploadedFile{}, uploadProblem(err, body, maxBytes)
 	}
@@ -125,7 +125,7 @@ func uploadProblem(err error, body *framedBody, maxBytes int64) *problem.Problem
 	p := bodyProblem(err)
 	switch p.Status {
 	case http.StatusRequestEntityTooLarge:
-		p = problem.TooLarge(maxBytes) // the limit that clients know of
+		p = problem.TooLarge(maxBytes) // the limit that clients know
 		if err == errFraming {
 			p.Detail = fmt.Sprintf("The form is larger than the limit of %d bytes besides the file.", UploadFraming)
 		}
@@ -136,13 +136,14 @@ func uploadProblem(err error, body *framedBody, maxBytes int64) *problem.Problem
 	return p
 }
 
-// framedBody bounds everything in a form but the file, because mime/multipart
-// would hold up to 10 MiB of part headers.
+// framedBody bounds everything in a form except the file, because mime/multipart
+// would hold up to 10 MiB of part headers in memory.
 type framedBody struct {
 	io.ReadCloser
 	budget int64 // bytes that may still be read
-	// failed is why the body could not be read to its end, nil so far. A part
-	// header that ends there makes mime/multipart report something else.
+	// failed says why the body could not be read to its end; nil if it could so
+	// far. If the body ends within a part header, mime/multipart reports another
+	// error.
 	failed error
 }
 

@@ -38,7 +38,7 @@ func TestUpload(t *testing.T) {
 	const other = "Content-Disposition: form-data; name=other\n\nvalue"
 	tests := []struct {
 		name        string
-		contentType string // "": that of a form
+		contentType string // "" means that of a form
 		body        string
 		status      int
 		want        string // a part of the response
@@ -50,19 +50,19 @@ func TestUpload(t *testing.T) {
 		{"a file over the limit", "", form(file(strings.Repeat("x", limit+1))), 413, "limit of 100 bytes"},
 		{"a path for a name", "", form("Content-Disposition: form-data; name=file; filename=\"../../etc/passwd\"\n\nx"), 201, `"name":"passwd"`},
 		{"no type", "", form("Content-Disposition: form-data; name=file; filename=a\n\nx"), 201, `"content_type":"application/octet-stream"`},
-		{"a type that is none", "", form("Content-Disposition: form-data; name=file; filename=a\nContent-Type: <x>\n\nx"), 201, `"content_type":"application/octet-stream"`},
+		{"a type that is not valid", "", form("Content-Disposition: form-data; name=file; filename=a\nContent-Type: <x>\n\nx"), 201, `"content_type":"application/octet-stream"`},
 		{"headers without an end", "", "--x\r\nX: " + strings.Repeat("y", UploadFraming), 413, "65536 bytes besides the file"},
 		{"headers that end in the middle of a line", "", "--x\r\n" + strings.Repeat("X-6052: a\r\n", UploadFraming/10), 413, "65536 bytes besides the file"},
 		{"many headers", "", "--x\r\n" + strings.Repeat("X: y\r\n", UploadFraming/6) + "\r\n", 413, "too many part headers"},
 		{"a field as large as a file", "", form(other+strings.Repeat("y", UploadFraming), file("x")), 413, "65536 bytes besides the file"},
-		{"bytes behind the form", "", form(file("hello")) + strings.Repeat("y", UploadFraming/2), 201, `"size":5`},
-		{"too many bytes behind the form", "", form(file("hello")) + strings.Repeat("y", UploadFraming), 413, "limit"},
+		{"bytes after the form", "", form(file("hello")) + strings.Repeat("y", UploadFraming/2), 201, `"size":5`},
+		{"too many bytes after the form", "", form(file("hello")) + strings.Repeat("y", UploadFraming), 413, "limit"},
 		{"no file", "", form(other), 422, `{"field":"file","detail":"is missing"}`},
 		{"no parts", "", "--x--\r\n", 422, "is missing"},
 		{"a text field", "", form("Content-Disposition: form-data; name=file\n\nhello"), 422, "must be a file"},
 		{"two files", "", form(file("a"), file("b")), 422, "sent twice"},
 		{"cut off in the file", "", strings.TrimSuffix(form(file("hello")), "lo\r\n--x--\r\n"), 400, "not a complete multipart form"},
-		{"cut off behind the file", "", strings.TrimSuffix(form(file("hello")), "--x--\r\n"), 400, "not a complete multipart form"},
+		{"cut off after the file", "", strings.TrimSuffix(form(file("hello")), "--x--\r\n"), 400, "not a complete multipart form"},
 		{"an empty body", "", "", 400, "not a complete multipart form"},
 		{"no form at all", "", "hello", 400, "not a complete multipart form"},
 		{"no boundary", "multipart/form-data", form(file("hello")), 400, "boundary"},
@@ -84,7 +84,7 @@ func TestUpload(t *testing.T) {
 			t.Errorf("%s: %d %s, want %d with %s", tt.name, w.Code, w.Body, tt.status, tt.want)
 		}
 		if w.Code == 201 && body.Len() > 0 {
-			t.Errorf("%s: answered with %d bytes unread", tt.name, body.Len())
+			t.Errorf("%s: responded with %d bytes unread", tt.name, body.Len())
 		}
 		if w.Code >= 400 && w.Header().Get("Content-Type") != problem.ContentType {
 			t.Errorf("%s: Content-Type %q", tt.name, w.Header().Get("Content-Type"))
@@ -92,8 +92,8 @@ func TestUpload(t *testing.T) {
 	}
 }
 
-// The parts behind a small file must not use what it leaves of the limit.
-func TestUploadOfASmallFileAndMuchElse(t *testing.T) {
+// The other parts of a form must not use the bytes that a small file does not need.
+func TestUploadOfASmallFileAndLargeParts(t *testing.T) {
 	t.Parallel()
 	engine := gin.New()
 	engine.POST("/", Upload(1<<20))
@@ -114,7 +114,7 @@ func TestUploadOfASmallFileAndMuchElse(t *testing.T) {
 	}
 }
 
-// The hash is that of the bytes that were sent, over a real connection.
+// Over a real connection, the hash is that of the bytes that were sent.
 func TestUploadHashesWhatWasSent(t *testing.T) {
 	t.Parallel()
 	engine := gin.New()
@@ -143,7 +143,7 @@ func TestUploadHashesWhatWasSent(t *testing.T) {
 	}
 }
 
-// Wherever in the form a body stops, the client learns why it stopped.
+// Wherever in the form a body stops, the response says why it stopped.
 func TestUploadThatStops(t *testing.T) {
 	t.Parallel()
 	engine := gin.New()

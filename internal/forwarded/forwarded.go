@@ -1,5 +1,5 @@
-// Package forwarded decides which peers are our own proxies, and therefore what
-// may be believed of the headers in which a proxy describes its client.
+// Package forwarded decides which peers are trusted proxies, and therefore whether
+// to believe the headers in which a proxy describes its client.
 package forwarded
 
 import (
@@ -10,13 +10,13 @@ import (
 )
 
 // Proxies holds the networks of the trusted proxies. The zero value trusts
-// nobody: a client is then its TCP peer, whatever it writes into headers.
+// no proxy: the client is then the TCP peer, whatever it writes into headers.
 type Proxies struct {
 	networks []netip.Prefix
 }
 
-// NewProxies trusts the given networks. ParseNetwork returns them in the form
-// that is needed here: IPv4-mapped networks as IPv4.
+// NewProxies returns Proxies that trust the given networks. IPv4-mapped networks
+// must be written as IPv4, as ParseNetwork returns them.
 func NewProxies(networks ...netip.Prefix) Proxies {
 	return Proxies{networks: networks}
 }
@@ -82,8 +82,8 @@ func (p Proxies) TrustsPeer(r *http.Request) bool {
 // trusted proxies, the right-most address in X-Forwarded-For that is not one of
 // them. Everything to the left of it was written by the client and is never
 // read. An entry that is not an address ends the search at the last valid one.
-// IPv4-mapped addresses become IPv4. The zero Addr stands for a peer without an
-// IP address, such as a unix socket.
+// IPv4-mapped addresses become IPv4. Client returns the zero Addr for a peer
+// without an IP address, such as a unix socket.
 func (p Proxies) Client(r *http.Request) netip.Addr {
 	client := peer(r)
 	if len(p.networks) == 0 || !p.contains(client) {
@@ -112,8 +112,8 @@ func (p Proxies) Client(r *http.Request) netip.Addr {
 func (p Proxies) IsHTTPS(r *http.Request) bool { return p.Scheme(r) == "https" }
 
 // Scheme returns the scheme that the client used, in lower case: "https" on an
-// encrypted connection, otherwise what a trusted proxy says. It returns "" if
-// nobody who is trusted says it.
+// encrypted connection, otherwise what a trusted proxy says. It returns "" if the
+// peer is not trusted or does not say it.
 func (p Proxies) Scheme(r *http.Request) string {
 	if r.TLS != nil {
 		return "https"

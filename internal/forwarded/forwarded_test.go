@@ -84,7 +84,7 @@ func TestClient(t *testing.T) {
 		{"a zone is dropped", private, "10.0.0.1:1", []string{"fe80::1%eth0"}, "fe80::1"},
 		{"tabs and blanks", private, "10.0.0.1:1", []string{" 6.6.6.6 ,\t1.1.1.1 "}, "1.1.1.1"},
 		{"a unix socket has no address", private, "@", []string{"1.1.1.1"}, "invalid IP"},
-		{"neither has an empty peer", private, "", nil, "invalid IP"},
+		{"an empty peer has no address", private, "", nil, "invalid IP"},
 		{"peer with a zone", "", "[fe80::1%eth0]:1", nil, "fe80::1"},
 	}
 	for _, tt := range tests {
@@ -111,7 +111,7 @@ func TestScheme(t *testing.T) {
 		want    string
 		claimed string
 	}{
-		{"nobody says it", "10.0.0.1:1", false, nil, "", ""},
+		{"neither TLS nor a header", "10.0.0.1:1", false, nil, "", ""},
 		{"TLS here", "9.9.9.9:1", true, nil, "https", ""},
 		{"TLS here, whatever a header says", "10.0.0.1:1", true, []string{"http"}, "https", "http"},
 		{"a trusted proxy says https", "10.0.0.1:1", false, []string{"https"}, "https", "https"},

@@ -13,11 +13,11 @@ import (
 )
 
 const (
-	// bufferBytes is how much may wait to be written: some thousand lines. The
-	// last quarter is left to warnings and errors.
+	// bufferBytes is how much may wait to be written: a few thousand lines. The
+	// last quarter is reserved for warnings and errors.
 	bufferBytes = 1 << 20
 	// rest is how long the writer rests after each write, so that under load
-	// one write takes many lines; or until the buffer is half full.
+	// one write takes many lines. The rest ends early if the buffer is half full.
 	rest = 20 * time.Millisecond
 	// closeTimeout is how long Close waits for a destination that blocks.
 	closeTimeout = time.Second
@@ -28,10 +28,10 @@ type Writer struct {
 	out    io.Writer
 	format func(io.Writer) slog.Handler
 
-	mu      sync.Mutex
-	pending []byte // whole lines
-	dropped int64  // lines, in all
-	untold  int64  // lines that were dropped and not yet mentioned in the log
+	mu         sync.Mutex
+	pending    []byte // whole lines
+	dropped    int64  // lines, in all
+	unreported int64  // lines that were dropped and not yet mentioned in the log
 
 	wake     chan struct{} // something is pending
 	hurry    chan struct{} // the buffer is half full
@@ -40,9 +40,9 @@ type Writer struct {
 	stopOnce sync.Once
 }
 
-// New returns a Writer to out. Format returns the handler that formats lines,
-// as slog.NewTextHandler does: with one Write to its argument for each. Close
-// must be called in the end.
+// New returns a Writer to out. The function format returns the handler that formats
+// lines. Like slog.NewTextHandler, it must write each line to its argument in one
+// call of Write. The caller must call Close at the end.
 func New(out io.Writer, format func(io.Writer) slog.Handler) *Writer {
 	w := &Writer{
 		out:    out,
@@ -89,7 +89,7 @@ func (w *Writer) add(line []byte, limit int) {
 		w.pending = append(w.pending, line...)
 	} else {
 		w.dropped++
-		w.untold++
+		w.unreported++
 	}
 	size := len(w.pending)
 	w.mu.Unlock()
@@ -99,7 +99,7 @@ func (w *Writer) add(line []byte, limit int) {
 	}
 }
 
-// signal leaves one signal for the receiver, who may be busy.
+// signal leaves one signal for the receiver, which may be busy.
 func signal(c chan struct{}) {
 	select {
 	case c <- struct{}{}:
@@ -126,37 +126,37 @@ func (w *Writer) run() {
 	}
 }
 
-// write writes what is pending, puts the spare buffer in its place, and returns
-// the buffer that is free then.
+// write writes the pending lines, puts the spare buffer in their place, and returns
+// the buffer that it has written, which is now free.
 func (w *Writer) write(spare []byte) []byte {
 	w.mu.Lock()
-	batch, untold := w.pending, w.untold
-	w.pending, w.untold = spare[:0], 0
+	batch, unreported := w.pending, w.unreported
+	w.pending, w.unreported = spare[:0], 0
 	w.mu.Unlock()
-	if len(batch) == 0 && untold == 0 {
+	if len(batch) == 0 && unreported == 0 {
 		return batch
 	}
 	lines := batch
-	if untold > 0 { // last: lines are dropped when the buffer is full
-		batch = append(batch, w.report(untold)...)
+	if unreported > 0 { // last, because lines are dropped when the buffer is full
+		batch = append(batch, w.report(unreported)...)
 	}
 	n, err := w.out.Write(batch)
 	if err != nil {
 		lost := int64(bytes.Count(lines[min(n, len(lines)):], []byte("\n")))
 		w.mu.Lock()
 		w.dropped += lost
-		w.untold += lost + untold
+		w.unreported += lost + unreported
 		w.mu.Unlock()
 	}
 	return batch
 }
 
-// report is the line that tells of lines that were dropped.
+// report returns the line that says how many lines were dropped.
 func (w *Writer) report(dropped int64) []byte {
 	var line bytes.Buffer
 	record := slog.NewRecord(time.Now(), slog.LevelWarn, "log_dropped", 0)
 	record.AddAttrs(slog.Int64("lines", dropped), slog.String("reason", "the log's destination blocked or failed"))
-	_ = w.format(&line).Handle(context.Background(), record) // a bytes.Buffer takes everything
+	_ = w.format(&line).Handle(context.Background(), record) // writing to a bytes.Buffer cannot fail
 	return line.Bytes()
 }
 
@@ -171,8 +171,8 @@ func (l limited) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
-// handler lets warnings and errors into the part of the buffer that is left to
-// them.
+// handler lets only warnings and errors use the part of the buffer that is reserved
+// for them.
 type handler struct{ low, high slog.Handler }
 
 func (h handler) Enabled(ctx context.Context, level slog.Level) bool {

@@ -17,7 +17,7 @@ import (
 	"example.com/api/internal/logwriter"
 )
 
-// destination keeps what is written, or blocks, or fails.
+// destination stores what is written to it, or blocks, or fails.
 type destination struct {
 	mu      sync.Mutex
 	text    bytes.Buffer
@@ -25,7 +25,7 @@ type destination struct {
 	at      []time.Time
 	blocked chan struct{} // nil: not blocked
 	err     error
-	most    int // bytes that one failing write takes
+	most    int // bytes that a failing write accepts
 }
 
 func (d *destination) Write(p []byte) (int, error) {
@@ -110,8 +110,8 @@ func TestLinesAreWrittenInOrder(t *testing.T) {
 	})
 }
 
-// A line that comes alone is written at once; under load one write takes many,
-// and no line waits for 100 ms.
+// A line that comes alone is written at once. Under load, one write takes many
+// lines, and no line waits for more than 100 ms.
 func TestWritesTakeManyLines(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -151,7 +151,7 @@ func TestBurst(t *testing.T) {
 		w := logwriter.New(&out, text)
 		log := slog.New(w.Handler())
 		padding := strings.Repeat("x", 100_000)
-		for range 20 { // twice as much as the buffer holds, in no time
+		for range 20 { // twice as much as the buffer holds, without a pause
 			log.Info("line", "padding", padding)
 			synctest.Wait()
 		}
@@ -162,8 +162,8 @@ func TestBurst(t *testing.T) {
 	})
 }
 
-// A destination that blocks makes nobody wait. Lines are dropped, warnings and
-// errors last, and the log says how many once it flows again.
+// A destination that blocks does not make callers wait. Lines are dropped, warnings
+// and errors last, and the log says how many once the destination works again.
 func TestBlockedDestination(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -234,7 +234,7 @@ func TestFailingDestination(t *testing.T) {
 		if got := w.Dropped(); got != 2 {
 			t.Errorf("Dropped: got %d, want 2", got)
 		}
-		log.Info("d") // with the line that tells of the others, which is lost too
+		log.Info("d") // together with the line that reports the others, which is lost too
 		out.fail(errors.New("broken pipe"), 0)
 		time.Sleep(time.Second)
 		out.fail(nil, 0)
@@ -308,7 +308,8 @@ func TestConcurrentUse(t *testing.T) {
 	}
 }
 
-// What a line costs, written directly and through the Writer.
+// BenchmarkLine measures the cost of a line, written directly and through the
+// Writer.
 func BenchmarkLine(b *testing.B) {
 	file, err := os.Create(b.TempDir() + "/log")
 	if err != nil {

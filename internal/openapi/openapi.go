@@ -51,13 +51,14 @@ func Description(c *gin.Context) {
 }
 
 // Docs is the page that shows the description, and the files that it loads.
-// They are named by their content, so that browsers may keep them for ever: a
-// file that changes has another name.
+// Their names contain a hash of their content, so browsers may cache them forever:
+// a file that changes has another name.
 type Docs struct {
 	load func() (loadedDocs, error)
 }
 
-// NewDocs reads nothing yet: few servers are ever asked for the page.
+// NewDocs does not load the files yet, because few servers are ever asked for the
+// page.
 func NewDocs() *Docs { return &Docs{load: sync.OnceValues(loadDocs)} }
 
 // Page serves the page, with a Content-Security-Policy of its own.
@@ -112,9 +113,9 @@ type docsFile struct {
 	immutable     bool   // its name changes with its content
 }
 
-// loadDocs names scripts and style sheets by their content and puts these names
-// into the page. Licences keep their names, because the scripts refer to them.
-// Large files are embedded compressed.
+// loadDocs adds a hash of the content to the names of scripts and style sheets and
+// puts these names into the page. Licences keep their names, because the scripts
+// refer to them. Large files are embedded compressed.
 func loadDocs() (loadedDocs, error) {
 	mediaTypes := map[string]string{
 		".js":  "text/javascript; charset=utf-8",

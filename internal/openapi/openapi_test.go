@@ -63,7 +63,7 @@ func TestFiles(t *testing.T) {
 		{versioned("swagger-ui-bundle.js"), "gzip;q=0.5, identity", 200, script, "gzip", "SwaggerUIBundle="}, // the client accepts both
 		{versioned("swagger-ui.css"), "gzip", 200, style, "gzip", ".swagger-ui"},
 		{"/docs/swagger-ui.LICENSE.txt", "", 200, text, "", "Apache License"},
-		{"/docs/swagger-ui-bundle.js", "gzip", 404, refusal, "", "no such file"}, // only by its content
+		{"/docs/swagger-ui-bundle.js", "gzip", 404, refusal, "", "no such file"}, // only the name with the hash is served
 		{"/docs/index.html", "", 404, refusal, "", "no such file"},
 		{"/docs/swagger-ui.css.gz", "", 404, refusal, "", "no such file"},
 		{"/docs/other.js", "", 404, refusal, "", "no such file"},

@@ -14,8 +14,8 @@ import (
 // ContentType is the media type of every problem.
 const ContentType = "application/problem+json"
 
-// Problem is the body of an error response. As an error, it is what the access
-// log says about the request. Detail is for the client; Cause is for the log
+// Problem is the body of an error response. It is also an error, whose text the
+// access log records. Detail is for the client; Cause is for the log
 // alone.
 type Problem struct {
 	Type             string       `json:"type"`
@@ -86,7 +86,8 @@ func TooLarge(limit int64) *Problem {
 	return newProblem(http.StatusRequestEntityTooLarge, fmt.Sprintf("The body is larger than the limit of %d bytes.", limit))
 }
 
-// UnsupportedMediaType is 415; want is the media type that the route accepts.
+// UnsupportedMediaType is 415. The argument want is the media type that the route
+// accepts.
 func UnsupportedMediaType(want string) *Problem {
 	return newProblem(http.StatusUnsupportedMediaType, fmt.Sprintf("Send the body with Content-Type: %s.", want))
 }
@@ -124,7 +125,7 @@ func Internal(cause error) *Problem {
 // Unavailable is 503 with Retry-After: something that the route needs does not
 // respond.
 func Unavailable(cause error) *Problem {
-	p := newProblem(http.StatusServiceUnavailable, "The database does not answer; retry in a moment.")
+	p := newProblem(http.StatusServiceUnavailable, "The database is not responding; retry in a moment.")
 	p.Cause = cause
 	return p
 }
@@ -137,7 +138,7 @@ func Overloaded(cause error) *Problem {
 }
 
 // retryAfterUnavailable is the Retry-After of a 503 in seconds. A database is
-// used again as soon as it is back, so there is no reason to wait longer.
+// used again as soon as it is back, so clients do not need to wait longer.
 const retryAfterUnavailable = "1"
 
 // AcceptPatch is the media type that every PATCH of this API accepts.

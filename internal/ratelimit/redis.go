@@ -2,6 +2,7 @@ package ratelimit
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"strings"
 	"sync/atomic"
@@ -47,7 +48,7 @@ type Redis struct {
 	local  *Memory
 	log    *slog.Logger
 	prefix string
-	option rueidis.ClientOption
+	option rueidis.ClientOption // changed only by maintain; the password never
 	script *rueidis.Lua
 
 	connection atomic.Pointer[connection] // nil: count in local
@@ -242,7 +243,23 @@ func (r *Redis) maintain(ctx context.Context) {
 
 // connect makes a connection and probes it for the key that failed last: in a
 // cluster, that asks the node that failed.
+//
+// A single server that answers MOVED is a node of a cluster, and is used as one
+// from then on. Only a cluster is asked for its nodes, because the user of a
+// single server needs no permission to do that.
 func (r *Redis) connect(ctx context.Context, key string) (*connection, error) {
+	c, err := r.connectOnce(ctx, key)
+	if hasPrefix(err, "MOVED") && r.option.ForceSingleClient && r.option.Sentinel.MasterSet == "" {
+		r.option.ForceSingleClient = false
+		c, err = r.connectOnce(ctx, key)
+	}
+	if errors.Is(err, errNoCluster) { // not one, or no longer
+		r.option.ForceSingleClient = len(r.option.InitAddress) == 1
+	}
+	return c, err
+}
+
+func (r *Redis) connectOnce(ctx context.Context, key string) (*connection, error) {
 	c, err := connect(ctx, r.option)
 	if err != nil {
 		return nil, err
@@ -254,8 +271,15 @@ func (r *Redis) connect(ctx context.Context, key string) (*connection, error) {
 	return c, nil
 }
 
-// monitor returns the failure that ends the use of the connection.
+// monitor returns the failure that ends the use of the connection. While no
+// Sentinel answers, the primary remains the one that was named last.
 func (r *Redis) monitor(ctx context.Context, c *connection) failure {
+	var ask <-chan time.Time // nil without Sentinel
+	if r.option.Sentinel.MasterSet != "" {
+		ticker := time.NewTicker(sentinelInterval)
+		defer ticker.Stop()
+		ask = ticker.C
+	}
 	for {
 		select {
 		case <-ctx.Done():
@@ -265,6 +289,10 @@ func (r *Redis) monitor(ctx context.Context, c *connection) failure {
 		case <-c.closed: // an idle connection, or one of several
 			if err := r.probe(c, "closed"); err != nil {
 				return failure{"closed", err}
+			}
+		case <-ask:
+			if address, err := primary(ctx, r.option); err == nil && address != c.address {
+				return failure{"failover", errFailover}
 			}
 		}
 	}

@@ -22,17 +22,28 @@ var (
 	// errRedisURL quotes no part of the URL: where it is wrong, any part may
 	// be the password.
 	errRedisURL = errors.New("not a Redis URL: write redis://user:password@host:6379/0, rediss:// for TLS, " +
-		"or unix:///path/redis.sock?db=0, and for a Redis Cluster redis://host:6379?addr=host2:6379&addr=host3:6379; " +
+		"or unix:///path/redis.sock?db=0, for a Redis Cluster redis://host:6379?addr=host2:6379&addr=host3:6379, and behind " +
+		"Sentinel redis-sentinel://user:password@host:26379/0?master=NAME&addr=host2:26379, or rediss-sentinel:// for TLS; " +
 		"other parameters are not known; write special characters of the password as in %40 for @")
-	errNoCluster = errors.New("addr= in the Redis URL names nodes of a Redis Cluster, but this server is not one")
-	errDown      = errors.New("Redis is not available")
+	errNoMaster = errors.New("a redis-sentinel:// URL needs master=NAME once, with the name under which Sentinel monitors " +
+		"the primary: redis-sentinel://user:password@host:26379/0?master=NAME&addr=host2:26379")
+	errNoCluster = errors.New("the Redis URL names several nodes by addr=, or the server answered MOVED, " +
+		"but it does not describe a Redis Cluster; if it is a node of one, its user needs the permission +cluster")
+	errDown = errors.New("Redis is not available")
 )
 
 // CheckURL reports what is wrong with a URL for NewRedis, without connecting:
 // redis://, rediss:// or unix://. One or more parameters addr name further
-// nodes of a Redis Cluster. The other parameters that the client reads from a
-// URL are rejected: timeouts are fixed, and skip_verify would let anyone in
-// the middle read the password.
+// nodes of a Redis Cluster. A single server that turns out to be a node of a
+// cluster is used as one, without them.
+//
+// redis-sentinel:// and rediss-sentinel:// name a Sentinel, and parameters addr
+// further ones; the parameter master is the name of the primary. User,
+// password and database are those of Redis. A Sentinel that requires a password
+// must accept the same.
+//
+// The other parameters that the client reads from a URL are rejected: timeouts
+// are fixed, and skip_verify would let anyone in the middle read the password.
 //
 // Certificates are checked against the system's roots; SSL_CERT_FILE names a
 // file with a private CA.
@@ -41,17 +52,27 @@ func CheckURL(url string) error {
 	return err
 }
 
+// parseRedisURL returns the client's options. For Sentinel, InitAddress and
+// Sentinel.MasterSet are what primary asks with.
 func parseRedisURL(text string) (rueidis.ClientOption, error) {
 	u, err := url.Parse(text)
 	if err != nil || u.Fragment != "" || u.Opaque != "" {
 		return rueidis.ClientOption{}, errRedisURL
 	}
+	sentinel := false
 	switch u.Scheme {
 	case "redis", "rediss":
 	case "unix":
 		if u.Path == "" || strings.Contains(u.RawQuery, "addr=") {
 			return rueidis.ClientOption{}, errRedisURL
 		}
+	case "redis-sentinel", "rediss-sentinel":
+		sentinel = true
+		u.Scheme = strings.TrimSuffix(u.Scheme, "-sentinel")
+		if u.Port() == "" {
+			u.Host = net.JoinHostPort(u.Hostname(), "26379")
+		}
+		text = u.String()
 	default:
 		return rueidis.ClientOption{}, errRedisURL
 	}
@@ -60,9 +81,12 @@ func parseRedisURL(text string) (rueidis.ClientOption, error) {
 		return rueidis.ClientOption{}, errRedisURL
 	}
 	for name := range parameters {
-		if name != "addr" && name != "db" {
+		if name != "addr" && name != "db" && (name != "master" || !sentinel) {
 			return rueidis.ClientOption{}, errRedisURL
 		}
+	}
+	if masters := parameters["master"]; sentinel && (len(masters) != 1 || masters[0] == "") {
+		return rueidis.ClientOption{}, errNoMaster
 	}
 	for _, node := range parameters["addr"] {
 		if !isNode(node) {
@@ -70,10 +94,11 @@ func parseRedisURL(text string) (rueidis.ClientOption, error) {
 		}
 	}
 	option, err := rueidis.ParseURL(text)
-	if err != nil || u.Port() != "" && !isNode(option.InitAddress[0]) {
+	if err != nil || option.SelectDB < 0 || u.Port() != "" && !isNode(option.InitAddress[0]) {
 		return rueidis.ClientOption{}, errRedisURL
 	}
-	option.ForceSingleClient = len(option.InitAddress) == 1
+	option.Sentinel.MasterSet = parameters.Get("master")
+	option.ForceSingleClient = sentinel || len(option.InitAddress) == 1
 	if !option.ForceSingleClient && option.SelectDB != 0 {
 		return rueidis.ClientOption{}, errors.New("a Redis Cluster has only database 0; leave the number out of the URL")
 	}
@@ -108,12 +133,12 @@ func isNode(address string) bool {
 // used again after that: closing its network connections releases the requests
 // that wait for them, and a new client does not remember nodes that are gone.
 type connection struct {
-	ctx    context.Context // its end closes the network connections
-	cancel context.CancelFunc
-	client rueidis.Client
-	unix   bool
-	failed chan failure  // the first call that failed
-	closed chan struct{} // a network connection was closed
+	ctx     context.Context // its end closes the network connections
+	cancel  context.CancelFunc
+	client  rueidis.Client
+	address string        // as it was dialed
+	failed  chan failure  // the first call that failed
+	closed  chan struct{} // a network connection was closed
 }
 
 // failure is a call that failed.
@@ -122,26 +147,44 @@ type failure struct {
 	err error
 }
 
-// connect connects to the server, or to a cluster through the first of its
-// nodes that answers. It tries them one by one, because a client that is given
-// several waits for up to a second after one that is dead.
+// connect connects to the server, to the primary that Sentinel names at this
+// moment, or to a cluster through the first of its nodes that answers. It tries
+// those one by one, because a client that is given several waits for up to a
+// second after one that is dead.
 func connect(ctx context.Context, option rueidis.ClientOption) (c *connection, err error) {
-	for _, address := range option.InitAddress {
-		c = &connection{unix: option.DialCtxFn != nil, failed: make(chan failure, 1), closed: make(chan struct{}, 1)}
-		c.ctx, c.cancel = context.WithCancel(ctx)
-		one := option
-		one.InitAddress = []string{address}
-		one.DialCtxFn = c.dial
-		c.client, err = rueidis.NewClient(one)
-		if err == nil && !one.ForceSingleClient && c.client.Mode() != rueidis.ClientModeCluster {
-			err = errNoCluster
+	addresses := option.InitAddress
+	if option.Sentinel.MasterSet != "" {
+		address, err := primary(ctx, option)
+		if err != nil {
+			return nil, err
 		}
+		addresses = []string{address}
+		option.Sentinel = rueidis.SentinelOption{}
+	}
+	for _, address := range addresses {
+		option.InitAddress = []string{address}
+		c, err = open(ctx, option)
 		if err == nil {
 			return c, nil
 		}
-		c.close()
 	}
 	return nil, err
+}
+
+// open connects to the one server in option.InitAddress.
+func open(ctx context.Context, option rueidis.ClientOption) (c *connection, err error) {
+	c = &connection{address: option.InitAddress[0], failed: make(chan failure, 1), closed: make(chan struct{}, 1)}
+	c.ctx, c.cancel = context.WithCancel(ctx)
+	option.DialCtxFn = c.dial
+	c.client, err = rueidis.NewClient(option)
+	if err == nil && !option.ForceSingleClient && c.client.Mode() != rueidis.ClientModeCluster {
+		err = errNoCluster
+	}
+	if err != nil {
+		c.close()
+		return nil, err
+	}
+	return c, nil
 }
 
 // close closes the network connections first, as the client's own Close would
@@ -158,7 +201,7 @@ func (c *connection) dial(ctx context.Context, address string, dialer *net.Diale
 	defer cancel()
 	defer context.AfterFunc(c.ctx, cancel)()
 	network := "tcp"
-	if c.unix {
+	if strings.HasPrefix(address, "/") { // the path of a socket; the nodes of its cluster are hosts
 		network = "unix"
 	}
 	conn, err := dialer.DialContext(ctx, network, address)

@@ -167,27 +167,41 @@ func (s *redisServer) kill() {
 func (s *redisServer) address() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(s.port)) }
 func (s *redisServer) url() string     { return "redis://" + s.address() }
 
-// do sends a command as an administrator would, and returns the reply.
+// do sends a command as an administrator would, and returns the reply. It
+// repeats a command that gets none: Sentinel closes the connections to a server
+// whose role it changes.
 func (s *redisServer) do(t testing.TB, words ...string) string {
 	t.Helper()
+	for end := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		reply, err := s.try(words...)
+		if err == nil {
+			return reply
+		}
+		if _, replied := rueidis.IsRedisErr(err); replied || time.Now().After(end) {
+			t.Fatalf("%q: %v", words, err)
+		}
+	}
+}
+
+func (s *redisServer) try(words ...string) (string, error) {
 	client, err := rueidis.NewClient(rueidis.ClientOption{
 		InitAddress: []string{s.address()}, ForceSingleClient: true, DisableCache: true,
 	})
 	if err != nil {
-		t.Fatal(err)
+		return "", err
 	}
 	defer client.Close()
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	reply := client.Do(ctx, client.B().Arbitrary(words...).Build())
 	if err := reply.Error(); err != nil {
-		t.Fatalf("%q: %v", words, err)
+		return "", err
 	}
 	if n, err := reply.AsInt64(); err == nil {
-		return strconv.FormatInt(n, 10)
+		return strconv.FormatInt(n, 10), nil
 	}
 	text, _ := reply.ToString()
-	return text
+	return text, nil
 }
 
 // keys returns all keys, one per line.

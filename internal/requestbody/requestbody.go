@@ -17,9 +17,9 @@ const (
 	// perByte is how long a byte may take on average, at 4 KiB a second, in a
 	// body that takes longer than headStart. It is rounded up.
 	perByte = time.Second/(4<<10) + 1
-	// drainStall and drainTime are the same for what the handler has left
-	// unread: the longest silence, and the longest time in all. A silent client
-	// must not delay a shutdown for as long as SHUTDOWN_TIMEOUT.
+	// drainStall and drainTime are the limits for the rest of a body that the
+	// handler has left unread: the longest silence and the longest total time. A
+	// silent client must not delay a shutdown until SHUTDOWN_TIMEOUT.
 	drainStall = 5 * time.Second
 	drainTime  = 30 * time.Second
 	// responseTime is how long the response may take after the last read.
@@ -31,8 +31,8 @@ const (
 // 10 s, or has taken more than 15 s and sends less than 4 KiB a second on
 // average. These limits replace the server's ReadTimeout and WriteTimeout.
 //
-// Up to maxDrain bytes that next leaves unread are read and thrown away before
-// its response is completed. If a connection is closed with bytes unread, the
+// Handler reads and throws away up to maxDrain bytes that next leaves unread before
+// the response is complete. If a connection is closed with bytes unread, the
 // kernel resets it, and the client may lose the response; Firefox shows a
 // network error when it cannot send its body to the end.
 func Handler(next http.Handler, maxDrain int64) http.Handler {
@@ -80,7 +80,7 @@ func (b *pacedBody) readUntil(deadline time.Time, p []byte) (int, error) {
 	if b.err != nil {
 		return 0, b.err
 	}
-	// A writer without deadlines, as in tests, keeps what it has.
+	// Some writers do not support deadlines, as in tests.
 	_ = b.connection.SetReadDeadline(deadline)
 	_ = b.connection.SetWriteDeadline(deadline.Add(responseTime))
 	n, err := b.ReadCloser.Read(p)
@@ -89,7 +89,7 @@ func (b *pacedBody) readUntil(deadline time.Time, p []byte) (int, error) {
 	return n, err
 }
 
-// drainReader reads what nobody needs, until end.
+// drainReader reads the part of a body that is thrown away. It stops at end.
 type drainReader struct {
 	body *pacedBody
 	end  time.Time

@@ -36,8 +36,8 @@ func (p pipes) Accept() (net.Conn, error) {
 func (p pipes) Close() error   { close(p.closed); return nil }
 func (p pipes) Addr() net.Addr { return &net.TCPAddr{} }
 
-// dial returns the client's end of a connection to a server of the handler,
-// which has the timeouts of the real one.
+// dial returns the client's end of a connection to a server with the handler and
+// with the timeouts of the real server.
 func dial(t *testing.T, handler http.Handler) net.Conn {
 	t.Helper()
 	listener := pipes{make(chan net.Conn), make(chan struct{})}
@@ -53,7 +53,7 @@ func dial(t *testing.T, handler http.Handler) net.Conn {
 	return client
 }
 
-// readAll answers 200, or 408 for a body that did not arrive in time.
+// readAll responds with 200, or with 408 to a body that did not arrive in time.
 var readAll = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 	_, err := io.Copy(io.Discard, r.Body)
 	if errors.Is(err, os.ErrDeadlineExceeded) {
@@ -70,7 +70,7 @@ var readAll = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 // refuse reads nothing of the body.
 var refuse = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(http.StatusForbidden) })
 
-// stretch is bytes that a client sends at equal intervals.
+// stretch is a number of bytes that a client sends at equal intervals.
 type stretch struct {
 	bytes, pieces int
 	interval      time.Duration // after each piece
@@ -119,7 +119,7 @@ func TestPace(t *testing.T) {
 					total += s.bytes * s.pieces
 				}
 				if tt.status == 408 || total == 0 {
-					total++ // one that never comes
+					total++ // a byte that never comes
 				}
 				expect := ""
 				if tt.expect != "" {
@@ -145,7 +145,7 @@ func TestPace(t *testing.T) {
 	}
 }
 
-// finalStatus is that of the response behind 100 Continue.
+// finalStatus returns the status of the response that follows any 100 Continue.
 func finalStatus(conn net.Conn) (int, error) {
 	r := bufio.NewReader(conn)
 	for {
@@ -159,8 +159,8 @@ func finalStatus(conn net.Conn) (int, error) {
 	}
 }
 
-// A handler has its own time once the body has arrived: the deadline of the
-// body's last read does not cancel the request.
+// Once the body has arrived, the deadline of its last read does not cancel the
+// request: the handler has time of its own.
 func TestHandlerHasTimeAfterTheBody(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

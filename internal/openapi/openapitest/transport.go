@@ -25,9 +25,9 @@ import (
 // Load returns the API's description.
 func Load() (*openapi3.T, error) { return Parse(openapi.YAML()) }
 
-// Parse reads a description and validates it with its examples. It makes the
-// description of responses stricter than it is: a field that is not described
-// is an error in these tests, although clients must expect new fields.
+// Parse reads a description and validates it and its examples. It makes the
+// description of responses stricter: in tests, a field that is not described is
+// an error, although clients must expect new fields.
 func Parse(text []byte) (*openapi3.T, error) {
 	description, err := openapi3.NewLoader().LoadFromData(text)
 	if err != nil {
@@ -47,10 +47,11 @@ func Parse(text []byte) (*openapi3.T, error) {
 // Transport is an http.RoundTripper that reports where a request or its response
 // differs from the description:
 //
-//   - the status, its required headers, the values of described headers and the
-//     body must be as described; HEAD is compared with GET,
-//   - a request that is accepted (2xx) must be valid by the description,
-//   - a JSON body that is refused (415, 422) must be invalid by it.
+//   - The status, its required headers, the values of described headers and the
+//     body must be as described. HEAD is compared with GET.
+//   - A request that is accepted (2xx) must be valid according to the
+//     description.
+//   - A JSON body that is rejected (415, 422) must be invalid according to it.
 //
 // It ignores responses to preflights and request bodies other than JSON. Bodies
 // that cannot be read twice (no GetBody) are not checked.
@@ -66,18 +67,18 @@ type Transport struct {
 	seen  map[string]bool
 }
 
-// Seen is the answers so far, as "operationId 200".
+// Seen returns the responses so far, as "operationId 200".
 func (t *Transport) Seen() map[string]bool {
 	t.mutex.Lock()
 	defer t.mutex.Unlock()
 	seen := make(map[string]bool, len(t.seen))
-	for answer := range t.seen {
-		seen[answer] = true
+	for response := range t.seen {
+		seen[response] = true
 	}
 	return seen
 }
 
-// RoundTrip sends the request and reads the whole answer.
+// RoundTrip sends the request and reads the whole response.
 func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	response, err := t.Base.RoundTrip(r)
 	if err != nil {
@@ -112,7 +113,7 @@ func (t *Transport) check(r *http.Request, response *http.Response, body []byte)
 
 	described := operation.Responses.Status(response.StatusCode)
 	if described == nil {
-		return []error{fmt.Errorf("this status is none of %s", operation.OperationID)}
+		return []error{fmt.Errorf("the description of %s lacks this status", operation.OperationID)}
 	}
 	header := response.Header.Clone()
 	for _, name := range t.Absent {
@@ -123,11 +124,11 @@ func (t *Transport) check(r *http.Request, response *http.Response, body []byte)
 	return slices.Concat(
 		checkRequest(request, response.StatusCode),
 		checkHeaders(described.Value, header),
-		checkAnswer(request, described.Value, response.StatusCode, header, body, r.Method == http.MethodHead),
+		checkResponse(request, described.Value, response.StatusCode, header, body, r.Method == http.MethodHead),
 	)
 }
 
-// request finds what the description has to say about r.
+// request finds the operation that describes r.
 func (t *Transport) request(r *http.Request) (*openapi3filter.RequestValidationInput, *openapi3.Operation, error) {
 	clone := r.Clone(r.Context())
 	clone.Body = nil
@@ -163,7 +164,7 @@ func (t *Transport) request(r *http.Request) (*openapi3filter.RequestValidationI
 			Spec: t.Description, Path: template, PathItem: item, Method: clone.Method, Operation: operation,
 		},
 		Options: &openapi3filter.Options{
-			AuthenticationFunc:  openapi3filter.NoopAuthenticationFunc, // a cookie is judged by the server alone
+			AuthenticationFunc:  openapi3filter.NoopAuthenticationFunc, // only the server can check a cookie
 			SkipSettingDefaults: true,
 		},
 	}, operation, nil
@@ -197,8 +198,8 @@ func (t *Transport) find(path string) (string, *openapi3.PathItem, map[string]st
 	return "", nil, nil
 }
 
-// undescribed is the operation of a request that matches none: one response of
-// its own, and those that may refuse any request.
+// undescribed returns the operation for a request that the description has no
+// operation for: its own response, and those that may reject any request.
 func (t *Transport) undescribed(name, status, response string) *openapi3.Operation {
 	all := t.Description.Components.Responses
 	return &openapi3.Operation{OperationID: name, Responses: openapi3.NewResponses(
@@ -209,8 +210,8 @@ func (t *Transport) undescribed(name, status, response string) *openapi3.Operati
 	)}
 }
 
-// checkRequest compares the server's judgement of a request with the
-// description's.
+// checkRequest checks that the server and the description agree on whether the
+// request is valid.
 func checkRequest(request *openapi3filter.RequestValidationInput, status int) []error {
 	isJSON := strings.HasPrefix(request.Request.Header.Get("Content-Type"), "application/json")
 	request.Options.ExcludeRequestBody = !isJSON
@@ -219,11 +220,11 @@ func checkRequest(request *openapi3filter.RequestValidationInput, status int) []
 		return nil // it cannot be read again
 	case status < 300:
 		if err := openapi3filter.ValidateRequest(request.Request.Context(), request); err != nil {
-			return []error{fmt.Errorf("the server accepted a request that is invalid by the description: %w", err)}
+			return []error{fmt.Errorf("the server accepted a request that is invalid according to the description: %w", err)}
 		}
 	case isJSON && (status == http.StatusUnsupportedMediaType || status == http.StatusUnprocessableEntity):
 		if err := openapi3filter.ValidateRequest(request.Request.Context(), request); err == nil {
-			return []error{errors.New("the server refused a request that is valid by the description")}
+			return []error{errors.New("the server rejected a request that is valid according to the description")}
 		}
 	}
 	return nil
@@ -240,11 +241,11 @@ func checkHeaders(described *openapi3.Response, got http.Header) []error {
 	return wrong
 }
 
-// checkAnswer adds what the library does not check: a body where none is
+// checkResponse adds what the library does not check: a body where none is
 // described, and a problem that names another status.
-func checkAnswer(request *openapi3filter.RequestValidationInput, described *openapi3.Response, status int, header http.Header, body []byte, head bool) []error {
+func checkResponse(request *openapi3filter.RequestValidationInput, described *openapi3.Response, status int, header http.Header, body []byte, head bool) []error {
 	if (head || len(described.Content) == 0) && len(body) > 0 {
-		return []error{errors.New("there is a body, and none is described")}
+		return []error{errors.New("there is a body, but none is described")}
 	}
 	err := openapi3filter.ValidateResponse(request.Request.Context(), &openapi3filter.ResponseValidationInput{
 		RequestValidationInput: request,

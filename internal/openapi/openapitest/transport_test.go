@@ -19,8 +19,8 @@ const (
 	invalid   = `{"type":"about:blank","title":"Unprocessable Entity","status":422,"detail":"x","errors":[{"field":"name","detail":"x"}]}`
 )
 
-// Load has the library check the examples of bodies and parameters; it leaves
-// out those of headers and schemas.
+// When Load validates the description, the library checks the examples of bodies
+// and parameters, but not those of headers and schemas.
 func TestExamplesAreTrue(t *testing.T) {
 	description, err := openapitest.Load()
 	if err != nil {
@@ -48,11 +48,11 @@ func TestExamplesAreTrue(t *testing.T) {
 			}
 		}
 	}
-	allow := description.Components.Headers["Allow"].Value // no operation answers with it
+	allow := description.Components.Headers["Allow"].Value // no operation has it
 	check("header Allow", allow.Schema.Value, allow.Example)
 }
 
-// Each row is a response, and what the transport reports of it.
+// Each row is a response and what the transport reports about it.
 func TestTransportReports(t *testing.T) {
 	text, err := os.ReadFile("testdata/description.yaml")
 	if err != nil {
@@ -66,31 +66,31 @@ func TestTransportReports(t *testing.T) {
 		name                      string
 		method, path, requestBody string
 		status                    int
-		header                    string // one line that differs from a good answer's
+		header                    string // one line that differs from a good response's
 		body                      string
 		want                      string // part of the report, "" for none
 	}{
 		{"as described", "GET", thingPath, "", 200, "", goodThing, ""},
 		{"HEAD", "HEAD", thingPath, "", 200, "", "", ""},
 		{"a field has another name", "GET", thingPath, "", 200, "", strings.Replace(goodThing, "created_at", "createdAt", 1), "created_at"},
-		{"a field more", "GET", thingPath, "", 200, "", strings.Replace(goodThing, "{", `{"colour":"red",`, 1), "colour"},
-		{"a field more, deeper down", "GET", "/things", "", 200, "", `{"things":[` + strings.Replace(goodThing, "{", `{"colour":"red",`, 1) + `]}`, "colour"},
+		{"an additional field", "GET", thingPath, "", 200, "", strings.Replace(goodThing, "{", `{"colour":"red",`, 1), "colour"},
+		{"an additional field, deeper down", "GET", "/things", "", 200, "", `{"things":[` + strings.Replace(goodThing, "{", `{"colour":"red",`, 1) + `]}`, "colour"},
 		{"a field of another type", "GET", thingPath, "", 200, "", strings.Replace(goodThing, `"Tea"`, "7", 1), "name"},
 		{"a time that is not one", "GET", thingPath, "", 200, "", strings.Replace(goodThing, "T09:30:15.123Z", "", 1), "created_at"},
-		{"another status", "GET", thingPath, "", 202, "", goodThing, "this status is none of getThing"},
+		{"another status", "GET", thingPath, "", 202, "", goodThing, "the description of getThing lacks this status"},
 		{"another media type", "GET", thingPath, "", 200, "Content-Type: text/plain", goodThing, "text/plain"},
-		{"a header less", "GET", thingPath, "", 200, "X-RateLimit-Remaining: ", goodThing, "X-RateLimit-Remaining"},
+		{"a missing header", "GET", thingPath, "", 200, "X-RateLimit-Remaining: ", goodThing, "X-RateLimit-Remaining"},
 		{"a header of another form", "GET", thingPath, "", 200, "RateLimit: 99", goodThing, "RateLimit"},
 		{"no body", "DELETE", thingPath, "", 204, "", "", ""},
 		{"a body where none is described", "GET", thingPath, "", 308, "Location: https://api.example.com/", "moved", "there is a body"},
 		{"a redirect without a target", "GET", thingPath, "", 308, "", "", "Location"},
-		{"no path", "GET", "/api/nothing", "", 200, "", "{}", "this status is none of no path"},
-		{"a method that should not be", "TRACE", thingPath, "", 200, "", "{}", "this status is none of no method"},
+		{"no path", "GET", "/api/nothing", "", 200, "", "{}", "the description of no path lacks this status"},
+		{"a method that is not described", "TRACE", thingPath, "", 200, "", "{}", "the description of no method lacks this status"},
 		{"405 without Allow", "TRACE", thingPath, "", 405, "Content-Type: application/problem+json", `{"type":"about:blank","title":"x","status":405,"detail":"x"}`, "Allow"},
 		{"a problem that names another status", "GET", thingPath, "", 404, "Content-Type: application/problem+json", strings.Replace(invalid, `,"errors":[{"field":"name","detail":"x"}]`, "", 1), "says status 422"},
 		{"an invalid request is accepted", "PATCH", thingPath, `{"colour":"red"}`, 200, "", goodThing, "accepted a request that is invalid"},
-		{"a valid request is refused", "PATCH", thingPath, `{"name":"Tea"}`, 422, "Content-Type: application/problem+json", invalid, "refused a request that is valid"},
-		{"an invalid request is refused", "PATCH", thingPath, `{"name":""}`, 422, "Content-Type: application/problem+json", invalid, ""},
+		{"a valid request is rejected", "PATCH", thingPath, `{"name":"Tea"}`, 422, "Content-Type: application/problem+json", invalid, "rejected a request that is valid"},
+		{"an invalid request is rejected", "PATCH", thingPath, `{"name":""}`, 422, "Content-Type: application/problem+json", invalid, ""},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -13,7 +13,7 @@ export interface paths {
         };
         /**
          * Say hello
-         * @description A simple request; browsers send it without a preflight.
+         * @description A simple request, which browsers send without a preflight.
          */
         get: operations["hello"];
         put?: never;
@@ -33,13 +33,13 @@ export interface paths {
         };
         /**
          * List items, oldest first
-         * @description A page at a time. Pass `next_cursor` of one page as `cursor` of the
-         *     next; items that are made meanwhile come at the end, so that none is
-         *     skipped or shown twice.
+         * @description Returns one page at a time. To get the next page, pass the
+         *     `next_cursor` of this one as `cursor`. Items that are created between two
+         *     requests come last, so no item is skipped or returned twice.
          */
         get: operations["listItems"];
         put?: never;
-        /** Make an item */
+        /** Create an item */
         post: operations["createItem"];
         delete?: never;
         options?: never;
@@ -52,7 +52,7 @@ export interface paths {
             query?: never;
             header?: never;
             path: {
-                /** @description The item's `id` as the API wrote it; another spelling of it is a 404. */
+                /** @description The item's `id`, exactly as the API returned it. Any other spelling returns 404. */
                 id: components["schemas"]["ItemID"];
             };
             cookie?: never;
@@ -61,17 +61,17 @@ export interface paths {
         get: operations["getItem"];
         /**
          * Replace an item
-         * @description Sets every field; a note that is left out becomes empty. It creates no item.
+         * @description Sets every field. A note that is left out becomes empty. The item must exist.
          */
         put: operations["replaceItem"];
         post?: never;
-        /** Remove an item */
+        /** Delete an item */
         delete: operations["deleteItem"];
         options?: never;
         head?: never;
         /**
-         * Change some fields of an item
-         * @description Fields that are left out stay as they are.
+         * Update some fields of an item
+         * @description Fields that are left out keep their values.
          */
         patch: operations["updateItem"];
         trace?: never;
@@ -84,8 +84,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Find items by a part of their name or note
-         * @description Ignores the case of letters. Returns a page at a time, as the list does. Counted by a policy of its own, `search`.
+         * Search the names and notes of items
+         * @description Finds the items whose name or note contains the text, ignoring case. Returns one page at a time, as the list does. Counted under the policy `search`.
          */
         get: operations["searchItems"];
         put?: never;
@@ -107,9 +107,9 @@ export interface paths {
         put?: never;
         /**
          * Send a file and get its hash
-         * @description One file a request, in the field `file`; other fields are passed over.
-         *     The file is hashed as it arrives and kept nowhere. Counted by a policy
-         *     of its own, `upload`.
+         * @description Send one file per request, in the field `file`. Other fields are ignored.
+         *     The file is hashed as it arrives and is not stored. Counted under the
+         *     policy `upload`.
          */
         post: operations["uploadFile"];
         delete?: never;
@@ -125,19 +125,19 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Who is signed in */
+        /** Get the guest who is signed in */
         get: operations["getSession"];
         put?: never;
         /**
          * Sign in as a guest
-         * @description Sets the session cookie. From another origin, send it with credentials
-         *     included or the browser drops the cookie. Counted by a policy of its
-         *     own, `session`.
+         * @description Sets the session cookie. A page on another origin must send the request
+         *     with credentials included; otherwise, the browser drops the cookie.
+         *     Counted under the policy `session`.
          */
         post: operations["createSession"];
         /**
          * Sign out
-         * @description Whether or not somebody is signed in.
+         * @description Works whether or not a guest is signed in.
          */
         delete: operations["deleteSession"];
         options?: never;
@@ -152,7 +152,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** What this is */
+        /** Get the name and version of this API */
         get: operations["root"];
         put?: never;
         post?: never;
@@ -170,8 +170,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Is the process alive
-         * @description For a supervisor. Any `Host` and plain http are good.
+         * Check whether the process is alive
+         * @description For a process supervisor. Accepts any `Host`, and plain http.
          */
         get: operations["health"];
         put?: never;
@@ -190,10 +190,10 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Should this process get requests
-         * @description For a load balancer. Any `Host` and plain http are good. Redis and the
-         *     database are named and do not count: the routes that work without them
-         *     go on.
+         * Check whether this process should receive requests
+         * @description For a load balancer. Accepts any `Host`, and plain http. The response
+         *     names the state of Redis and of the database, but neither changes the
+         *     status: the routes that do not need them keep working.
          */
         get: operations["readiness"];
         put?: never;
@@ -212,7 +212,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * This description
+         * Get this description
          * @description Any origin may read it, without credentials.
          */
         get: operations["description"];
@@ -231,7 +231,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** A page to read and try this API */
+        /** Get a page to read about and try out this API */
         get: operations["docs"];
         put?: never;
         post?: never;
@@ -248,7 +248,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** A script, style sheet or licence of that page */
+        /** Get a script, a style sheet or a licence of the documentation page */
         get: operations["docsFile"];
         put?: never;
         post?: never;
@@ -264,17 +264,17 @@ export interface components {
     schemas: {
         /**
          * Format: uuid
-         * @description A UUID of version 7, in lower case.
+         * @description A version 7 UUID in lower case.
          * @example 01a1fd71-2cd3-7c3d-9f2a-3b4c5d6e7f80
          */
         ItemID: string;
         /**
-         * @description Without U+0000.
+         * @description A text without U+0000.
          * @example Tea
          */
         ItemName: string;
         /**
-         * @description Without U+0000.
+         * @description A text without U+0000.
          * @example Green, loose
          */
         ItemNote: string;
@@ -284,12 +284,12 @@ export interface components {
             note: components["schemas"]["ItemNote"];
             /**
              * Format: date-time
-             * @description UTC.
+             * @description When the item was created, in UTC.
              */
             created_at: string;
             /**
              * Format: date-time
-             * @description UTC; equal to `created_at` until the first change.
+             * @description When the item was last changed, in UTC. It equals `created_at` until the first change.
              */
             updated_at: string;
         };
@@ -305,33 +305,33 @@ export interface components {
         Cursor: string;
         ItemPage: {
             items: components["schemas"]["Item"][];
-            /** @description Left out on the last page. */
+            /** @description The cursor of the next page. It is left out on the last page. */
             next_cursor?: components["schemas"]["Cursor"];
         };
         SearchResult: {
-            /** @description What was asked for. */
+            /** @description The text that was searched for. */
             query: string;
             items: components["schemas"]["Item"][];
-            /** @description Left out on the last page. */
+            /** @description The cursor of the next page. It is left out on the last page. */
             next_cursor?: components["schemas"]["Cursor"];
         };
         UploadForm: {
-            /** @description The part needs a file name. */
+            /** @description The file. Its part of the form must have a file name. */
             file: string;
         } & {
             [key: string]: unknown;
         };
         UploadedFile: {
-            /** @description The last element of the file name that the client gave. */
+            /** @description The last element of the file name that the client sent. */
             name: string;
-            /** @description In bytes. */
+            /** @description The size of the file in bytes. */
             size: number;
-            /** @description As the client declares it; it is not looked into. `application/octet-stream` where it declares none. */
+            /** @description The type that the client declared. The server does not check it against the content. It is `application/octet-stream` if the client declared none. */
             content_type: string;
             sha256: string;
         };
         Guest: {
-            /** @description Without U+0000. */
+            /** @description A text without U+0000. */
             name: string;
         };
         Greeting: {
@@ -339,9 +339,9 @@ export interface components {
         };
         About: {
             name: string;
-            /** @description The release, or the commit that it was built from. */
+            /** @description The release, or the commit that the server was built from. */
             version: string;
-            /** @description The path of the page for people. */
+            /** @description The path of the documentation page. */
             docs: string;
             /** @description The path of this description. */
             openapi: string;
@@ -354,7 +354,7 @@ export interface components {
             /** @enum {string} */
             status: "ready" | "shutting down";
             /**
-             * @description `off`: counters are kept in each process.
+             * @description `off` means that each process keeps its own counters.
              * @enum {string}
              */
             redis: "up" | "down" | "off";
@@ -363,17 +363,17 @@ export interface components {
         };
         /** @example 4f1c2ab09d3e5b67812f0c9ade345b61 */
         RequestID: string;
-        /** @description RFC 9457. */
+        /** @description An error, in the format of RFC 9457. */
         Problem: {
             /**
              * Format: uri
-             * @description `about:blank` where the status says it all.
+             * @description `about:blank` if the status says everything that a program needs.
              */
             type: string;
             title: string;
             /** @description The status of the response. */
             status: number;
-            /** @description What is wrong and, where there is one, the remedy. */
+            /** @description What is wrong and, if there is one, the remedy. */
             detail: string;
             request_id?: components["schemas"]["RequestID"];
             /** @description With 422: each rule that a field of the body breaks. */
@@ -387,12 +387,12 @@ export interface components {
         };
     };
     responses: {
-        /** @description Only where the operator has turned on the redirect to https and the request came by plain http. */
+        /** @description The request came by plain http, and the operator has turned on the redirect to https. */
         UseHTTPS: {
             headers: {
                 "X-Request-ID": components["headers"]["X-Request-ID"];
                 /**
-                 * @description The same host, path and query on https.
+                 * @description The same host, path and query with https.
                  * @example https://api.example.com/
                  */
                 Location: string;
@@ -400,7 +400,7 @@ export interface components {
             };
             content?: never;
         };
-        /** @description The request's `Host` is none that this server answers for. */
+        /** @description The request's `Host` is not a name of this server. */
         WrongHost: {
             headers: {
                 "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -420,10 +420,11 @@ export interface components {
             };
         };
         /**
-         * @description The request cannot be read: malformed JSON, a body that is no object,
-         *     an unknown or repeated field, data after the object, a form that is not
-         *     complete, a query value that is missing, empty or out of range, or an
-         *     `If-Match` that is not a list of ETags. Also a `Host` that this server does not answer for.
+         * @description The server cannot read the request. Its JSON is malformed or is not one
+         *     object, a field is unknown or repeated, data follows the object, the form
+         *     is incomplete, a query value is missing, empty or out of range, or
+         *     `If-Match` is not a list of ETags. The status is also 400 if `Host` is not
+         *     a name of this server.
          */
         BadRequest: {
             headers: {
@@ -434,7 +435,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description Nobody is signed in. */
+        /** @description No guest is signed in. */
         NoSession: {
             headers: {
                 "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -444,7 +445,7 @@ export interface components {
                 "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                 RateLimit: components["headers"]["RateLimit"];
                 /**
-                 * @description The cookie that is missing or not valid.
+                 * @description The name of the cookie that is missing or not valid.
                  * @example Cookie realm="session", cookie-name="__Host-session"
                  */
                 "WWW-Authenticate": string;
@@ -464,13 +465,14 @@ export interface components {
             };
         };
         /**
-         * @description The request comes from an origin that may not call; or it would change
-         *     something and a page of another site sent it (cross-site request
-         *     forgery); or it came by plain http where the operator demands https.
+         * @description The request was rejected for one of three reasons. It comes from an
+         *     origin that is not allowed to call this API. It would change something,
+         *     and a page of another site sent it (cross-site request forgery). Or it
+         *     came by plain http, and the operator requires https.
          */
         Forbidden: {
             headers: {
-                /** @description The name of this request in the server's log. */
+                /** @description The id of this request in the server's log. */
                 "X-Request-ID"?: components["schemas"]["RequestID"];
                 [name: string]: unknown;
             };
@@ -478,7 +480,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description Nothing has this id. */
+        /** @description No resource has this id. */
         NotFound: {
             headers: {
                 "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -502,7 +504,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description There is nothing at this path. */
+        /** @description No route has this path. */
         NoSuchPath: {
             headers: {
                 "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -521,7 +523,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description The path has operations, but none with this method. */
+        /** @description The path does not support this method. */
         MethodNotAllowed: {
             headers: {
                 "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -541,7 +543,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description What the path takes. (A preflight's 204 has the Access-Control headers instead.) */
+        /** @description The methods that the path supports. (The 204 for a preflight has the Access-Control headers instead.) */
         Options: {
             headers: {
                 "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -551,8 +553,8 @@ export interface components {
             content?: never;
         };
         /**
-         * @description The body did not arrive in time: no byte came for 10 seconds, or fewer
-         *     than 4 KiB a second on average in more than 15 seconds.
+         * @description The body did not arrive in time. The client sent nothing for 10 seconds,
+         *     or took more than 15 seconds at less than 4 KiB a second on average.
          */
         BodyStalled: {
             headers: {
@@ -601,7 +603,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description The item has changed since the version in `If-Match`, and stays as it is. */
+        /** @description The item has changed since the version in `If-Match`. The request did not change it. */
         ItemChanged: {
             headers: {
                 "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -625,7 +627,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description The `Content-Type` is missing or not the one that this operation takes, or there is a `Content-Encoding`. */
+        /** @description The `Content-Type` is missing or is not the one that this operation accepts, or the request has a `Content-Encoding`. */
         WrongMediaType: {
             headers: {
                 "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -649,7 +651,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description The body can be read, but fields are missing, of the wrong type or break a rule. */
+        /** @description The server can read the body, but fields are missing, have the wrong type or break a rule. */
         InvalidFields: {
             headers: {
                 "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -679,7 +681,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description The client has used up its requests under the route's policy. */
+        /** @description The client has reached the limit of the route's policy. */
         QuotaExceeded: {
             headers: {
                 "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -707,7 +709,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description A fault of the server. Its log has the reason under the request id. */
+        /** @description Something failed on the server. Its log has the reason under the request id. */
         Failed: {
             headers: {
                 "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -727,10 +729,10 @@ export interface components {
             };
         };
         /**
-         * @description The database does not answer or takes no writes, or the server has no
-         *     memory for another large body. Operations without a database and small
-         *     bodies are served. If a change may have been saved nevertheless,
-         *     `detail` says so.
+         * @description The database is not responding or cannot write, or the server has no
+         *     memory left for another large body. Operations that do not need the
+         *     database, and requests with small bodies, still work. If a change may
+         *     have been saved anyway, `detail` says so.
          */
         Unavailable: {
             headers: {
@@ -749,14 +751,14 @@ export interface components {
                  *       "type": "about:blank",
                  *       "title": "Service Unavailable",
                  *       "status": 503,
-                 *       "detail": "The database does not answer; retry in a moment.",
+                 *       "detail": "The database is not responding; retry in a moment.",
                  *       "request_id": "4f1c2ab09d3e5b67812f0c9ade345b61"
                  *     }
                  */
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description The server is reading so many large bodies that it has no memory for another. */
+        /** @description The server is reading many large bodies and has no memory left for another. */
         Overloaded: {
             headers: {
                 "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -784,16 +786,16 @@ export interface components {
     };
     parameters: {
         /**
-         * @description How many items a page has at most.
+         * @description The largest number of items in a page.
          * @example 2
          */
         limit: number;
         /** @description The `next_cursor` of an earlier page, unchanged. Leave it out for the first page. */
         cursor: components["schemas"]["Cursor"];
         /**
-         * @description The `ETag` of the version that the change starts from, or a list of
-         *     them: if the item has none of them any more, it is not changed (412).
-         *     `*`, or no header, changes any version.
+         * @description The `ETag` of the version that you want to change, or a list of ETags. If
+         *     the item's current ETag is not among them, the item is not changed and
+         *     the status is 412. With `*` or without the header, any version is changed.
          * @example "gq3zkc1a2o"
          */
         "If-Match": string;
@@ -801,14 +803,14 @@ export interface components {
     requestBodies: never;
     headers: {
         /**
-         * @description The version of the item; send it as `If-Match` with a change. Each change of the item gives another.
+         * @description The version of the item. Send it as `If-Match` when you change the item. Each change gives the item a new ETag.
          * @example "gq3zkc1a2o"
          */
         ETag: string;
-        /** @description The name of this request in the server's log. */
+        /** @description The id of this request in the server's log. */
         "X-Request-ID": components["schemas"]["RequestID"];
         /**
-         * @description The methods of the path.
+         * @description The methods that the path supports.
          * @example GET, HEAD
          */
         Allow: string;
@@ -818,27 +820,27 @@ export interface components {
          */
         "X-RateLimit-Limit": number;
         /**
-         * @description How many of them are left.
+         * @description How many of these requests are left.
          * @example 99
          */
         "X-RateLimit-Remaining": number;
         /**
-         * @description When the oldest requests that count leave the window, so that more may pass, in Unix seconds.
+         * @description When the oldest requests leave the window and more are allowed, in Unix seconds.
          * @example 1795253520
          */
         "X-RateLimit-Reset": number;
         /**
-         * @description The policy (draft-ietf-httpapi-ratelimit-headers), with `q` requests in `w` seconds.
+         * @description The policy (draft-ietf-httpapi-ratelimit-headers). It allows `q` requests in `w` seconds.
          * @example "default";q=100;w=60
          */
         "RateLimit-Policy": string;
         /**
-         * @description Of that policy `r` requests are left; more may pass in `t` seconds.
+         * @description What is left of the policy. `r` requests are left, and more are allowed in `t` seconds.
          * @example "default";r=99;t=60
          */
         RateLimit: string;
         /**
-         * @description Seconds to wait; a request after that passes.
+         * @description How many seconds to wait. A request sent after that is allowed.
          * @example 12
          */
         "Retry-After": number;
@@ -887,7 +889,7 @@ export interface operations {
         parameters: {
             query?: {
                 /**
-                 * @description How many items a page has at most.
+                 * @description The largest number of items in a page.
                  * @example 2
                  */
                 limit?: components["parameters"]["limit"];
@@ -943,7 +945,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The item, kept. */
+            /** @description The item that was created. */
             201: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -989,7 +991,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description The item's `id` as the API wrote it; another spelling of it is a 404. */
+                /** @description The item's `id`, exactly as the API returned it. Any other spelling returns 404. */
                 id: components["schemas"]["ItemID"];
             };
             cookie?: never;
@@ -1035,15 +1037,15 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description The `ETag` of the version that the change starts from, or a list of
-                 *     them: if the item has none of them any more, it is not changed (412).
-                 *     `*`, or no header, changes any version.
+                 * @description The `ETag` of the version that you want to change, or a list of ETags. If
+                 *     the item's current ETag is not among them, the item is not changed and
+                 *     the status is 412. With `*` or without the header, any version is changed.
                  * @example "gq3zkc1a2o"
                  */
                 "If-Match"?: components["parameters"]["If-Match"];
             };
             path: {
-                /** @description The item's `id` as the API wrote it; another spelling of it is a 404. */
+                /** @description The item's `id`, exactly as the API returned it. Any other spelling returns 404. */
                 id: components["schemas"]["ItemID"];
             };
             cookie?: never;
@@ -1104,22 +1106,22 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description The `ETag` of the version that the change starts from, or a list of
-                 *     them: if the item has none of them any more, it is not changed (412).
-                 *     `*`, or no header, changes any version.
+                 * @description The `ETag` of the version that you want to change, or a list of ETags. If
+                 *     the item's current ETag is not among them, the item is not changed and
+                 *     the status is 412. With `*` or without the header, any version is changed.
                  * @example "gq3zkc1a2o"
                  */
                 "If-Match"?: components["parameters"]["If-Match"];
             };
             path: {
-                /** @description The item's `id` as the API wrote it; another spelling of it is a 404. */
+                /** @description The item's `id`, exactly as the API returned it. Any other spelling returns 404. */
                 id: components["schemas"]["ItemID"];
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description It is gone; a second time it is a 404. */
+            /** @description The item was deleted. Deleting it again returns 404. */
             204: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -1146,15 +1148,15 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description The `ETag` of the version that the change starts from, or a list of
-                 *     them: if the item has none of them any more, it is not changed (412).
-                 *     `*`, or no header, changes any version.
+                 * @description The `ETag` of the version that you want to change, or a list of ETags. If
+                 *     the item's current ETag is not among them, the item is not changed and
+                 *     the status is 412. With `*` or without the header, any version is changed.
                  * @example "gq3zkc1a2o"
                  */
                 "If-Match"?: components["parameters"]["If-Match"];
             };
             path: {
-                /** @description The item's `id` as the API wrote it; another spelling of it is a 404. */
+                /** @description The item's `id`, exactly as the API returned it. Any other spelling returns 404. */
                 id: components["schemas"]["ItemID"];
             };
             cookie?: never;
@@ -1213,12 +1215,12 @@ export interface operations {
         parameters: {
             query: {
                 /**
-                 * @description The text to look for, without U+0000.
+                 * @description The text to search for, without U+0000.
                  * @example tea
                  */
                 q: string;
                 /**
-                 * @description How many items a page has at most.
+                 * @description The largest number of items in a page.
                  * @example 2
                  */
                 limit?: components["parameters"]["limit"];
@@ -1231,7 +1233,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description A page of what was found, oldest first. */
+            /** @description A page of the items that were found, oldest first. */
             200: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -1275,14 +1277,14 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        /** @description The file at most 10 MiB, the rest of the form at most 64 KiB. */
+        /** @description The file may have up to 10 MiB, and the rest of the form up to 64 KiB. */
         requestBody: {
             content: {
                 "multipart/form-data": components["schemas"]["UploadForm"];
             };
         };
         responses: {
-            /** @description What arrived. */
+            /** @description The file that arrived. */
             201: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -1371,7 +1373,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The guest, signed in for 7 days. */
+            /** @description The guest, who is now signed in for 7 days. */
             201: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -1381,7 +1383,7 @@ export interface operations {
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     RateLimit: components["headers"]["RateLimit"];
                     /**
-                     * @description The session cookie. Scripts cannot read it.
+                     * @description The session cookie, which scripts cannot read.
                      * @example __Host-session=MTc2MzcxNzQxNXx…; Path=/; Max-Age=604800; HttpOnly; Secure; SameSite=Lax
                      */
                     "Set-Cookie": string;
@@ -1416,7 +1418,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The cookie is cleared. */
+            /** @description The session cookie was cleared. */
             204: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -1426,7 +1428,7 @@ export interface operations {
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     RateLimit: components["headers"]["RateLimit"];
                     /**
-                     * @description The session cookie, empty and at its end.
+                     * @description The session cookie, empty and expired.
                      * @example __Host-session=; Path=/; Max-Age=0; HttpOnly; Secure; SameSite=Lax
                      */
                     "Set-Cookie": string;
@@ -1449,7 +1451,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The API's name and where its documentation is. */
+            /** @description The API's name and version, and the paths of its documentation. */
             200: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -1482,7 +1484,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description It is. */
+            /** @description The process is alive. */
             200: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -1510,7 +1512,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description It should. */
+            /** @description The process should receive requests. */
             200: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -1529,7 +1531,7 @@ export interface operations {
             };
             403: components["responses"]["Forbidden"];
             500: components["responses"]["Failed"];
-            /** @description It is shutting down. */
+            /** @description The process is shutting down and should not receive new requests. */
             503: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -1557,7 +1559,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description OpenAPI 3.1. */
+            /** @description The description, in OpenAPI 3.1. */
             200: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -1587,7 +1589,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The page. It loads its parts from below `/docs/`, nothing from other hosts. */
+            /** @description The page. It loads its scripts and style sheets from `/docs/`, and nothing from other hosts. */
             200: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -1596,7 +1598,7 @@ export interface operations {
                     "X-RateLimit-Reset": components["headers"]["X-RateLimit-Reset"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     RateLimit: components["headers"]["RateLimit"];
-                    /** @description A policy of its own that lets the page's scripts and styles in, none of them inline. */
+                    /** @description A policy for this page alone. It allows the page's own scripts and style sheets, but no inline ones. */
                     "Content-Security-Policy": string;
                     [name: string]: unknown;
                 };
@@ -1617,7 +1619,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description The file's name, as the page has it. Names of scripts and style sheets change with their content.
+                 * @description The file's name, as the page writes it. The name of a script or a style sheet changes with its content.
                  * @example swagger-ui.LICENSE.txt
                  */
                 file: string;
@@ -1626,7 +1628,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The file. Browsers may keep a script or a style sheet for ever. */
+            /** @description The file. Browsers may cache a script or a style sheet forever. */
             200: {
                 headers: {
                     "X-Request-ID": components["headers"]["X-Request-ID"];

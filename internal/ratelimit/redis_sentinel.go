@@ -1,0 +1,86 @@
+package ratelimit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+	"time"
+
+	"github.com/redis/rueidis"
+)
+
+// sentinelInterval is the time between two questions whether the primary is
+// still the same. After a failover that it did not notice by itself, the former
+// primary accepts writes for some 10 seconds more.
+const sentinelInterval = 500 * time.Millisecond
+
+var (
+	errFailover    = errors.New("Sentinel names another primary")
+	errNoAddress   = errors.New("replied with something other than a host and a port")
+	errNotSentinel = errors.New("is not a Sentinel; the port of Sentinels is usually 26379")
+)
+
+// primary returns the address of the primary that the Sentinels in
+// option.InitAddress monitor under the name in option.Sentinel. It asks them
+// one by one and moves the one that replies to the front, so that a host that
+// does not answer delays only the first question.
+//
+// The client's own support for Sentinel is not used: it would connect to
+// Sentinels and servers again on its own, outside the limits of this package.
+func primary(ctx context.Context, option rueidis.ClientOption) (string, error) {
+	var errs []error
+	for i, sentinel := range option.InitAddress {
+		address, err := askSentinel(ctx, sentinel, option)
+		if err == nil {
+			option.InitAddress[0], option.InitAddress[i] = sentinel, option.InitAddress[0]
+			return address, nil
+		}
+		errs = append(errs, fmt.Errorf("Sentinel %s %w", sentinel, err))
+	}
+	return "", errors.Join(errs...)
+}
+
+// askSentinel asks one Sentinel, for at most connectTimeout. It sends the
+// password, which is that of Redis, only to a Sentinel that asks for one.
+func askSentinel(ctx context.Context, sentinel string, option rueidis.ClientOption) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
+	defer cancel()
+	name := option.Sentinel.MasterSet
+	option.InitAddress = []string{sentinel}
+	option.Sentinel = rueidis.SentinelOption{}
+	option.SelectDB = 0
+	anonymous := option
+	anonymous.Username, anonymous.Password = "", ""
+	reply, err := primaryByName(ctx, anonymous, name)
+	if hasPrefix(err, "NOAUTH") {
+		reply, err = primaryByName(ctx, option, name)
+	}
+	switch {
+	case err == nil && len(reply) == 2:
+		return net.JoinHostPort(reply[0], reply[1]), nil
+	case err == nil:
+		return "", errNoAddress
+	case rueidis.IsRedisNil(err):
+		return "", fmt.Errorf("does not monitor a primary named %q", name)
+	case hasPrefix(err, "unknown command"):
+		return "", errNotSentinel
+	}
+	return "", fmt.Errorf("cannot be asked: %w", err)
+}
+
+func primaryByName(ctx context.Context, option rueidis.ClientOption, name string) ([]string, error) {
+	c, err := open(ctx, option)
+	if err != nil {
+		return nil, err
+	}
+	defer c.close()
+	return c.client.Do(ctx, c.client.B().SentinelGetMasterAddrByName().Master(name).Build()).AsStrSlice()
+}
+
+// hasPrefix reports whether err is a reply that begins with prefix.
+func hasPrefix(err error, prefix string) bool {
+	reply, ok := rueidis.IsRedisErr(err)
+	return ok && strings.HasPrefix(reply.Error(), prefix)
+}
