@@ -9,7 +9,6 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
-	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -267,11 +266,11 @@ func apiOrigin(s config.Settings, page origin.Origin) origin.Origin {
 // (HTML, same site).
 func isSameSite(a, b origin.Origin) bool {
 	site := func(host string) string {
-		_, err := netip.ParseAddr(strings.Trim(host, "[]"))
-		if domain, none := publicsuffix.EffectiveTLDPlusOne(host); err != nil && none == nil {
-			return domain
+		domain, err := publicsuffix.EffectiveTLDPlusOne(host)
+		if err != nil {
+			return host // an address, or a name such as localhost
 		}
-		return host // an address, or a name such as localhost
+		return domain
 	}
 	return a.Scheme == b.Scheme && site(a.Host) == site(b.Host)
 }

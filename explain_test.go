@@ -103,6 +103,14 @@ func TestExplain(t *testing.T) {
 			not: []string{"Access-Control-Allow"},
 		},
 		{
+			name: "the page's own host", args: "http://127.0.0.1:5173",
+			want: []string{"http://127.0.0.1:5173 and http://127.0.0.1:8080 are one site"},
+		},
+		{
+			name: "another port, by a method that needs a preflight", args: "http://localhost:5174 DELETE /api/session", err: errRefused,
+			want: []string{"DELETE /api/session gets 403 Forbidden"}, not: []string{"The browser stops here"},
+		},
+		{
 			name: "nobody may call", env: []string{"ALLOWED_ORIGINS="}, args: "https://app.example.com", err: errRefused,
 			want: []string{"ALLOWED_ORIGINS is empty", "\n\nALLOWED_ORIGINS=https://app.example.com\n\n"},
 		},
@@ -220,6 +228,7 @@ func checkWidth(t *testing.T, text string) {
 
 func TestExplainUsage(t *testing.T) {
 	settings := defaults(t)
+	settings.Port = 80 // which browsers leave out: the path would continue the host
 	for _, args := range [][]string{
 		nil, {""}, {"--help"}, {"http://localhost:5173", "GET"}, {"http://localhost:5173", "GET", "/", "x"},
 		{"http://localhost:5173", "GET", "api/hello"}, {"http://localhost:5173", "G T", "/"}, {"http://localhost:5173", "GET", "/%zz"},
