@@ -35,9 +35,12 @@ func main() {
 	// A write to standard error would otherwise kill the process once nobody
 	// reads its log any more.
 	signal.Ignore(syscall.SIGPIPE)
-	err := run(ctx, os.Args[1:], os.Stderr)
+	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	if err == nil {
 		return
+	}
+	if errors.Is(err, errRefused) {
+		os.Exit(1)
 	}
 	status := 1
 	var wrongSettings *config.Error
@@ -50,23 +53,27 @@ func main() {
 }
 
 // errUsage is a command line that this program does not know.
-var errUsage = errors.New("write no argument to serve, healthcheck or seed; settings come from the environment, see .env.example")
+var errUsage = errors.New("write no argument to serve, healthcheck, seed, or explain ORIGIN [METHOD PATH]; settings come from the environment, see .env.example")
 
 // run reads the settings, builds the parts, serves until ctx ends and closes
 // the parts again. With the argument healthcheck it asks the server that runs
 // with the same settings whether it lives; with seed it adds examples to the
-// database. Logs go to stderr.
-func run(ctx context.Context, args []string, stderr io.Writer) error {
+// database; with explain it says on stdout what the settings mean for an origin.
+// Logs go to stderr.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	gin.SetMode(gin.ReleaseMode) // debug mode prints routes and warnings to standard output
 	command := strings.Join(args, " ")
-	switch command {
-	case "", "healthcheck", "seed":
-	default:
+	explains := len(args) > 0 && args[0] == "explain"
+	if !explains && command != "" && command != "healthcheck" && command != "seed" {
 		return fmt.Errorf("unknown arguments %q: %w", args, errUsage)
 	}
-	if command == "healthcheck" { // whether the server lives, not its database's file
+	if explains || command == "healthcheck" { // neither needs the database's file
 		settings, err := config.Load()
 		if err != nil {
 			return err
+		}
+		if explains {
+			return explain(settings, args[1:], stdout)
 		}
 		return healthcheck(ctx, settings)
 	}
@@ -100,14 +107,7 @@ func run(ctx context.Context, args []string, stderr io.Writer) error {
 		return seed(ctx, db, log)
 	}
 
-	sessions, err := handlers.NewSessions(handlers.SessionOptions{
-		Secret:         sessionSecret(settings),
-		PreviousSecret: settings.SessionSecretPrevious.Reveal(),
-		SameSite:       settings.SessionSameSite,
-		Production:     settings.Production,
-		Proxies:        settings.TrustedProxies,
-		Log:            log,
-	})
+	sessions, err := newSessions(settings, log)
 	if err != nil {
 		return err
 	}
@@ -136,7 +136,6 @@ func run(ctx context.Context, args []string, stderr io.Writer) error {
 			func() float64 { return float64(memory.Len()) },
 			func() float64 { return float64(logs.Dropped()) })
 	}
-	gin.SetMode(gin.ReleaseMode) // debug mode prints routes and warnings to standard output
 	router, err := newRouter(settings, parts)
 	if err != nil {
 		return err
@@ -164,6 +163,17 @@ func newLogWriter(settings config.Settings, stderr io.Writer) *logwriter.Writer 
 			return slog.NewJSONHandler(w, options)
 		}
 		return slog.NewTextHandler(w, options)
+	})
+}
+
+func newSessions(settings config.Settings, log *slog.Logger) (*handlers.Sessions, error) {
+	return handlers.NewSessions(handlers.SessionOptions{
+		Secret:         sessionSecret(settings),
+		PreviousSecret: settings.SessionSecretPrevious.Reveal(),
+		SameSite:       settings.SessionSameSite,
+		Production:     settings.Production,
+		Proxies:        settings.TrustedProxies,
+		Log:            log,
 	})
 }
 

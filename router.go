@@ -106,8 +106,13 @@ func useMiddleware(engine *gin.Engine, s config.Settings, p parts, known middlew
 	engine.Use(middleware.CrossOriginProtection(s.Origins, known)) // last, but before limits and handlers: a forged request costs its victim no quota
 }
 
-// newRouter builds the engine. Rate limits are part of the routes.
+// newRouter builds the engine of the whole API.
 func newRouter(s config.Settings, p parts) (*gin.Engine, error) {
+	return routerOf(s, p, routes(s, p))
+}
+
+// routerOf builds the engine of a table. Rate limits are part of the routes.
+func routerOf(s config.Settings, p parts, table []route) (*gin.Engine, error) {
 	engine := gin.New()
 	engine.HandleMethodNotAllowed = true
 	// Gin redirects before any middleware runs, so the redirect would have no
@@ -120,7 +125,6 @@ func newRouter(s config.Settings, p parts) (*gin.Engine, error) {
 		return nil, fmt.Errorf("set the trusted proxies: %w", err)
 	}
 
-	table := routes(s, p)
 	known := knownRoutes(table)
 	useMiddleware(engine, s, p, known) // before the routes: Gin gives a route only the middleware registered so far
 	limits := rateLimits(s, p)

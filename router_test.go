@@ -21,7 +21,7 @@ import (
 )
 
 // defaults returns the settings of an empty environment.
-func defaults(t *testing.T) config.Settings {
+func defaults(t testing.TB) config.Settings {
 	t.Helper()
 	t.Chdir(t.TempDir()) // no .env file
 	for _, name := range config.Names() {

@@ -20,11 +20,17 @@ func TestReadmeCommands(t *testing.T) {
 	for _, block := range blocks {
 		block, _, _ = strings.Cut(block, "```")
 		command, want, _ := strings.Cut(block, "\n")
-		if !strings.Contains(command, "http://localhost:8080") {
-			t.Errorf("not a call of the server: %s", command)
+		switch explained, found := strings.CutPrefix(command, "go run . "); {
+		case found:
+			command = program + " " + explained + ` || echo "exit status $?"` // as go run says it
+		case strings.Contains(command, "http://localhost:8080"):
+			command = strings.ReplaceAll(command, "http://localhost:8080", s.URL)
+		default:
+			t.Errorf("neither a call of the server nor a run of it: %s", command)
 			continue
 		}
-		shell := exec.Command("sh", "-c", strings.ReplaceAll(command, "http://localhost:8080", s.URL))
+		shell := exec.Command("sh", "-c", command)
+		shell.Dir, shell.Env = t.TempDir(), environment()
 		out, err := shell.CombinedOutput()
 		if got := strings.ReplaceAll(string(out), "\r", ""); err != nil || strings.TrimSpace(got) != strings.TrimSpace(want) {
 			t.Errorf("%s\nprints %v:\n%s\nthe README says:\n%s", command, err, got, want)

@@ -104,14 +104,7 @@ func launchWith(t *testing.T, args []string, dir string, env ...string) *process
 	t.Helper()
 	p := &process{dir: dir, cmd: exec.Command(program, args...), stdout: new(logBuffer), stderr: new(logBuffer), exited: make(chan struct{})}
 	p.cmd.Dir = dir
-	// The race detector would wait a second at each exit.
-	p.cmd.Env = []string{"GORACE=atexit_sleep_ms=0"}
-	for _, name := range []string{"PATH", "HOME", "TMPDIR"} {
-		if value, ok := os.LookupEnv(name); ok {
-			p.cmd.Env = append(p.cmd.Env, name+"="+value)
-		}
-	}
-	p.cmd.Env = append(p.cmd.Env, env...)
+	p.cmd.Env = environment(env...)
 	p.cmd.Stdout = p.stdout
 	p.cmd.Stderr = p.stderr
 	if err := p.cmd.Start(); err != nil {
@@ -129,6 +122,17 @@ func launchWith(t *testing.T, args []string, dir string, env ...string) *process
 		}
 	})
 	return p
+}
+
+// environment returns env and what every program needs.
+func environment(env ...string) []string {
+	all := []string{"GORACE=atexit_sleep_ms=0"} // the race detector would wait a second at each exit
+	for _, name := range []string{"PATH", "HOME", "TMPDIR"} {
+		if value, ok := os.LookupEnv(name); ok {
+			all = append(all, name+"="+value)
+		}
+	}
+	return append(all, env...)
 }
 
 // wait returns the exit status; -1 stands for an end by a signal.

@@ -123,18 +123,47 @@ func (p *Policy) Allows(value string) bool {
 	return p.regex != nil && p.regex.MatchString(value)
 }
 
-// String returns the policy as the settings write it, for the log line at
-// startup.
-func (p *Policy) String() string {
+// AllowedBy returns the setting that allows the origin, and the entry or the
+// pattern of it that does. Both are empty if the policy does not allow the
+// origin.
+func (p *Policy) AllowedBy(value string) (setting, entry string) {
 	if p.any {
-		return "*"
+		return "ALLOWED_ORIGINS", "*"
+	}
+	for _, pattern := range p.patterns {
+		if NewPolicy([]Pattern{pattern}, nil).Allows(value) {
+			return "ALLOWED_ORIGINS", pattern.String()
+		}
+	}
+	if NewPolicy(nil, p.regex).Allows(value) {
+		return "ALLOWED_ORIGIN_REGEX", p.regexText()
+	}
+	return "", ""
+}
+
+// Entries returns the entries of ALLOWED_ORIGINS.
+func (p *Policy) Entries() []string {
+	if p.any {
+		return []string{"*"}
 	}
 	var entries []string
 	for _, pattern := range p.patterns {
 		entries = append(entries, pattern.String())
 	}
+	return entries
+}
+
+// regexText returns ALLOWED_ORIGIN_REGEX. The policy must have one.
+func (p *Policy) regexText() string {
+	return strings.TrimSuffix(strings.TrimPrefix(p.regex.String(), `\A(?:`), `)\z`)
+}
+
+// String returns the policy as the settings write it, for the log line at
+// startup.
+func (p *Policy) String() string {
+	entries := p.Entries()
 	if p.regex != nil {
-		entries = append(entries, "regex "+strings.TrimSuffix(strings.TrimPrefix(p.regex.String(), `\A(?:`), `)\z`))
+		entries = append(entries, "regex "+p.regexText())
 	}
 	if len(entries) == 0 {
 		return "none"

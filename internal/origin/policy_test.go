@@ -204,6 +204,30 @@ func TestAllows(t *testing.T) {
 	}
 }
 
+func TestAllowedBy(t *testing.T) {
+	t.Parallel()
+	some := policy(t, `https://pr-[0-9]+\.example\.net`, "https://app.example.com", "https://*.example.com")
+	for _, tt := range []struct {
+		policy                *origin.Policy
+		value, setting, entry string
+	}{
+		{some, "https://app.example.com", "ALLOWED_ORIGINS", "https://app.example.com"},
+		{some, "https://a.b.example.com", "ALLOWED_ORIGINS", "https://*.example.com"},
+		{some, "https://pr-7.example.net", "ALLOWED_ORIGIN_REGEX", `https://pr-[0-9]+\.example\.net`},
+		{some, "https://example.com", "", ""},
+		{some, "null", "", ""},
+		{policy(t, ""), "https://app.example.com", "", ""},
+		{origin.Any(), "null", "ALLOWED_ORIGINS", "*"},
+	} {
+		if setting, entry := tt.policy.AllowedBy(tt.value); setting != tt.setting || entry != tt.entry {
+			t.Errorf("%s by %s: got %q, %q, want %q, %q", tt.value, tt.policy, setting, entry, tt.setting, tt.entry)
+		}
+	}
+	if got := strings.Join(some.Entries(), ","); got != "https://app.example.com,https://*.example.com" {
+		t.Errorf("the entries: got %q", got)
+	}
+}
+
 func TestRegexHasToMatchFromEndToEnd(t *testing.T) {
 	t.Parallel()
 	for _, regex := range []string{
