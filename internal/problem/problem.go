@@ -125,7 +125,7 @@ func Internal(cause error) *Problem {
 // Unavailable is 503 with Retry-After: something that the route needs does not
 // respond.
 func Unavailable(cause error) *Problem {
-	p := newProblem(http.StatusServiceUnavailable, "The database is not responding; retry in a moment.")
+	p := newProblem(http.StatusServiceUnavailable, "The database does not answer; retry in a moment.")
 	p.Cause = cause
 	return p
 }

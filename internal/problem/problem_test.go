@@ -53,7 +53,7 @@ func TestAbort(t *testing.T) {
 			`{"type":"about:blank","title":"Internal Server Error","status":500,"detail":"Something failed on the server; its log has the reason under this request id.","request_id":"id1"}`,
 			"the password is hunter2", nil},
 		{"GET", problem.Unavailable(cause), 503,
-			`{"type":"about:blank","title":"Service Unavailable","status":503,"detail":"The database is not responding; retry in a moment.","request_id":"id1"}`,
+			`{"type":"about:blank","title":"Service Unavailable","status":503,"detail":"The database does not answer; retry in a moment.","request_id":"id1"}`,
 			"the password is hunter2", map[string]string{"Retry-After": "1"}},
 	}
 	for _, tt := range tests {

@@ -1,10 +1,10 @@
-// Package spelling measures how far a misspelt word is from the one that was
-// meant.
+// Package spelling measures the distance between a misspelt word and the word that
+// was meant.
 package spelling
 
-// Edits counts the bytes to insert, delete or replace and the neighbors to swap
-// that turn a into b, where nothing is edited twice. It takes time proportional
-// to the product of the lengths.
+// Edits returns the number of edits that turn a into b. An edit inserts, deletes or
+// replaces a byte, or swaps two neighboring bytes. No byte is edited twice. Edits
+// takes time proportional to the product of the lengths.
 func Edits(a, b string) int {
 	// Rows of the matrix whose cell i, j is the distance of a[:i] and b[:j].
 	before, last, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)

@@ -729,7 +729,7 @@ export interface components {
             };
         };
         /**
-         * @description The database is not responding or cannot write, or the server has no
+         * @description The database does not answer or cannot write, or the server has no
          *     memory left for another large body. Operations that do not need the
          *     database, and requests with small bodies, still work. If a change may
          *     have been saved anyway, `detail` says so.
@@ -751,7 +751,7 @@ export interface components {
                  *       "type": "about:blank",
                  *       "title": "Service Unavailable",
                  *       "status": 503,
-                 *       "detail": "The database is not responding; retry in a moment.",
+                 *       "detail": "The database does not answer; retry in a moment.",
                  *       "request_id": "4f1c2ab09d3e5b67812f0c9ade345b61"
                  *     }
                  */
