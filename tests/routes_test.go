@@ -8,9 +8,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// unlimited is for tests that send more than a client may.
-var unlimited = everyLimit("off")
-
 func TestSimpleRoutes(t *testing.T) {
 	t.Parallel()
 	s := start(t)
@@ -22,10 +19,10 @@ func TestSimpleRoutes(t *testing.T) {
 	root := s.get(t, "/")
 	checkJSON(t, root, http.StatusOK)
 	checkContains(t, root.body, "/docs")
-	alive := s.get(t, "/healthz")
-	checkJSON(t, alive, http.StatusOK)
-	if got := decode[map[string]string](t, alive); !cmp.Equal(got, map[string]string{"status": "ok"}) {
-		t.Errorf("healthz: got %s", alive.body)
+	health := s.get(t, "/healthz")
+	checkJSON(t, health, http.StatusOK)
+	if got := decode[map[string]string](t, health); !cmp.Equal(got, map[string]string{"status": "ok"}) {
+		t.Errorf("healthz: got %s, want the status ok", health.body)
 	}
 	ready := s.get(t, "/readyz")
 	checkJSON(t, ready, http.StatusOK)
@@ -35,14 +32,14 @@ func TestSimpleRoutes(t *testing.T) {
 	}
 }
 
-func TestHeadWhereverGet(t *testing.T) {
+func TestHead(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	cookie := signIn(t, s, "Ada")
 	for _, path := range []string{"/", "/healthz", "/readyz", "/api/hello", "/api/session", "/nowhere"} {
 		get, head := s.get(t, path, cookie), s.do(t, "HEAD", path, "", cookie)
 		if head.status != get.status || head.body != "" {
-			t.Errorf("HEAD %s: got %d with %d bytes, want %d without a body", path, head.status, len(head.body), get.status)
+			t.Errorf("HEAD %s: got %d and %d bytes, want %d and no body", path, head.status, len(head.body), get.status)
 		}
 		checkHeaders(t, head, map[string]string{"Content-Type": get.header.Get("Content-Type")})
 		checkHeaders(t, head, securityHeaders)
