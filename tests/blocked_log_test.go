@@ -87,6 +87,7 @@ func launchPiped(t *testing.T, env ...string) (s *server, stderr *os.File) {
 	w.Close() // the server has its own copy
 	t.Cleanup(func() {
 		cmd.Process.Kill()
+		<-p.exited
 		stderr.Close()
 	})
 	lines := bufio.NewReaderSize(stderr, 16)

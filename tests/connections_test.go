@@ -26,11 +26,11 @@ func TestExpectContinueIsRejectedAtOnce(t *testing.T) {
 	}
 }
 
-// The server closes the connection after a request with both Transfer-Encoding
-// and Content-Length. If a proxy in front used the Content-Length, the bytes
-// that follow may belong to another client (RFC 9112, section 6.1). For
-// HTTP/1.0, net/http hides the Transfer-Encoding from handlers.
-func TestAmbiguousLengthClosesConnection(t *testing.T) {
+// The server closes the connection after a chunked body. If a proxy in front used
+// the Content-Length instead, the bytes that follow may belong to another client
+// (RFC 9112, section 6.1). In HTTP/1.0 requests, net/http hides the chunks, so
+// the server closes the connection after each of them.
+func TestChunkedBodyClosesConnection(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	for _, version := range []string{"1.0", "1.1"} {

@@ -35,7 +35,7 @@ func TestBehindProxy(t *testing.T) {
 	eachEdge(t, func(t *testing.T, e *edge, startEdge func([2]string)) {
 		redis := freePort(t)
 		startRedis(t, redis)
-		b := &behind{edge: e}
+		b := &proxied{edge: e}
 		var upstreams [2]string
 		for i := range b.replicas {
 			b.replicas[i] = start(t, "APP_ENV=production", "HOST=127.0.0.1", "SESSION_SECRET="+secret,
@@ -49,19 +49,19 @@ func TestBehindProxy(t *testing.T) {
 		startEdge(upstreams)
 		for i, check := range []struct {
 			name string
-			run  func(t *testing.T, b *behind, address string)
+			run  func(t *testing.T, b *proxied, address string)
 		}{
-			{"spoofed headers", throughSpoofing},
-			{"shared limits", throughSharedLimits},
-			{"preflight", throughPreflight},
-			{"denied origin", throughDeniedOrigin},
-			{"same origin", throughSameOrigin},
-			{"upload over the limit", throughTooLarge},
-			{"headers", throughHeaders},
-			{"plain http", throughPlain},
-			{"session", throughSession},
-			{"page", throughPage},
-			{"killed replica", throughKilled}, // last
+			{"spoofed headers", testSpoofedHeaders},
+			{"shared limits", testSharedLimits},
+			{"preflight", testPreflight},
+			{"denied origin", testDeniedOrigin},
+			{"same origin", testSameOrigin},
+			{"upload over the limit", testLargeUpload},
+			{"headers", testHeaders},
+			{"plain http", testPlainHTTP},
+			{"session", testSession},
+			{"page", testPage},
+			{"killed replica", testKilledReplica}, // must be last
 		} {
 			t.Run(check.name, func(t *testing.T) {
 				// Each check has its own client, which is not the proxy's address.
@@ -73,7 +73,7 @@ func TestBehindProxy(t *testing.T) {
 
 // Headers that a client forges affect neither its limit, nor the log, nor the
 // same-origin check.
-func throughSpoofing(t *testing.T, b *behind, address string) {
+func testSpoofedHeaders(t *testing.T, b *proxied, address string) {
 	const another = "203.0.113.9"
 	remaining := 100 // of the default limit
 	for _, lines := range [][]string{
@@ -106,7 +106,7 @@ func throughSpoofing(t *testing.T, b *behind, address string) {
 	}
 }
 
-func throughSharedLimits(t *testing.T, b *behind, address string) {
+func testSharedLimits(t *testing.T, b *proxied, address string) {
 	form, formType := upload(t, part{"file", "a.txt", "text/plain", "a"})
 	replicas := make(map[int]bool)
 	for _, client := range []string{address, "127.0.2.1"} {
@@ -129,7 +129,7 @@ func throughSharedLimits(t *testing.T, b *behind, address string) {
 	}
 }
 
-func throughPreflight(t *testing.T, b *behind, address string) {
+func testPreflight(t *testing.T, b *proxied, address string) {
 	a := b.from(address, true).do(t, "OPTIONS", "/api/session", "", "Origin: "+b.pageOrigin(),
 		"Access-Control-Request-Method: PUT", "Access-Control-Request-Headers: content-type")
 	checkStatus(t, a, http.StatusNoContent)
@@ -144,7 +144,7 @@ func throughPreflight(t *testing.T, b *behind, address string) {
 	checkVary(t, a, "Origin", "Access-Control-Request-Method", "Access-Control-Request-Headers")
 }
 
-func throughDeniedOrigin(t *testing.T, b *behind, address string) {
+func testDeniedOrigin(t *testing.T, b *proxied, address string) {
 	for _, origin := range []string{"https://evil.com", "http://localhost:" + b.api, "https://localhost", "null"} {
 		checkDenied(t, b.from(address, true).get(t, "/api/hello", "Origin: "+origin))
 	}
@@ -152,7 +152,7 @@ func throughDeniedOrigin(t *testing.T, b *behind, address string) {
 
 // A page from the API's own origin needs no CORS headers. To recognize it, the
 // API must learn its public scheme and port from the proxy.
-func throughSameOrigin(t *testing.T, b *behind, address string) {
+func testSameOrigin(t *testing.T, b *proxied, address string) {
 	for _, http2 := range []bool{true, false} {
 		a := b.from(address, http2).do(t, "POST", "/api/session", `{"name":"a"}`, jsonType, "Origin: "+b.origin())
 		checkStatus(t, a, http.StatusCreated)
@@ -162,7 +162,7 @@ func throughSameOrigin(t *testing.T, b *behind, address string) {
 
 // The proxy passes on an upload over the limit, because its own error would have
 // no CORS headers.
-func throughTooLarge(t *testing.T, b *behind, address string) {
+func testLargeUpload(t *testing.T, b *proxied, address string) {
 	form, formType := upload(t, part{"file", "a.bin", "application/octet-stream", strings.Repeat("x", 11<<20)})
 	for _, http2 := range []bool{true, false} {
 		a := b.from(address, http2).do(t, "POST", "/api/upload", form, formType, "Origin: "+b.pageOrigin())
@@ -171,7 +171,7 @@ func throughTooLarge(t *testing.T, b *behind, address string) {
 	}
 }
 
-func throughHeaders(t *testing.T, b *behind, address string) {
+func testHeaders(t *testing.T, b *proxied, address string) {
 	s := b.from(address, true)
 	for path, status := range map[string]int{"/": 200, "/api/hello": 200, "/nowhere": 404, "/api/session": 401} {
 		a := s.get(t, path, "Origin: "+b.pageOrigin())
@@ -196,7 +196,7 @@ func throughHeaders(t *testing.T, b *behind, address string) {
 	}
 }
 
-func throughPlain(t *testing.T, b *behind, address string) {
+func testPlainHTTP(t *testing.T, b *proxied, address string) {
 	s := b.from(address, true)
 	s.URL = "http://localhost:" + b.plain
 	const target = "/api/a%2Fb%20c?x=1&y=%2F+%26"
@@ -215,7 +215,7 @@ func throughPlain(t *testing.T, b *behind, address string) {
 	}
 }
 
-func throughSession(t *testing.T, b *behind, address string) {
+func testSession(t *testing.T, b *proxied, address string) {
 	s := b.from(address, true)
 	signedInBy := b.id()
 	a := s.do(t, "POST", "/api/session", `{"name":"Ada"}`, jsonType, signedInBy, "Origin: "+b.pageOrigin())
@@ -238,7 +238,7 @@ func throughSession(t *testing.T, b *behind, address string) {
 	})
 }
 
-func throughPage(t *testing.T, b *behind, address string) {
+func testPage(t *testing.T, b *proxied, address string) {
 	s := b.from(address, true)
 	s.URL = b.pageOrigin()
 	for path, want := range map[string]struct {
@@ -267,7 +267,7 @@ func throughPage(t *testing.T, b *behind, address string) {
 }
 
 // Once a replica has been killed, no request fails.
-func throughKilled(t *testing.T, b *behind, address string) {
+func testKilledReplica(t *testing.T, b *proxied, address string) {
 	clients := make([]*server, 4)
 	for i := range clients { // their connections have been used
 		clients[i] = b.from(address, i%2 == 0)
@@ -334,7 +334,7 @@ func TestRequestsFromProxies(t *testing.T) {
 			go func() {
 				writer.Write(make([]byte, 100_000))
 				select {
-				case <-u.begun: // the rest must not be needed for this
+				case <-u.begun: // before the rest is sent
 				case <-time.After(patience):
 					t.Error("the API received nothing before the upload was complete")
 				}
@@ -557,18 +557,18 @@ func (e *edge) awaitResponse(t *testing.T) {
 	})
 }
 
-// behind is a proxy with two production replicas that share their rate limits.
-type behind struct {
+// proxied is a proxy with two production replicas that share their rate limits.
+type proxied struct {
 	*edge
 	replicas [2]*server
 	requests atomic.Int64 // the number of ids that have been used
 }
 
 // id returns a new X-Request-ID header.
-func (b *behind) id() string { return fmt.Sprintf("X-Request-ID: test-%d", b.requests.Add(1)) }
+func (b *proxied) id() string { return fmt.Sprintf("X-Request-ID: test-%d", b.requests.Add(1)) }
 
 // served returns the replica that served the request, and its log line.
-func (b *behind) served(t *testing.T, id string) (replica int, line map[string]string) {
+func (b *proxied) served(t *testing.T, id string) (replica int, line map[string]string) {
 	t.Helper()
 	_, id, _ = strings.Cut(id, ": ")
 	b.waitFor(t, "log line of the request "+id, func() bool {
@@ -588,7 +588,7 @@ func (b *behind) served(t *testing.T, id string) (replica int, line map[string]s
 // upstream replaces the API and records what the proxy sends.
 type upstream struct {
 	mu       sync.Mutex
-	received *http.Request // the last request to another path than those below
+	received *http.Request // the last request to a path that ServeHTTP does not name
 	hungUp   atomic.Int64  // requests to /hang-up
 	begun    chan struct{} // receives a value when the body of an upload begins
 }

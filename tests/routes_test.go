@@ -70,31 +70,30 @@ func TestUnknownRoutes(t *testing.T) {
 func TestMethodNotAllowed(t *testing.T) {
 	t.Parallel()
 	s := start(t)
-	tests := []struct {
-		path  string
-		allow []string
-	}{
-		{"/", []string{"GET", "HEAD"}},
-		{"/healthz", []string{"GET", "HEAD"}},
-		{"/readyz", []string{"GET", "HEAD"}},
-		{"/api/hello", []string{"GET", "HEAD"}},
-		{"/api/upload", []string{"POST"}},
-		{"/api/session", []string{"GET", "HEAD", "POST", "DELETE"}},
-	}
-	for _, tt := range tests {
+	for path, methods := range allowedMethods {
 		for _, method := range []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "TRACE", "BREW", "get"} {
-			if slices.Contains(tt.allow, method) {
+			if slices.Contains(methods, method) {
 				continue
 			}
-			a := s.do(t, method, tt.path, "")
+			a := s.do(t, method, path, "")
 			if a.status != http.StatusMethodNotAllowed {
-				t.Errorf("%s %s: got %d, want 405", method, tt.path, a.status)
+				t.Errorf("%s %s: got %d, want 405", method, path, a.status)
 				continue
 			}
-			checkAllow(t, a, tt.allow...)
+			checkAllow(t, a, methods...)
 			if method != "HEAD" {
 				checkProblem(t, a, http.StatusMethodNotAllowed)
 			}
 		}
 	}
+}
+
+// allowedMethods holds the methods of each path.
+var allowedMethods = map[string][]string{
+	"/":            {"GET", "HEAD"},
+	"/healthz":     {"GET", "HEAD"},
+	"/readyz":      {"GET", "HEAD"},
+	"/api/hello":   {"GET", "HEAD"},
+	"/api/upload":  {"POST"},
+	"/api/session": {"GET", "HEAD", "POST", "DELETE"},
 }

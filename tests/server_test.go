@@ -136,8 +136,8 @@ func runCommand(t *testing.T, cmd *exec.Cmd) *process {
 	return p
 }
 
-// spawn starts a command that is not the server. When the test ends, spawn
-// interrupts it and waits for it to exit.
+// spawn starts a command. When the test ends, spawn interrupts it and waits for
+// it to exit.
 func spawn(t *testing.T, cmd *exec.Cmd) *process {
 	t.Helper()
 	p := runCommand(t, cmd)
