@@ -81,7 +81,7 @@ func launchPiped(t *testing.T, env ...string) (s *server, stderr *os.File) {
 	}
 	cmd := exec.Command(program)
 	cmd.Dir = t.TempDir()
-	cmd.Env = append([]string{"GORACE=atexit_sleep_ms=0", "PATH=" + os.Getenv("PATH"), "PORT=0", "RATE_LIMIT_DEFAULT=off"}, env...)
+	cmd.Env = append(environment("PORT=0", "RATE_LIMIT_DEFAULT=off"), env...)
 	cmd.Stderr = w
 	p := runCommand(t, cmd)
 	w.Close() // the server has its own copy

@@ -157,8 +157,8 @@ func TestComposeSecrets(t *testing.T) {
 	}
 	secrets := makeSecrets(t)
 	secret := func(name string) string { return readFile(t, filepath.Join(secrets, name)) }
-	if folder, err := os.Stat(secrets); err != nil || folder.Mode().Perm() != 0o700 {
-		t.Errorf("got %v, %v, want a directory that only its owner may enter", folder.Mode(), err)
+	if dir, err := os.Stat(secrets); err != nil || dir.Mode().Perm() != 0o700 {
+		t.Errorf("got %v, %v, want a directory that only its owner may enter", dir.Mode(), err)
 	}
 	if got := len(secret("session_secret")); got != 64 {
 		t.Errorf("session_secret has %d bytes, want 64", got)

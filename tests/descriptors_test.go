@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"os"
 	"os/exec"
 	"strings"
 	"testing"
@@ -17,7 +16,7 @@ func TestFileDescriptorsRunOut(t *testing.T) {
 	t.Parallel()
 	cmd := exec.Command("sh", "-c", `ulimit -n 64 && exec "$0"`, program)
 	cmd.Dir = t.TempDir()
-	cmd.Env = []string{"GORACE=atexit_sleep_ms=0", "PATH=" + os.Getenv("PATH"), "PORT=0", "RATE_LIMIT_DEFAULT=off"}
+	cmd.Env = environment("PORT=0", "RATE_LIMIT_DEFAULT=off")
 	p := spawn(t, cmd)
 	url := p.announced(t, "listening")
 	s := &server{process: p, URL: url.String(), host: url.Host}

@@ -20,11 +20,17 @@ func TestReadmeCommands(t *testing.T) {
 	for _, block := range blocks {
 		block, _, _ = strings.Cut(block, "```")
 		command, want, _ := strings.Cut(block, "\n")
-		if !strings.Contains(command, "http://localhost:8080") {
-			t.Errorf("this command does not call the server: %s", command)
+		switch arguments, found := strings.CutPrefix(command, "go run . "); {
+		case found:
+			command = program + " " + arguments + ` || echo "exit status $?"` // go run prints the status too
+		case strings.Contains(command, "http://localhost:8080"):
+			command = strings.ReplaceAll(command, "http://localhost:8080", s.URL)
+		default:
+			t.Errorf("this command neither calls nor runs the server: %s", command)
 			continue
 		}
-		shell := exec.Command("sh", "-c", strings.ReplaceAll(command, "http://localhost:8080", s.URL))
+		shell := exec.Command("sh", "-c", command)
+		shell.Dir, shell.Env = t.TempDir(), environment()
 		out, err := shell.CombinedOutput()
 		if got := strings.ReplaceAll(string(out), "\r", ""); err != nil || strings.TrimSpace(got) != strings.TrimSpace(want) {
 			t.Errorf("%s\nerror: %v, output:\n%s\nthe README shows:\n%s", command, err, got, want)

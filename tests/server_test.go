@@ -37,13 +37,13 @@ func TestMain(m *testing.M) {
 }
 
 func run(m *testing.M) int {
-	folder, err := os.MkdirTemp("", "api")
+	dir, err := os.MkdirTemp("", "api")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	defer os.RemoveAll(folder)
-	program = filepath.Join(folder, "api")
+	defer os.RemoveAll(dir)
+	program = filepath.Join(dir, "api")
 	build := exec.Command("go", "build", "-o", program)
 	if hasRaceDetector() {
 		build.Args = append(build.Args, "-race")
@@ -153,8 +153,7 @@ func spawn(t *testing.T, cmd *exec.Cmd) *process {
 	return p
 }
 
-// launch runs the server in dir. Its environment contains env and the few
-// variables that a program needs to run at all.
+// launch runs the server in dir with the environment of environment(env...).
 func launch(t *testing.T, dir string, env ...string) *process {
 	t.Helper()
 	return launchWith(t, nil, dir, env...)
@@ -165,14 +164,7 @@ func launchWith(t *testing.T, args []string, dir string, env ...string) *process
 	t.Helper()
 	cmd := exec.Command(program, args...)
 	cmd.Dir = dir
-	// Without this, the race detector would delay each exit by a second.
-	cmd.Env = []string{"GORACE=atexit_sleep_ms=0"}
-	for _, name := range []string{"PATH", "HOME", "TMPDIR"} {
-		if value, ok := os.LookupEnv(name); ok {
-			cmd.Env = append(cmd.Env, name+"="+value)
-		}
-	}
-	cmd.Env = append(cmd.Env, env...)
+	cmd.Env = environment(env...)
 	p := runCommand(t, cmd)
 	t.Cleanup(func() {
 		p.cmd.Process.Kill()
@@ -182,6 +174,17 @@ func launchWith(t *testing.T, args []string, dir string, env ...string) *process
 		}
 	})
 	return p
+}
+
+// environment returns env and the variables that every program needs.
+func environment(env ...string) []string {
+	all := []string{"GORACE=atexit_sleep_ms=0"} // otherwise the race detector would delay each exit by a second
+	for _, name := range []string{"PATH", "HOME", "TMPDIR"} {
+		if value, ok := os.LookupEnv(name); ok {
+			all = append(all, name+"="+value)
+		}
+	}
+	return append(all, env...)
 }
 
 // wait waits for the process to exit and returns its exit status, or -1 if a
