@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// decode reads a JSON answer.
+// decode parses the JSON body of a response.
 func decode[T any](t *testing.T, a answer) T {
 	t.Helper()
 	var value T
@@ -18,10 +18,11 @@ func decode[T any](t *testing.T, a answer) T {
 	return value
 }
 
-// absent is the value of a header that must not be there.
+// absent stands for a header that the response must not have.
 const absent = "(absent)"
 
-// checkHeaders compares headers; each must be there once.
+// checkHeaders checks that each header occurs exactly once with its value, or
+// not at all if the value is absent.
 func checkHeaders(t *testing.T, a answer, want map[string]string) {
 	t.Helper()
 	for name, value := range want {
@@ -44,7 +45,7 @@ func checkStatus(t *testing.T, a answer, want int) {
 	}
 }
 
-// checkReadable asserts that a page of origin may read the answer.
+// checkReadable checks that a page from the origin can read the response.
 func checkReadable(t *testing.T, a answer, origin string) {
 	t.Helper()
 	checkHeaders(t, a, map[string]string{
@@ -52,12 +53,33 @@ func checkReadable(t *testing.T, a answer, origin string) {
 		"Access-Control-Allow-Credentials": "true",
 	})
 	if !hasToken(a.header, "Access-Control-Expose-Headers", "X-Request-ID") {
-		t.Errorf("Access-Control-Expose-Headers: got %q, want X-Request-ID among them", a.header["Access-Control-Expose-Headers"])
+		t.Errorf("Access-Control-Expose-Headers: got %q, want it to contain X-Request-ID", a.header["Access-Control-Expose-Headers"])
 	}
 	checkVary(t, a, "Origin")
 }
 
-// checkNoCORS asserts that the answer says nothing about origins.
+// checkPreflight checks that the response allows a page from the origin to send
+// the request, and that it carries nothing but CORS headers.
+func checkPreflight(t *testing.T, a answer, origin string) {
+	t.Helper()
+	checkStatus(t, a, http.StatusNoContent)
+	checkHeaders(t, a, map[string]string{
+		"Access-Control-Allow-Origin":      origin,
+		"Access-Control-Allow-Credentials": "true",
+		"Access-Control-Max-Age":           "600",
+		"X-Request-ID":                     absent,
+		"X-RateLimit-Limit":                absent,
+		"Location":                         absent,
+	})
+	checkTokens(t, a, "Access-Control-Allow-Methods", "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+	checkTokens(t, a, "Access-Control-Allow-Headers", "Authorization", "Content-Type", "If-Match", "X-Request-ID")
+	checkVary(t, a, "Origin", "Access-Control-Request-Method", "Access-Control-Request-Headers")
+	if a.body != "" {
+		t.Errorf("body: got %q, want none", a.body)
+	}
+}
+
+// checkNoCORS checks that the response has no CORS headers.
 func checkNoCORS(t *testing.T, a answer) {
 	t.Helper()
 	for name, values := range a.header {
@@ -71,12 +93,12 @@ func checkVary(t *testing.T, a answer, names ...string) {
 	t.Helper()
 	for _, name := range names {
 		if !hasToken(a.header, "Vary", name) {
-			t.Errorf("Vary: got %q, want %s in it", a.header["Vary"], name)
+			t.Errorf("Vary: got %q, want it to contain %s", a.header["Vary"], name)
 		}
 	}
 }
 
-// tokens are the members of a comma-separated header, in lower case.
+// tokens returns the elements of a comma-separated header in lower case.
 func tokens(header http.Header, name string) []string {
 	var found []string
 	for _, line := range header.Values(name) {
@@ -91,7 +113,7 @@ func hasToken(header http.Header, name, token string) bool {
 	return slices.Contains(tokens(header, name), strings.ToLower(token))
 }
 
-// securityHeaders are those of every answer but a preflight's.
+// securityHeaders are the headers of every response except a preflight's.
 var securityHeaders = map[string]string{
 	"X-Content-Type-Options":       "nosniff",
 	"X-Frame-Options":              "DENY",
@@ -104,7 +126,7 @@ var securityHeaders = map[string]string{
 	"X-Powered-By":                 absent,
 }
 
-// problemBody is an RFC 9457 body.
+// problemBody is a problem as defined by RFC 9457.
 type problemBody struct {
 	Type      string       `json:"type"`
 	Title     string       `json:"title"`
@@ -120,7 +142,8 @@ type fieldError struct {
 	Detail string `json:"detail"`
 }
 
-// checkProblem asserts a complete problem of that status and returns it.
+// checkProblem checks that the response is a complete problem with the status,
+// and returns the problem.
 func checkProblem(t *testing.T, a answer, status int) problemBody {
 	t.Helper()
 	checkStatus(t, a, status)
@@ -132,12 +155,12 @@ func checkProblem(t *testing.T, a answer, status int) problemBody {
 		t.Errorf("problem: got %s, want type, title, detail and status %d", a.body, status)
 	}
 	if id := a.header.Get("X-Request-ID"); p.RequestID != id {
-		t.Errorf("request_id: got %q, want %q as in X-Request-ID", p.RequestID, id)
+		t.Errorf("request_id: got %q, want the X-Request-ID %q", p.RequestID, id)
 	}
 	return p
 }
 
-// checkDenied asserts the refusal of an origin.
+// checkDenied checks that the response rejects an origin.
 func checkDenied(t *testing.T, a answer) problemBody {
 	t.Helper()
 	p := checkProblem(t, a, http.StatusForbidden)
@@ -154,7 +177,8 @@ func checkJSON(t *testing.T, a answer, status int) {
 	}
 }
 
-// checkErrors asserts that exactly these fields are complained about.
+// checkErrors checks that the problem reports errors in exactly these fields,
+// which must be sorted.
 func checkErrors(t *testing.T, p problemBody, fields ...string) {
 	t.Helper()
 	var got []string
@@ -174,7 +198,7 @@ func checkContains(t *testing.T, text string, parts ...string) {
 	t.Helper()
 	for _, part := range parts {
 		if !strings.Contains(text, part) {
-			t.Errorf("got:\n%s\nwant %q in it", text, part)
+			t.Errorf("got:\n%s\nwant it to contain %q", text, part)
 		}
 	}
 }
@@ -183,12 +207,12 @@ func checkLacks(t *testing.T, text string, parts ...string) {
 	t.Helper()
 	for _, part := range parts {
 		if strings.Contains(text, part) {
-			t.Errorf("got:\n%s\nwant no %q in it", text, part)
+			t.Errorf("got:\n%s\nwant it not to contain %q", text, part)
 		}
 	}
 }
 
-// checkAllow asserts the methods of a path; OPTIONS may be among them.
+// checkAllow checks the methods listed in Allow, ignoring OPTIONS.
 func checkAllow(t *testing.T, a answer, want ...string) {
 	t.Helper()
 	got := slices.DeleteFunc(tokens(a.header, "Allow"), func(method string) bool { return method == "options" })
@@ -203,7 +227,7 @@ func checkAllow(t *testing.T, a answer, want ...string) {
 	}
 }
 
-// checkTokens asserts that a header lists exactly these.
+// checkTokens checks that a header lists exactly these elements, in any order.
 func checkTokens(t *testing.T, a answer, name string, want ...string) {
 	t.Helper()
 	got := tokens(a.header, name)

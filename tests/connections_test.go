@@ -8,9 +8,9 @@ import (
 	"time"
 )
 
-// A client that waits for "100 Continue" hears a refusal at once: the server
-// must not wait for the body that is not sent (it would, for its ReadTimeout).
-func TestRefusalDoesNotWaitForABodyThatIsNotSent(t *testing.T) {
+// A client that waits for "100 Continue" receives an error response at once. The
+// server must not wait for its ReadTimeout for a body that will not be sent.
+func TestExpectContinueIsRejectedAtOnce(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	for path, want := range map[string]int{"/api/session": http.StatusRequestEntityTooLarge, "/nowhere": http.StatusNotFound} {
@@ -26,10 +26,11 @@ func TestRefusalDoesNotWaitForABodyThatIsNotSent(t *testing.T) {
 	}
 }
 
-// Behind a chunked body the connection ends: what follows may be another's, if
-// a proxy believed the Content-Length (RFC 9112, 6.1). Of HTTP/1.0 net/http
-// hides that there were chunks.
-func TestChunksAreTheLastOfAConnection(t *testing.T) {
+// The server closes the connection after a chunked body. If a proxy in front used
+// the Content-Length instead, the bytes that follow may belong to another client
+// (RFC 9112, section 6.1). In HTTP/1.0 requests, net/http hides the chunks, so
+// the server closes the connection after each of them.
+func TestChunkedBodyClosesConnection(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	for _, version := range []string{"1.0", "1.1"} {
@@ -44,13 +45,13 @@ func TestChunksAreTheLastOfAConnection(t *testing.T) {
 		}
 		all, err := io.ReadAll(conn)
 		if err != nil || strings.Count(string(all), "HTTP/1.") != 1 {
-			t.Errorf("HTTP/%s: got %q, %v, want one answer and the end", version, all, err)
+			t.Errorf("HTTP/%s: got %q, %v, want one response and the end of the connection", version, all, err)
 		}
 	}
 }
 
-// Headers of a request are bounded.
-func TestLargeHeadersAreRefused(t *testing.T) {
+// The size of request headers is limited.
+func TestLargeHeadersAreRejected(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	conn := s.dial(t)

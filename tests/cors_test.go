@@ -12,33 +12,7 @@ import (
 	"time"
 )
 
-// preflight asks as a browser does.
-func (s *server) preflight(t *testing.T, path, origin, method string, headers ...string) answer {
-	t.Helper()
-	return s.do(t, "OPTIONS", path, "", append(headers, "Origin: "+origin, "Access-Control-Request-Method: "+method)...)
-}
-
-// checkPreflight asserts that a page of origin may send what it asked for.
-func checkPreflight(t *testing.T, a answer, origin string) {
-	t.Helper()
-	checkStatus(t, a, http.StatusNoContent)
-	checkHeaders(t, a, map[string]string{
-		"Access-Control-Allow-Origin":      origin,
-		"Access-Control-Allow-Credentials": "true",
-		"Access-Control-Max-Age":           "600",
-		"X-Request-ID":                     absent,
-		"X-RateLimit-Limit":                absent,
-		"Location":                         absent,
-	})
-	checkTokens(t, a, "Access-Control-Allow-Methods", "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
-	checkTokens(t, a, "Access-Control-Allow-Headers", "Authorization", "Content-Type", "If-Match", "X-Request-ID")
-	checkVary(t, a, "Origin", "Access-Control-Request-Method", "Access-Control-Request-Headers")
-	if a.body != "" {
-		t.Errorf("body: got %q, want none", a.body)
-	}
-}
-
-func TestAllowedOriginMayRead(t *testing.T) {
+func TestAllowedOrigins(t *testing.T) {
 	t.Parallel()
 	s := start(t, "ALLOWED_ORIGINS="+app+",https://*.example.org,https://*.example.net:8443,http://*.localhost:5173,http://localhost:5173,https://xn--9ca.com,http://[::1]:5173",
 		`ALLOWED_ORIGIN_REGEX=https://pr-[0-9]+\.example\.dev|https://x\.example\.dev:[0-9]+`)
@@ -60,7 +34,7 @@ func TestAllowedOriginMayRead(t *testing.T) {
 	}
 }
 
-func TestPreflightForAnyPath(t *testing.T) {
+func TestPreflightOfAnyPath(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	for _, path := range []string{
@@ -71,7 +45,7 @@ func TestPreflightForAnyPath(t *testing.T) {
 			checkPreflight(t, s.preflight(t, path, vite, method, "Access-Control-Request-Headers: content-type,x-request-id"), vite)
 		}
 	}
-	// Unlisted methods and headers are the browser's to refuse: the lists say so.
+	// If the lists lack the method or the headers, the browser blocks the request.
 	checkPreflight(t, s.preflight(t, "/api/session", vite, "PROPFIND", "Access-Control-Request-Headers: x-other"), vite)
 }
 
@@ -92,16 +66,16 @@ func TestPreflightReachesNothingElse(t *testing.T) {
 
 func TestCORSSettings(t *testing.T) {
 	t.Parallel()
-	preflight := func(ask ...string) func(*testing.T, *server) answer {
+	preflight := func(headers ...string) func(*testing.T, *server) answer {
 		return func(t *testing.T, s *server) answer {
-			return s.do(t, "OPTIONS", "/api/session", "", append([]string{"Origin: " + vite}, ask...)...)
+			return s.do(t, "OPTIONS", "/api/session", "", append([]string{"Origin: " + vite}, headers...)...)
 		}
 	}
 	actual := func(t *testing.T, s *server) answer { return s.get(t, "/api/hello", "Origin: "+vite) }
 	put := "Access-Control-Request-Method: PUT"
 	tests := []struct {
 		setting string
-		ask     func(*testing.T, *server) answer
+		send    func(*testing.T, *server) answer
 		want    map[string]string
 	}{
 		{"CORS_ALLOW_CREDENTIALS=false", preflight(put), map[string]string{"Access-Control-Allow-Origin": vite, "Access-Control-Allow-Credentials": absent}},
@@ -128,9 +102,9 @@ func TestCORSSettings(t *testing.T) {
 			servers[tt.setting] = start(t, tt.setting)
 		}
 		t.Run(tt.setting, func(t *testing.T) {
-			a := tt.ask(t, servers[tt.setting])
+			a := tt.send(t, servers[tt.setting])
 			if a.status >= 300 {
-				t.Errorf("status: got %d", a.status)
+				t.Errorf("status: got %d, want a success", a.status)
 			}
 			for name, want := range tt.want {
 				got := absent
@@ -146,7 +120,23 @@ func TestCORSSettings(t *testing.T) {
 	}
 }
 
-// Who asks for any origin gives up credentials.
+// Pages in native shells and browser extensions have origins too.
+func TestAppOrigins(t *testing.T) {
+	t.Parallel()
+	origins := []string{"capacitor://localhost", "ionic://localhost", "tauri://localhost", "chrome-extension://abcdefghijklmnopabcdefghijklmnop",
+		"safari-web-extension://2B5E3D2C-1F2A-4B6C-9D8E-7F6A5B4C3D2E", "app://obsidian.md"}
+	s := start(t, "ALLOWED_ORIGINS="+strings.Join(origins, ","), "ALLOWED_ORIGIN_REGEX=moz-extension://[0-9a-f-]+")
+	for _, origin := range append(origins, "moz-extension://0f8b3c62-8a0e-4c1d-9b2f-3d4e5f607182") {
+		checkReadable(t, s.get(t, "/api/hello", "Origin: "+origin), origin)
+		checkPreflight(t, s.preflight(t, "/api/session", origin, "POST"), origin)
+	}
+	for _, origin := range []string{"capacitor://localhost:1", "capacitor://evil", "chrome-extension://bcdefghijklmnopabcdefghijklmnopa",
+		"safari-web-extension://2b5e3d2c-1f2a-4b6c-9d8e-7f6a5b4c3d2e", "moz-extension://", "moz-extension://evil.com", "evil-extension://0f8b3c62"} {
+		checkDenied(t, s.raw(t, "GET /api/hello HTTP/1.1", "Origin: "+origin))
+	}
+}
+
+// With ALLOWED_ORIGINS=* every origin is allowed, without credentials.
 func TestAnyOrigin(t *testing.T) {
 	t.Parallel()
 	s := start(t, append(unlimited, "ALLOWED_ORIGINS=*", "CORS_ALLOW_CREDENTIALS=false")...)
@@ -173,49 +163,45 @@ func TestAnyOrigin(t *testing.T) {
 		checkStatus(t, a, http.StatusOK)
 		checkHeaders(t, a, open)
 		if hasToken(a.header, "Vary", "Origin") {
-			t.Errorf("Vary: got %q, want no Origin: the response is the same for every origin", a.header["Vary"])
+			t.Errorf("Vary: got %q, want it not to contain Origin, because every origin gets the same response", a.header["Vary"])
 		}
 	}
 	a := s.do(t, "POST", "/api/session", `{"name":"a"}`, "Sec-Fetch-Site: cross-site", jsonType)
 	checkStatus(t, a, http.StatusForbidden)
 }
 
-// hostile are origins that resemble an allowed one, https://app.example.com.
+// hostile holds origins that resemble the allowed one, https://app.example.com.
+// The unit tests of internal/origin hold more. These depend on HTTP or are not
+// in that list.
 var hostile = []string{
-	// Another name.
-	"https://evil.com", "https://evilapp.example.com.evil.com", "https://app.example.com.evil.com", "https://app.example.comevil.com",
-	"https://app.example.com-evil.com", "https://appxexample.com", "https://app.examplexcom", "https://evilexample.com", "https://app.evilexample.com",
-	"https://example.com", "https://app.example.co", "https://app.example.com.", "https://app.example.com..", "https://.example.com", "https://..example.com",
-	"https://a..example.com", "https://-.example.com", "https://*.example.com", "https://*", "*", "https://com", "https://example.com.app",
+	// Another host.
+	"https://evil.com", "https://app.example.com.evil.com", "https://evilexample.com", "https://appxexample.com", "https://example.com",
+	"https://app.example.com..", "https://a..example.com", "https://*.example.com", "*", "https://example.com.app",
 	// Another port or scheme.
-	"https://app.example.com:443", "https://app.example.com:80", "https://app.example.com:8443", "https://app.example.com:", "https://app.example.com:0443",
-	"https://app.example.com:443443", "https://app.example.com:evil", "https://app.example.com:443.evil.com", "http://app.example.com",
-	"ftp://app.example.com", "ws://app.example.com", "file://app.example.com", "chrome-extension://app.example.com", "httpss://app.example.com",
-	"https:app.example.com", "https:/app.example.com", "https:///app.example.com", "//app.example.com", "app.example.com", "://app.example.com",
-	// Case.
-	"https://APP.example.com", "https://app.example.COM", "HTTPS://app.example.com", "Https://App.Example.Com",
-	// What is no part of an origin.
-	"https://app.example.com/", "https://app.example.com/path", "https://app.example.com?", "https://app.example.com?x=1", "https://app.example.com#",
-	"https://app.example.com#x", "https://me@app.example.com", "https://me:pw@app.example.com", "https://app.example.com@evil.com",
-	"https://evil.com/app.example.com", "https://evil.com#.example.com", "https://evil.com?.example.com", "https://evil.com/.example.com",
-	`https://evil.com\.example.com`, "https://evil.com:80#.example.com", "https://evil.com;.example.com", "https://evil.com%23.example.com",
-	"https://app.example.com%00", "https://app%2eexample.com", "https://app.example.com%2eevil.com", "https://evil.com%2f.example.com",
-	// Several, or none.
-	"null", "NULL", "Null", "undefined", "about:blank", "data:text/html,x", "blob:https://app.example.com",
-	"https://app.example.com https://app.example.com", "https://app.example.com,https://app.example.com", "https://app.example.com, https://evil.com",
-	"https://evil.com, https://app.example.com", "https://evil.com https://app.example.com", "https://evil.com\thttps://app.example.com", "https://app.example.com,",
-	",https://app.example.com", "https://app.example.com;", `"https://app.example.com"`, "<https://app.example.com>", "'https://app.example.com'",
+	"https://app.example.com:443", "https://app.example.com:443443", "https://app.example.com:443.evil.com", "http://app.example.com",
+	"ws://app.example.com", "chrome-extension://app.example.com", "https:///app.example.com", "app.example.com",
+	// Upper case.
+	"https://app.example.COM", "Https://App.Example.Com",
+	// More than an origin.
+	"https://app.example.com/", "https://app.example.com?x=1", "https://app.example.com#x", "https://me:pw@app.example.com",
+	"https://evil.com/.example.com", "https://evil.com?.example.com", "https://evil.com:80#.example.com", `https://evil.com\.example.com`,
+	"https://evil.com;.example.com", "https://evil.com%23.example.com", "https://evil.com%2f.example.com", "https://app%2eexample.com",
+	// Several values, or no origin at all.
+	"null", "Null", "undefined", "about:blank", "data:text/html,x", "https://app.example.com https://app.example.com",
+	"https://app.example.com,https://app.example.com", "https://evil.com, https://app.example.com", "https://evil.com\thttps://app.example.com",
+	"https://app.example.com,", ",https://app.example.com", "https://app.example.com;", `"https://app.example.com"`, "<https://app.example.com>",
 	"https://evil.com\t.example.com", "https://app.example.com\tevil", "https:// app.example.com",
-	// Letters that look alike, punycode and bytes outside ASCII.
-	"https://аpp.example.com", "https://app.exаmple.com", "https://app。example。com", "https://app.example.com\u200b", "https://ａpp.example.com", "https://app.example.cоm",
-	"https://app.xn--exmple-4nf.com", "https://xn--app-.xn--example-.com", "https://app.example.com\xff", "https://\xe9.example.com",
+	// Letters that look alike, punycode, and bytes outside ASCII.
+	"https://ａpp.example.com", "https://app。example。com", "https://app.xn--exmple-4nf.com", "https://xn--app-.xn--example-.com",
+	"https://app.example.com\xff", "https://\xe9.example.com",
 	// Addresses.
-	"https://127.0.0.1", "http://127.0.0.1:5173", "https://[::1]", "https://[app.example.com]", "https://0x7f000001", "https://2130706433",
-	// Too long.
+	"https://127.0.0.1", "https://[app.example.com]", "https://0x7f000001", "https://2130706433",
+	// Characters and lengths that no host has.
+	"https://a,b.example.com", "https://a'.example.com", `https://a"b.example.com`, "https://" + strings.Repeat("a", 64) + ".example.com",
 	"https://" + strings.Repeat("a", 8000) + ".evil.com", "https://" + strings.Repeat("a.", 3000) + "evil.com", strings.Repeat("https://app.example.com", 200),
 }
 
-func TestHostileOriginIsDenied(t *testing.T) {
+func TestHostileOriginsAreDenied(t *testing.T) {
 	t.Parallel()
 	policies := []struct{ name, setting string }{
 		{"exact", "ALLOWED_ORIGINS=" + app},
@@ -233,8 +219,8 @@ func TestHostileOriginIsDenied(t *testing.T) {
 				name := origin[:min(len(origin), 60)]
 				t.Run(name, func(t *testing.T) {
 					detail := checkDenied(t, s.raw(t, "GET /healthz HTTP/1.1", "Origin: "+origin)).Detail
-					if len(origin) < 100 && !strings.Contains(detail, origin) && !strings.Contains(detail, strings.Trim(quoted(origin), `"`)) {
-						t.Errorf("detail: got %q, want %q named", detail, origin)
+					if len(origin) < 100 && !strings.Contains(detail, origin) && !strings.Contains(detail, strings.Trim(strconv.Quote(origin), `"`)) {
+						t.Errorf("detail: got %q, want it to name %q", detail, origin)
 					}
 					checkDenied(t, s.raw(t, "OPTIONS /api/session HTTP/1.1", "Origin: "+origin, "Access-Control-Request-Method: POST"))
 				})
@@ -243,35 +229,14 @@ func TestHostileOriginIsDenied(t *testing.T) {
 	}
 }
 
-// A wildcard stands for labels that a browser could send, no more.
-func TestWildcardTakesOnlyHosts(t *testing.T) {
-	t.Parallel()
-	s := start(t, "ALLOWED_ORIGINS=https://*.example.com")
-	for _, origin := range []string{
-		"https://" + strings.Repeat("a", 8000) + ".example.com",
-		"https://" + strings.Repeat("a", 64) + ".example.com",
-		"https://" + strings.Repeat("a.", 200) + "example.com",
-		"https://a,b.example.com", "https://a'.example.com", "https://a{b}.example.com", "https://a b.example.com", "https://a\"b.example.com",
-	} {
-		t.Run(origin[:min(len(origin), 40)], func(t *testing.T) {
-			checkDenied(t, s.raw(t, "GET /healthz HTTP/1.1", "Origin: "+origin))
-		})
-	}
-}
-
 func TestTwoOriginLinesAreDenied(t *testing.T) {
 	t.Parallel()
 	s := start(t)
-	self := "http://" + s.host
 	for _, lines := range [][]string{
 		{"Origin: " + vite, "Origin: https://evil.com"},
-		{"Origin: https://evil.com", "Origin: " + vite},
 		{"Origin: " + vite, "Origin: " + vite},
-		{"Origin: " + self, "Origin: " + self},
-		{"Origin: " + self, "Origin: https://evil.com"},
-		{"Origin: https://evil.com", "Origin: https://evil.com", "Sec-Fetch-Site: same-origin"},
-		{"Origin: ", "Origin: https://evil.com"},
 		{"Origin: ", "Origin: " + vite},
+		{"Origin: http://" + s.host, "Origin: https://evil.com"},
 		{"origin: " + vite, "ORIGIN: https://evil.com"},
 	} {
 		t.Run(strings.Join(lines, "|"), func(t *testing.T) {
@@ -281,7 +246,7 @@ func TestTwoOriginLinesAreDenied(t *testing.T) {
 	}
 }
 
-func TestDeniedHandlerDoesNotRun(t *testing.T) {
+func TestHandlerDoesNotRunForDeniedOrigin(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	for _, origin := range []string{"https://evil.com", "null"} {
@@ -301,7 +266,7 @@ func TestSameOrigin(t *testing.T) {
 	const https = "X-Forwarded-Proto: https"
 	tests := []struct {
 		name    string
-		from    string
+		from    string // the address of the client
 		headers []string
 		want    string // served, denied or readable
 	}{
@@ -309,30 +274,24 @@ func TestSameOrigin(t *testing.T) {
 		{name: "empty origin", headers: []string{"Origin: "}, want: "served"},
 		{name: "blank origin", headers: []string{"Origin:   "}, want: "served"},
 		{name: "own host and port", headers: []string{"Origin: http://" + s.host}, want: "served"},
-		{name: "own name", headers: []string{host, "Origin: http://api.example.com"}, want: "served"},
 		{name: "host with the default port", headers: []string{"Host: api.example.com:80", "Origin: http://api.example.com"}, want: "served"},
 		{name: "host in upper case", headers: []string{"Host: API.Example.com", "Origin: http://api.example.com"}, want: "served"},
-		{name: "host with a port", headers: []string{"Host: api.example.com:8080", "Origin: http://api.example.com:8080"}, want: "served"},
-		{name: "https by a trusted proxy", headers: []string{host, https, "Origin: https://api.example.com"}, want: "served"},
-		{name: "https with the default port", headers: []string{"Host: api.example.com:443", https, "Origin: https://api.example.com"}, want: "served"},
-		{name: "the browser says so", headers: []string{host, "Sec-Fetch-Site: same-origin", "Origin: https://other.example.com"}, want: "served"},
-		{name: "the browser says so of null", headers: []string{host, "Sec-Fetch-Site: same-origin", "Origin: null"}, want: "served"},
+		{name: "https at a trusted proxy", headers: []string{host, https, "Origin: https://api.example.com"}, want: "served"},
+		{name: "https at a trusted proxy, host with the default port", headers: []string{"Host: api.example.com:443", https, "Origin: https://api.example.com"}, want: "served"},
+		{name: "the browser says same-origin", headers: []string{host, "Sec-Fetch-Site: same-origin", "Origin: https://other.example.com"}, want: "served"},
+		{name: "the browser says same-origin, origin null", headers: []string{host, "Sec-Fetch-Site: same-origin", "Origin: null"}, want: "served"},
 
-		{name: "other scheme", headers: []string{host, "Origin: https://api.example.com"}, want: "denied"},
-		{name: "other scheme behind https", headers: []string{host, https, "Origin: http://api.example.com"}, want: "denied"},
-		{name: "https by a stranger", from: "127.0.0.2", headers: []string{host, https, "Origin: https://api.example.com"}, want: "denied"},
-		{name: "other port", headers: []string{host, "Origin: http://api.example.com:8080"}, want: "denied"},
-		{name: "port left out", headers: []string{"Host: api.example.com:8080", "Origin: http://api.example.com"}, want: "denied"},
-		{name: "the other scheme's default port", headers: []string{"Host: api.example.com:443", "Origin: http://api.example.com"}, want: "denied"},
-		{name: "parent", headers: []string{host, "Origin: http://example.com"}, want: "denied"},
+		{name: "http page of an API with https", headers: []string{host, https, "Origin: http://api.example.com"}, want: "denied"},
+		{name: "https at an untrusted proxy", from: "127.0.0.2", headers: []string{host, https, "Origin: https://api.example.com"}, want: "denied"},
+		{name: "another port", headers: []string{host, "Origin: http://api.example.com:8080"}, want: "denied"},
+		{name: "default port of the other scheme", headers: []string{"Host: api.example.com:443", "Origin: http://api.example.com"}, want: "denied"},
 		{name: "upper-case origin", headers: []string{host, "Origin: http://API.example.com"}, want: "denied"},
-		{name: "forwarded host", headers: []string{"X-Forwarded-Host: api.example.com", "Origin: http://api.example.com"}, want: "denied"},
-		{name: "same site", headers: []string{host, "Sec-Fetch-Site: same-site", "Origin: http://www.example.com"}, want: "denied"},
-		{name: "none", headers: []string{host, "Sec-Fetch-Site: none", "Origin: http://www.example.com"}, want: "denied"},
+		{name: "X-Forwarded-Host is ignored", headers: []string{"X-Forwarded-Host: api.example.com", "Origin: http://api.example.com"}, want: "denied"},
+		{name: "the browser says none", headers: []string{host, "Sec-Fetch-Site: none", "Origin: http://www.example.com"}, want: "denied"},
 
 		{name: "listed", headers: []string{host, "Origin: https://listed.example.com"}, want: "readable"},
 		{name: "listed, and the browser says same-origin", headers: []string{host, "Sec-Fetch-Site: same-origin", "Origin: https://listed.example.com"}, want: "readable"},
-		{name: "listed and own", headers: []string{"Host: listed.example.com", https, "Origin: https://listed.example.com"}, want: "readable"},
+		{name: "listed and same-origin", headers: []string{"Host: listed.example.com", https, "Origin: https://listed.example.com"}, want: "readable"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -359,31 +318,15 @@ func TestSameOrigin(t *testing.T) {
 	}
 }
 
-func TestForwardedProtoOfStrangersIsIgnored(t *testing.T) {
+// An OPTIONS request that is not a preflight gets the methods of its path.
+func TestPlainOptions(t *testing.T) {
 	t.Parallel()
 	s := start(t)
-	checkDenied(t, s.get(t, "/api/hello", "Host: api.example.com", "X-Forwarded-Proto: https", "Origin: https://api.example.com"))
-}
-
-func TestOptionsThatAsksNothing(t *testing.T) {
-	t.Parallel()
-	s := start(t)
-	tests := []struct {
-		path  string
-		allow []string
-	}{
-		{"/", []string{"GET", "HEAD"}},
-		{"/healthz", []string{"GET", "HEAD"}},
-		{"/readyz", []string{"GET", "HEAD"}},
-		{"/api/hello", []string{"GET", "HEAD"}},
-		{"/api/upload", []string{"POST"}},
-		{"/api/session", []string{"GET", "HEAD", "POST", "DELETE"}},
-	}
-	for _, tt := range tests {
+	for path, methods := range allowedMethods {
 		for _, headers := range [][]string{nil, {"Origin: " + vite}, {"Access-Control-Request-Method: GET"}, {"Origin: http://" + s.host, "Access-Control-Request-Method: GET"}} {
-			a := s.do(t, "OPTIONS", tt.path, "", headers...)
+			a := s.do(t, "OPTIONS", path, "", headers...)
 			checkStatus(t, a, http.StatusNoContent)
-			checkAllow(t, a, tt.allow...)
+			checkAllow(t, a, methods...)
 			checkHeaders(t, a, securityHeaders)
 			checkVary(t, a, "Origin")
 			if len(headers) == 1 && strings.HasPrefix(headers[0], "Origin") {
@@ -392,7 +335,7 @@ func TestOptionsThatAsksNothing(t *testing.T) {
 				checkNoCORS(t, a)
 			}
 		}
-		checkDenied(t, s.do(t, "OPTIONS", tt.path, "", "Origin: https://evil.com"))
+		checkDenied(t, s.do(t, "OPTIONS", path, "", "Origin: https://evil.com"))
 	}
 	for _, path := range []string{"/nowhere", "/api/session/", "/api"} {
 		checkProblem(t, s.do(t, "OPTIONS", path, ""), http.StatusNotFound)
@@ -401,28 +344,23 @@ func TestOptionsThatAsksNothing(t *testing.T) {
 	checkStatus(t, s.raw(t, "OPTIONS * HTTP/1.1"), http.StatusNotFound)
 }
 
-// A denial is one line that says why, in a word that leads to the remedy.
-func TestDenialIsLoggedWithItsReason(t *testing.T) {
+// A denial is logged in one line. Its reason contains the word that points to
+// the remedy.
+func TestReasonOfDenialIsLogged(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name    string
 		allowed string
 		origin  []string
-		reason  string // a pattern
+		reason  string // a regular expression
 	}{
 		{"scheme", app, []string{"http://app.example.com"}, `scheme`},
-		{"port", vite, []string{"http://localhost:5174"}, `port`},
-		{"no port", vite, []string{"http://localhost"}, `port`},
+		{"port", vite, []string{"http://localhost"}, `port`},
 		{"trailing slash", app, []string{app + "/"}, `slash`},
-		{"case", app, []string{"https://App.example.com"}, `case`},
-		{"localhost for 127.0.0.1", "http://127.0.0.1:5173", []string{"http://localhost:5173"}, `127\.0\.0\.1`},
-		{"127.0.0.1 for localhost", vite, []string{"http://127.0.0.1:5173"}, `localhost`},
-		{"parent", app, []string{"https://example.com"}, `parent|subdomain`},
-		{"subdomain", app, []string{"https://beta.app.example.com"}, `subdomain`},
-		{"apex of a wildcard", "https://*.example.com", []string{"https://example.com"}, `parent|subdomain`},
-		{"opaque", app, []string{"null"}, `opaque|null`},
-		{"several in one line", app, []string{app + ", https://b.com"}, `several`},
-		{"several with a blank", app, []string{app + " https://b.com"}, `several`},
+		{"localhost instead of 127.0.0.1", "http://127.0.0.1:5173", []string{"http://localhost:5173"}, `127\.0\.0\.1`},
+		{"domain of a wildcard", "https://*.example.com", []string{"https://example.com"}, `parent|subdomain`},
+		{"null", app, []string{"null"}, `opaque|null`},
+		{"several values", app, []string{app + ", https://b.com"}, `several`},
 		{"several lines", app, []string{app, "https://b.com"}, `several`},
 	}
 	for _, tt := range tests {
@@ -439,24 +377,18 @@ func TestDenialIsLoggedWithItsReason(t *testing.T) {
 				t.Errorf("got %v, want level WARN, method DELETE, path /api/session/7", denial)
 			}
 			if !strings.Contains(denial["origin"], tt.origin[0]) {
-				t.Errorf("origin: got %q, want %q in it", denial["origin"], tt.origin[0])
+				t.Errorf("origin: got %q, want it to contain %q", denial["origin"], tt.origin[0])
 			}
 			if !regexp.MustCompile(`(?i)\b(` + tt.reason + `)`).MatchString(denial["reason"]) {
-				t.Errorf("reason: got %q, want %s in it", denial["reason"], tt.reason)
+				t.Errorf("reason: got %q, want it to match %s", denial["reason"], tt.reason)
 			}
 		})
 	}
 }
 
-// denials waits for n lines about denials.
-func (s *server) denials(t *testing.T, n int) []map[string]string {
-	t.Helper()
-	s.waitFor(t, fmt.Sprintf("%d lines cors_denied", n), func() bool { return len(s.stderr.messages("cors_denied")) >= n })
-	return s.stderr.messages("cors_denied")
-}
-
-// What a stranger writes must not reach a terminal or start a line of its own.
-func TestDenialQuotesTheOrigin(t *testing.T) {
+// The log quotes the origin. A client can neither control the terminal of a
+// reader nor start a new log line.
+func TestOriginIsQuotedInLog(t *testing.T) {
 	t.Parallel()
 	for _, format := range []string{"text", "json"} {
 		t.Run(format, func(t *testing.T) {
@@ -466,25 +398,25 @@ func TestDenialQuotesTheOrigin(t *testing.T) {
 			s.denials(t, 1)
 			line := s.linesWith("cors_denied")[0]
 			if regexp.MustCompile(`[^ -~]`).MatchString(line) || !strings.Contains(line, `evil\`) {
-				t.Errorf("got %q, want the origin quoted", line)
+				t.Errorf("got %q, want a quoted origin", line)
 			}
 			s.raw(t, "GET / HTTP/1.1", "Origin: https://"+strings.Repeat("a", 5000)+".com")
 			got := s.denials(t, 2)[1]["origin"]
 			if a := strings.Count(got, "a"); a < 150 || a > 200 {
-				t.Errorf("origin of 5,012 bytes: got %d bytes, want it cut at 200", len(got))
+				t.Errorf("origin of 5,012 bytes: got %d bytes, want about 200", len(got))
 			}
 		})
 	}
 }
 
-// Strangers can send denials as fast as they like: what is not logged is
-// counted, and the count is logged.
-func TestFloodOfDenialsIsCounted(t *testing.T) {
+// Clients can cause denials at any rate, so only some of them are logged. The
+// others are counted, and the count is logged.
+func TestFloodOfDenials(t *testing.T) {
 	t.Parallel()
 	const flood = 1500
 	s := start(t)
 	sent := 0
-	deny := func() {
+	send := func() {
 		if a := s.get(t, "/healthz", "Origin: https://evil.com"); a.status != http.StatusForbidden {
 			t.Fatalf("status: got %d, want 403", a.status)
 		}
@@ -492,7 +424,7 @@ func TestFloodOfDenialsIsCounted(t *testing.T) {
 	}
 	began := time.Now()
 	for range flood {
-		deny()
+		send()
 	}
 	seconds := int(time.Since(began)/time.Second) + 1
 	if lines := len(s.denials(t, 1)); lines > 10*(seconds+1) {
@@ -516,17 +448,18 @@ func TestFloodOfDenialsIsCounted(t *testing.T) {
 		if accounted >= flood && accounted <= sent {
 			return nil
 		}
-		deny() // the count may come with the next line
+		send() // the count may be logged with the next denial
 		return fmt.Errorf("%d denials, %d of them logged or counted; log:\n%s", sent, accounted, s.stderr)
 	})
 }
 
-// A page that may call can read why it was refused, whoever refuses.
-func TestRefusalsAreReadable(t *testing.T) {
+// A page from an allowed origin can read every error response, no matter which
+// part of the server sends it.
+func TestErrorsAreReadable(t *testing.T) {
 	t.Parallel()
 	s := start(t, "MAX_BODY_BYTES=100", "MAX_UPLOAD_BYTES=100")
 	used := start(t, "RATE_LIMIT_DEFAULT=1-H")
-	limited := start(t, "ALLOWED_HOSTS=api.example.com", "HTTPS_REDIRECT=true")
+	guarded := start(t, "ALLOWED_HOSTS=api.example.com", "HTTPS_REDIRECT=true")
 	used.get(t, "/api/hello")
 	form, formType := upload(t, part{"file", "a.txt", "text/plain", strings.Repeat("x", 101)})
 	tests := []struct {
@@ -545,10 +478,10 @@ func TestRefusalsAreReadable(t *testing.T) {
 		{"large body", s, "POST", "/api/session", `{"name":"` + strings.Repeat("x", 100) + `"}`, []string{jsonType}, 413},
 		{"large upload", s, "POST", "/api/upload", form, []string{formType}, 413},
 		{"no content type", s, "POST", "/api/session", "{}", nil, 415},
-		{"broken rule", s, "POST", "/api/session", "{}", []string{jsonType}, 422},
+		{"invalid field", s, "POST", "/api/session", "{}", []string{jsonType}, 422},
 		{"over the limit", used, "GET", "/api/hello", "", nil, 429},
-		{"wrong host", limited, "GET", "/api/hello", "", []string{"Host: evil.com"}, 400},
-		{"no https", limited, "POST", "/api/session", "{}", []string{"Host: api.example.com", jsonType}, 403},
+		{"wrong host", guarded, "GET", "/api/hello", "", []string{"Host: evil.com"}, 400},
+		{"no https", guarded, "POST", "/api/session", "{}", []string{"Host: api.example.com", jsonType}, 403},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -556,16 +489,16 @@ func TestRefusalsAreReadable(t *testing.T) {
 			checkProblem(t, a, tt.status)
 			checkReadable(t, a, vite)
 			if a.header.Get("X-Request-ID") == "" {
-				t.Error("X-Request-ID: none")
+				t.Error("the response has no X-Request-ID header")
 			}
 		})
 	}
-	redirect := limited.get(t, "/api/hello", "Host: api.example.com", "Origin: "+vite)
+	redirect := guarded.get(t, "/api/hello", "Host: api.example.com", "Origin: "+vite)
 	checkStatus(t, redirect, http.StatusPermanentRedirect)
 	checkReadable(t, redirect, vite)
 }
 
-func TestCrossSiteRequestIsRefused(t *testing.T) {
+func TestCrossSiteRequests(t *testing.T) {
 	t.Parallel()
 	s := start(t, "RATE_LIMIT_DEFAULT=off", "RATE_LIMIT_SESSION=off")
 	tests := []struct {
@@ -574,14 +507,9 @@ func TestCrossSiteRequestIsRefused(t *testing.T) {
 		served  bool
 	}{
 		{"curl", nil, true},
-		{"same origin", []string{"Sec-Fetch-Site: same-origin"}, true},
-		{"typed by the user", []string{"Sec-Fetch-Site: none"}, true},
 		{"cross-site", []string{"Sec-Fetch-Site: cross-site"}, false},
-		{"sibling", []string{"Sec-Fetch-Site: same-site"}, false},
-		{"cross-site with an empty origin", []string{"Sec-Fetch-Site: cross-site", "Origin: "}, false},
+		{"same-site", []string{"Sec-Fetch-Site: same-site"}, false},
 		{"cross-site from an allowed origin", []string{"Sec-Fetch-Site: cross-site", "Origin: " + vite}, true},
-		{"sibling from an allowed origin", []string{"Sec-Fetch-Site: same-site", "Origin: " + vite}, true},
-		{"allowed origin without metadata", []string{"Origin: " + vite}, true},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -590,7 +518,7 @@ func TestCrossSiteRequestIsRefused(t *testing.T) {
 				served             int
 			}{
 				{"POST", "/api/session", `{"name":"b"}`, 201},
-				// Whatever a route that changes something answers; here it is 405.
+				// Only routes of the sample have these methods, hence the 405.
 				{"PUT", "/api/session", `{"name":"b"}`, 405},
 				{"PATCH", "/api/session", `{"name":"c"}`, 405},
 				{"DELETE", "/api/session", "", 204},
@@ -606,16 +534,16 @@ func TestCrossSiteRequestIsRefused(t *testing.T) {
 			}
 			for _, method := range []string{"GET", "HEAD", "OPTIONS"} {
 				if a := s.do(t, method, "/api/hello", "", tt.headers...); a.status >= 300 {
-					t.Errorf("%s: status %d, want it served", method, a.status)
+					t.Errorf("%s: status %d, want a success", method, a.status)
 				}
 			}
 		})
 	}
 }
 
-// A shared cache, or Firefox's own, must not hand an answer without CORS
-// headers to a page.
-func TestVaryIsEverywhere(t *testing.T) {
+// Without Vary, a shared cache or Firefox's own cache could serve a page a
+// response without CORS headers.
+func TestVaryOnEveryResponse(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	for _, path := range []string{"/", "/healthz", "/readyz", "/api/hello", "/api/session", "/api/upload", "/nowhere"} {
@@ -629,13 +557,13 @@ func TestVaryIsEverywhere(t *testing.T) {
 	checkVary(t, s.preflight(t, "/api/session", "https://evil.com", "POST"), "Origin", "Access-Control-Request-Method", "Access-Control-Request-Headers")
 }
 
-// Answers that are made at the same time must not share what one of them
-// changes; the server's own race detector watches too.
-func TestAnswersShareNothing(t *testing.T) {
+// Concurrent responses do not share headers that one of them changes. The race
+// detector of the server checks this too.
+func TestConcurrentResponses(t *testing.T) {
 	t.Parallel()
 	s := start(t, append(unlimited, "ALLOWED_ORIGINS=https://*.example.com")...)
 	const clients, each = 8, 40
-	complaints := make(chan string, clients*each)
+	failures := make(chan string, clients*each)
 	var group sync.WaitGroup
 	for client := range clients {
 		group.Go(func() {
@@ -656,14 +584,21 @@ func TestAnswersShareNothing(t *testing.T) {
 				got := tokens(a.header, "Vary")
 				slices.Sort(got)
 				if err != nil || strings.Join(got, ",") != want || a.header.Get("Access-Control-Allow-Origin") != origin {
-					complaints <- fmt.Sprintf("%s %s: %v, Vary %q, Access-Control-Allow-Origin %q", method, path, err, got, a.header.Get("Access-Control-Allow-Origin"))
+					failures <- fmt.Sprintf("%s %s: %v, Vary %q, Access-Control-Allow-Origin %q", method, path, err, got, a.header.Get("Access-Control-Allow-Origin"))
 				}
 			}
 		})
 	}
 	group.Wait()
-	close(complaints)
-	for complaint := range complaints {
-		t.Error(complaint)
+	close(failures)
+	for failure := range failures {
+		t.Error(failure)
 	}
+}
+
+// denials waits until n denials are logged and returns their fields.
+func (s *server) denials(t *testing.T, n int) []map[string]string {
+	t.Helper()
+	s.waitFor(t, fmt.Sprintf("%d log lines with the message cors_denied", n), func() bool { return len(s.stderr.messages("cors_denied")) >= n })
+	return s.stderr.messages("cors_denied")
 }

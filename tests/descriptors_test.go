@@ -4,38 +4,22 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"os"
 	"os/exec"
 	"strings"
 	"testing"
 	"time"
 )
 
-// Idle connections that hold all descriptors give way to new clients, and the
-// log says once what to do.
-func TestDescriptorsRunShort(t *testing.T) {
+// When idle connections hold all file descriptors, the server closes some of
+// them to serve new clients and logs the remedy once.
+func TestFileDescriptorsRunOut(t *testing.T) {
 	t.Parallel()
-	stderr := new(logBuffer)
 	cmd := exec.Command("sh", "-c", `ulimit -n 64 && exec "$0"`, program)
 	cmd.Dir = t.TempDir()
-	cmd.Env = []string{"GORACE=atexit_sleep_ms=0", "PATH=" + os.Getenv("PATH"), "PORT=0", "RATE_LIMIT_DEFAULT=off"}
-	cmd.Stderr = stderr
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	exited := make(chan struct{})
-	go func() {
-		cmd.Wait()
-		close(exited)
-	}()
-	t.Cleanup(func() {
-		cmd.Process.Kill()
-		<-exited
-	})
-	p := &process{dir: cmd.Dir, cmd: cmd, stderr: stderr, exited: exited}
-	p.waitFor(t, "start", func() bool { return len(stderr.messages("listening")) > 0 })
-	url := stderr.messages("listening")[0]["url"]
-	s := &server{process: p, URL: url, host: strings.TrimPrefix(url, "http://")}
+	cmd.Env = environment("PORT=0", "RATE_LIMIT_DEFAULT=off")
+	p := spawn(t, cmd)
+	url := p.announced(t, "listening")
+	s := &server{process: p, URL: url.String(), host: url.Host}
 
 	var idle []net.Conn
 	defer func() {
@@ -54,12 +38,12 @@ func TestDescriptorsRunShort(t *testing.T) {
 		t.Errorf("a new client: got %d, want 200", got)
 	}
 	if took := time.Since(start); took > 5*time.Second {
-		t.Errorf("a new client waited for %s", took)
+		t.Errorf("a new client waited %s", took)
 	}
-	if lines := stderr.messages("cannot accept connections"); len(lines) != 1 || !strings.Contains(lines[0]["remedy"], "ulimit -n") {
-		t.Errorf("got %d lines with the remedy, want 1; log:\n%s", len(lines), stderr)
+	if lines := p.stderr.messages("cannot accept connections"); len(lines) != 1 || !strings.Contains(lines[0]["remedy"], "ulimit -n") {
+		t.Errorf("got %d lines with the remedy, want 1; log:\n%s", len(lines), p.stderr)
 	}
 	if lines := p.linesWith("Accept error"); len(lines) > 0 {
-		t.Errorf("net/http logs %d attempts to accept", len(lines))
+		t.Errorf("net/http logged %d failures to accept a connection, want none", len(lines))
 	}
 }

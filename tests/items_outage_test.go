@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// While PostgreSQL is away only the routes that need it answer 503; no item
-// that was acknowledged is lost, and each change is logged once.
+// While PostgreSQL is down, only the routes that need it return 503. No
+// acknowledged item is lost, and each outage and recovery is logged once.
 func TestDatabaseOutagesUnderLoad(t *testing.T) {
 	t.Parallel()
 	postgres := startPostgres(t)
@@ -25,7 +25,7 @@ func TestDatabaseOutagesUnderLoad(t *testing.T) {
 	s.checkChanges(t, "PostgreSQL was lost", "PostgreSQL is available", 2)
 	for _, path := range l.created {
 		if a := s.get(t, path); a.status != http.StatusOK {
-			t.Errorf("%s was acknowledged: got %d, want 200", path, a.status)
+			t.Errorf("%s was acknowledged; got %d, want 200", path, a.status)
 		}
 	}
 }

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// Restarts lose no item that was acknowledged, and create none twice.
+// Restarts neither lose an acknowledged item nor create one twice.
 func TestRollingRestartsLoseNoItem(t *testing.T) {
 	t.Parallel()
 	const restarts, posts = 8, 10_000
@@ -20,7 +20,8 @@ func TestRollingRestartsLoseNoItem(t *testing.T) {
 	})
 }
 
-// checkItems wants each acknowledged item in the database and none twice.
+// checkItems checks that the database has every acknowledged item and no item
+// twice.
 func (r *rolling) checkItems(t *testing.T, database string, posts int) {
 	t.Helper()
 	db, err := sql.Open("pgx", database)
@@ -40,7 +41,7 @@ func (r *rolling) checkItems(t *testing.T, database string, posts int) {
 			t.Fatal(err)
 		}
 		if times[name]++; times[name] == 2 {
-			t.Errorf("item %s is there twice", name)
+			t.Errorf("the database has item %s twice", name)
 		}
 	}
 	if err := rows.Err(); err != nil {
@@ -48,10 +49,10 @@ func (r *rolling) checkItems(t *testing.T, database string, posts int) {
 	}
 	for _, name := range r.acknowledged {
 		if times[name] == 0 {
-			t.Errorf("item %s was acknowledged and is not there", name)
+			t.Errorf("the database lacks item %s, which was acknowledged", name)
 		}
 	}
 	if len(times) < posts {
-		t.Errorf("%d items, want %d", len(times), posts)
+		t.Errorf("got %d items, want at least %d", len(times), posts)
 	}
 }

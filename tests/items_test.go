@@ -24,7 +24,7 @@ func TestItems(t *testing.T) {
 	checkJSON(t, created, http.StatusCreated)
 	tea := decode[item](t, created)
 	if tea.ID == "" || tea.CreatedAt.Before(before) || time.Now().Before(tea.CreatedAt) || !tea.UpdatedAt.Equal(tea.CreatedAt) {
-		t.Errorf("created: got %s, want an id, and the time twice", created.body)
+		t.Errorf("created: got %s, want an id and equal timestamps from the time of the request", created.body)
 	}
 	path := "/api/items/" + tea.ID
 	checkHeaders(t, created, map[string]string{"Location": path})
@@ -39,7 +39,7 @@ func TestItems(t *testing.T) {
 			t.Errorf("%s (-want +got):\n%s", what, diff)
 		}
 		if got.ID != tea.ID || !got.CreatedAt.Equal(tea.CreatedAt) || got.UpdatedAt.Before(tea.UpdatedAt) {
-			t.Errorf("%s: got %+v, want id and created_at of %+v and no older updated_at", what, got, tea)
+			t.Errorf("%s: got %+v, want the id and created_at of %+v and an updated_at that is not older", what, got, tea)
 		}
 	}
 	check("get", s.get(t, path))
@@ -56,13 +56,13 @@ func TestItems(t *testing.T) {
 	check("put without a note empties it", s.do(t, "PUT", path, `{"name":"Water"}`, jsonType))
 	check("get after put", s.get(t, path))
 	if updated := decode[item](t, s.get(t, path)).UpdatedAt; !updated.After(tea.UpdatedAt) {
-		t.Errorf("updated_at: got %s, want it after %s", updated, tea.UpdatedAt)
+		t.Errorf("updated_at: got %s, want a time after %s", updated, tea.UpdatedAt)
 	}
 
 	gone := s.do(t, "DELETE", path, "")
 	checkStatus(t, gone, http.StatusNoContent)
 	if gone.body != "" {
-		t.Errorf("delete: got body %q", gone.body)
+		t.Errorf("delete: got body %q, want none", gone.body)
 	}
 	checkHeaders(t, gone, map[string]string{"Content-Type": absent})
 	for _, id := range []string{tea.ID, "1", "0", "-1", "none", "00000000-0000-0000-0000-000000000000", "99999999999999999999", "a%20b", "%00", "%27", strings.Repeat("a", 3000)} {
@@ -84,10 +84,10 @@ func TestItemRules(t *testing.T) {
 		name   string
 		body   string
 		create int      // of POST and PUT
-		patch  int      // 0: like create, with 200 for success
+		patch  int      // of PATCH
 		fields []string // named in errors
 	}{
-		{"name alone", `{"name":"a"}`, 201, 200, nil},
+		{"only a name", `{"name":"a"}`, 201, 200, nil},
 		{"100 characters", `{"name":"` + text("a", 100) + `"}`, 201, 200, nil},
 		{"100 characters of 4 bytes", `{"name":"` + text("😀", 100) + `"}`, 201, 200, nil},
 		{"101 characters", `{"name":"` + text("a", 101) + `"}`, 422, 422, []string{"name"}},
@@ -96,19 +96,19 @@ func TestItemRules(t *testing.T) {
 		{"note of 1,000", `{"name":"a","note":"` + text("é", 1000) + `"}`, 201, 200, nil},
 		{"note of 1,001", `{"name":"a","note":"` + text("b", 1001) + `"}`, 422, 422, []string{"note"}},
 		{"no name", `{"note":"b"}`, 422, 200, []string{"name"}},
-		{"nothing", `{}`, 422, 200, []string{"name"}},
+		{"no fields", `{}`, 422, 200, []string{"name"}},
 		{"number for note and empty name", `{"name":"","note":5}`, 422, 422, []string{"name", "note"}},
-		{"number for both", `{"note":5,"name":5}`, 422, 422, []string{"name", "note"}},
+		{"numbers for both", `{"note":5,"name":5}`, 422, 422, []string{"name", "note"}},
 		{"number for name", `{"name":5}`, 422, 422, []string{"name"}},
 		{"list for note", `{"name":"a","note":["b"]}`, 422, 422, []string{"note"}},
 		{"object for name", `{"name":{"a":1}}`, 422, 422, []string{"name"}},
 		{"null for name", `{"name":null}`, 422, 422, []string{"name"}},
 		{"name in another case", `{"Name":"a"}`, 400, 400, nil},
-		{"both rules broken", `{"name":"","note":"` + text("b", 1001) + `"}`, 422, 422, []string{"name", "note"}},
+		{"both fields invalid", `{"name":"","note":"` + text("b", 1001) + `"}`, 422, 422, []string{"name", "note"}},
 		{"unknown field", `{"name":"a","price":5}`, 400, 400, nil},
 		{"client's id", `{"name":"a","id":"mine"}`, 400, 400, nil},
 		{"malformed", `{"name":"a"`, 400, 400, nil},
-		{"blanks around", " \n{\"name\":\"a\"}\r\n ", 201, 200, nil},
+		{"surrounding spaces", " \n{\"name\":\"a\"}\r\n ", 201, 200, nil},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -130,15 +130,15 @@ func TestItemRules(t *testing.T) {
 	}
 }
 
-// A field of the wrong type does not hide that another is missing.
+// A field of the wrong type does not hide a missing field.
 func TestMissingAndMistypedFields(t *testing.T) {
 	t.Parallel()
 	a := start(t).do(t, "POST", "/api/items", `{"note":5}`, jsonType)
 	checkErrors(t, checkProblem(t, a, http.StatusUnprocessableEntity), "name", "note")
 }
 
-// The shared rules hold for the items' routes, too: methods, no redirects,
-// HEAD, limits, and answers that an allowed origin can read.
+// The routes of items follow the rules for every route: methods, HEAD, limits,
+// no redirects, and responses that an allowed origin can read.
 func TestItemRoutes(t *testing.T) {
 	t.Parallel()
 	s := start(t, "RATE_LIMIT_SEARCH=1-H")
@@ -162,8 +162,8 @@ func TestItemRoutes(t *testing.T) {
 	checkReadable(t, a, vite)
 }
 
-// A page of another site can change nothing.
-func TestForeignPageChangesNoItem(t *testing.T) {
+// A page of another site cannot change items.
+func TestOtherSitesCannotChangeItems(t *testing.T) {
 	t.Parallel()
 	s := start(t, unlimited...)
 	path := "/api/items/" + decode[item](t, s.do(t, "POST", "/api/items", `{"name":"mine"}`, jsonType)).ID
@@ -179,13 +179,13 @@ func TestForeignPageChangesNoItem(t *testing.T) {
 	}
 }
 
-// page is a list of items.
+// page is a page of items in a response.
 type page struct {
 	Items      []item  `json:"items"`
 	NextCursor *string `json:"next_cursor"`
 }
 
-// names follows next_cursor to the end and returns the pages' names.
+// names follows next_cursor to the last page and returns the names on each page.
 func (s *server) names(t *testing.T, query string) [][]string {
 	t.Helper()
 	var pages [][]string
@@ -204,11 +204,11 @@ func (s *server) names(t *testing.T, query string) [][]string {
 			return pages
 		}
 		if *p.NextCursor == "" {
-			t.Fatal("next_cursor is empty, want it left out")
+			t.Fatal("next_cursor is empty, want it omitted")
 		}
 		cursor = "&cursor=" + url.QueryEscape(*p.NextCursor)
 	}
-	t.Fatal("next_cursor leads in a circle")
+	t.Fatal("next_cursor still leads to another page after 100 pages")
 	return nil
 }
 
@@ -242,7 +242,7 @@ func TestPagination(t *testing.T) {
 		"cursor=", "cursor=garbage", "cursor=%00", "cursor=1;drop", "cursor=" + strings.Repeat("a", 2000), "cursor=bm9uc2Vuc2U"} {
 		checkProblem(t, s.get(t, "/api/items?"+query), http.StatusBadRequest)
 	}
-	// An item deleted between two pages neither hides nor repeats another.
+	// Deleting an item between two pages neither skips nor repeats another item.
 	first := decode[page](t, s.get(t, "/api/items?limit=2"))
 	checkStatus(t, s.do(t, "DELETE", "/api/items/"+first.Items[1].ID, ""), http.StatusNoContent)
 	second := decode[page](t, s.get(t, "/api/items?limit=2&cursor="+url.QueryEscape(*first.NextCursor)))
@@ -268,7 +268,7 @@ func TestSearch(t *testing.T) {
 		{"TEA", []string{"Green Tea", "Kaffee"}},
 		{"een t", []string{"Green Tea"}},
 		{"uJI", []string{"Green Tea"}},
-		{"nothing like it", nil},
+		{"no such text", nil},
 		{"%", []string{"100% juice"}},
 		{"_", []string{"snake_case"}},
 		{`\`, []string{`back\slash`}},
@@ -305,7 +305,7 @@ func TestSearch(t *testing.T) {
 	}
 }
 
-// What was answered with 201 or 200 survives the process, however it ends.
+// Acknowledged changes survive the process, no matter how it ends.
 func TestItemsSurvive(t *testing.T) {
 	t.Parallel()
 	for _, end := range []syscall.Signal{syscall.SIGTERM, syscall.SIGKILL} {
@@ -325,7 +325,7 @@ func TestItemsSurvive(t *testing.T) {
 				t.Errorf("items after the restart: got %d, want 20", got)
 			}
 			if got := decode[item](t, second.get(t, "/api/items/"+last.ID)); got.Note != "kept" || got.Name != "item 19" {
-				t.Errorf("item after the restart: got %+v", got)
+				t.Errorf("item after the restart: got %+v, want item 19 with the note kept", got)
 			}
 			if _, err := os.Stat(filepath.Join(dir, "things.db")); err != nil {
 				t.Error(err)
@@ -334,7 +334,7 @@ func TestItemsSurvive(t *testing.T) {
 	}
 }
 
-// item is what the routes about items answer.
+// item is an item in a response.
 type item struct {
 	ID        string    `json:"id"`
 	Name      string    `json:"name"`

@@ -22,118 +22,8 @@ import (
 	"example.com/api/config"
 )
 
-// manifests are the objects of deploy/kubernetes by kind, as JSON has them.
-type manifests map[string]any
-
-func readManifests(t *testing.T) manifests {
-	t.Helper()
-	files, err := filepath.Glob("../deploy/kubernetes/*.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	m := make(manifests)
-	for _, file := range files {
-		source := readFile(t, strings.TrimPrefix(file, "../"))
-		if strings.Contains(source, "\n---") {
-			t.Fatalf("%s: the tests read one object a file", file)
-		}
-		text, err := yaml.YAMLToJSON([]byte(source))
-		var object map[string]any
-		if err := errors.Join(err, json.Unmarshal(text, &object)); err != nil {
-			t.Fatalf("%s: %v", file, err)
-		}
-		kind, _ := object["kind"].(string)
-		if m[kind] != nil {
-			t.Fatalf("%s: there is a %q already", file, kind)
-		}
-		m[kind] = object
-	}
-	return m
-}
-
-// at is what stands at a path such as Deployment.spec.template; nil where
-// nothing does.
-func (m manifests) at(path string) any {
-	var value any = map[string]any(m)
-	for step := range strings.SplitSeq(path, ".") {
-		switch v := value.(type) {
-		case map[string]any:
-			value = v[step]
-		case []any:
-			i, err := strconv.Atoi(step)
-			if err != nil || i >= len(v) {
-				return nil
-			}
-			value = v[i]
-		default:
-			return nil
-		}
-	}
-	return value
-}
-
-// text is at as JSON; JSON sorts the keys of a map.
-func (m manifests) text(path string) string {
-	text, _ := json.Marshal(m.at(path)) // it came from JSON
-	return string(text)
-}
-
-// list is the list at a path, each entry as T.
-func list[T any](t *testing.T, m manifests, path string) []T {
-	t.Helper()
-	var entries []T
-	if err := json.Unmarshal([]byte(m.text(path)), &entries); err != nil || len(entries) == 0 {
-		t.Fatalf("%s: got %s, %v, want a list", path, m.text(path), err)
-	}
-	return entries
-}
-
-const (
-	podPath = "Deployment.spec.template.spec"
-	apiPath = podPath + ".containers.0"
-)
-
-// environment is what the container starts with. Secrets are files in dir.
-func (m manifests) environment(t *testing.T, dir string) map[string]string {
-	t.Helper()
-	env := map[string]string{"DATABASE_URL": "file:/data/app.db"} // the image's
-	data, _ := m.at("ConfigMap.data").(map[string]any)
-	for name, value := range data {
-		text, ok := value.(string)
-		if !ok {
-			t.Fatalf("ConfigMap: %s is no text: %v", name, value)
-		}
-		env[name] = text
-	}
-	mounted := fmt.Sprint(m.at(apiPath+".volumeMounts.0.mountPath"), "/")
-	for _, v := range list[struct {
-		Name, Value string
-		ValueFrom   struct{ ResourceFieldRef struct{ Resource string } }
-	}](t, m, apiPath+".env") {
-		if resource := v.ValueFrom.ResourceFieldRef.Resource; resource != "" {
-			v.Value = strconv.Itoa(bytesOf(t, m.at(apiPath+".resources."+resource)))
-		}
-		if file, ok := strings.CutPrefix(v.Value, mounted); ok {
-			v.Value = filepath.Join(dir, file)
-		}
-		env[v.Name] = v.Value
-	}
-	return env
-}
-
-// bytesOf is a quantity in mebibytes.
-func bytesOf(t *testing.T, quantity any) int {
-	t.Helper()
-	mebibytes, ok := strings.CutSuffix(fmt.Sprint(quantity), "Mi")
-	n, err := strconv.Atoi(mebibytes)
-	if err != nil || !ok {
-		t.Fatalf("got %v, want a number of Mi", quantity)
-	}
-	return n << 20
-}
-
-// What the manifests set is accepted by the program and starts it; its probes
-// pass, asked by an address that is none of ALLOWED_HOSTS.
+// The settings in the manifests are valid and start the server. The probes pass,
+// even though they send a Host that ALLOWED_HOSTS does not contain.
 func TestKubernetesStartsTheServer(t *testing.T) {
 	t.Parallel()
 	m := readManifests(t)
@@ -146,17 +36,17 @@ func TestKubernetesStartsTheServer(t *testing.T) {
 	var env []string
 	for name, value := range m.environment(t, secrets) {
 		if name != "GOMEMLIMIT" && !slices.Contains(config.Names(), name) {
-			t.Errorf("%s is no setting", name)
+			t.Errorf("%s is not a setting", name)
 		}
 		env = append(env, name+"="+value)
 	}
-	// Every value as it stands: status 2 stands for one that is refused.
+	// With the unchanged values, status 2 would mean that one is invalid.
 	p := launchWith(t, []string{"healthcheck"}, t.TempDir(), env...)
 	if status := p.wait(t); status == 2 {
-		t.Fatalf("refused: %s", p.stderr)
+		t.Fatalf("the settings are invalid: %s", p.stderr)
 	}
 
-	// A test's addresses, and no wait at its end.
+	// The server listens on addresses of the test and stops without a delay.
 	s := startIn(t, t.TempDir(), append(env, "HOST=127.0.0.1", "PORT=0", "METRICS_ADDR=127.0.0.1:0", "SHUTDOWN_DELAY=0s")...)
 	for _, probe := range []string{"startupProbe", "livenessProbe", "readinessProbe"} {
 		path, _ := m.at(apiPath + "." + probe + ".httpGet.path").(string)
@@ -166,11 +56,11 @@ func TestKubernetesStartsTheServer(t *testing.T) {
 	host, _ := m.at("Ingress.spec.rules.0.host").(string)
 	checkStatus(t, s.get(t, "/api/hello", "Host: "+host), 200)
 	if got, want := s.get(t, "/readyz").body, `{"status":"ready","redis":"down","database":"down"}`; got != want {
-		t.Errorf("got %s, want %s: the secrets are not read", got, want)
+		t.Errorf("got %s, want %s, with the secrets read from their files", got, want)
 	}
 }
 
-// What refers to something else in the manifests, or in the image, finds it.
+// References between the manifests, and to the image, are consistent.
 func TestKubernetesObjectsAgree(t *testing.T) {
 	t.Parallel()
 	m := readManifests(t)
@@ -180,7 +70,7 @@ func TestKubernetesObjectsAgree(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got, want := m.text(apiPath+".ports"), fmt.Sprintf(`[{"containerPort":%s,"name":"http"},{"containerPort":%s,"name":"metrics"}]`, cmp.Or(env["PORT"], "8080"), metricsPort); got != want {
-		t.Errorf("ports: got %s, want PORT and METRICS_ADDR: %s", got, want)
+		t.Errorf("ports: got %s, want those of PORT and METRICS_ADDR: %s", got, want)
 	}
 	const podLabels = "Deployment.spec.template.metadata.labels"
 	host := m.text("Ingress.spec.rules.0.host")
@@ -197,7 +87,7 @@ func TestKubernetesObjectsAgree(t *testing.T) {
 		"Ingress.spec.rules.0.http.paths.0.backend.service.name": m.text("Service.metadata.name"),
 		"Ingress.spec.tls.0.hosts":                               "[" + host + "]",
 
-		// By name; metrics are not on the Service.
+		// Ports are referred to by name. The Service does not expose metrics.
 		"Service.spec.ports.0.targetPort":                             `"http"`,
 		"Service.spec.ports.1":                                        "null",
 		"Ingress.spec.rules.0.http.paths.0.backend.service.port.name": m.text("Service.spec.ports.0.name"),
@@ -218,7 +108,7 @@ func TestKubernetesObjectsAgree(t *testing.T) {
 		fmt.Sprintf("\nEXPOSE %s\n", m.text(apiPath+".ports.0.containerPort")),
 	} {
 		if !strings.Contains(dockerfile, line) {
-			t.Errorf("the Dockerfile has no line %q", line)
+			t.Errorf("the Dockerfile does not contain %q", line)
 		}
 	}
 }
@@ -240,22 +130,22 @@ func TestKubernetesPodIsHardened(t *testing.T) {
 			t.Errorf("%s: got %s, want %s", path, got, want)
 		}
 	}
-	// A rule without from would admit everybody, one without ports anything.
+	// A rule without from admits every peer, and one without ports every port.
 	for _, rule := range list[struct{ From, Ports []any }](t, m, "NetworkPolicy.spec.ingress") {
 		if len(rule.From) == 0 || len(rule.Ports) == 0 {
-			t.Errorf("ingress: got %v, want it from somewhere to some port", rule)
+			t.Errorf("ingress: got %v, want it to name peers and ports", rule)
 		}
 	}
 	for _, rule := range list[struct{ Ports []any }](t, m, "NetworkPolicy.spec.egress") {
 		if len(rule.Ports) == 0 {
-			t.Error("egress: got a rule for all ports")
+			t.Error("egress: got a rule for every port, want it to name ports")
 		}
 	}
 }
 
-// No replica is stopped before others serve, none is killed while it drains,
-// and the collector knows the container's limit of memory.
-func TestKubernetesRollsOverWithoutLoss(t *testing.T) {
+// A rolling update stops no replica before a new one serves and kills none that
+// still drains. The Go runtime knows the memory limit of the container.
+func TestKubernetesRollingUpdate(t *testing.T) {
 	t.Parallel()
 	m := readManifests(t)
 	env := m.environment(t, "")
@@ -273,60 +163,55 @@ func TestKubernetesRollsOverWithoutLoss(t *testing.T) {
 		}
 		return n
 	}
-	probed := func(probe string) time.Duration { // until it has failed
+	failsAfter := func(probe string) time.Duration {
 		return time.Duration(number(apiPath+"."+probe+".periodSeconds")*number(apiPath+"."+probe+".failureThreshold")) * time.Second
 	}
 	delay := duration("SHUTDOWN_DELAY")
-	// What a pod's address takes to leave every proxy and node: some seconds.
-	const spread = 5 * time.Second
-	if least := 2*probed("readinessProbe") + spread; delay < least {
-		t.Errorf("SHUTDOWN_DELAY=%s, want two rounds of readiness probes and %s: %s", delay, spread, least)
+	// It takes some seconds until every proxy and node has removed a pod's address.
+	const propagation = 5 * time.Second
+	if least := 2*failsAfter("readinessProbe") + propagation; delay < least {
+		t.Errorf("SHUTDOWN_DELAY=%s, want at least two failures of the readiness probe and %s, %s", delay, propagation, least)
 	}
 	grace := time.Duration(number(podPath+".terminationGracePeriodSeconds")) * time.Second
 	if drained := delay + duration("SHUTDOWN_TIMEOUT"); grace <= drained+5*time.Second {
-		t.Errorf("killed after %s, want over 5s more than draining takes, %s", grace, drained)
+		t.Errorf("terminationGracePeriodSeconds: got %s, want over 5s more than shutdown takes, %s", grace, drained)
 	}
-	const listens = 10 * time.Second // at the latest: opening the database waits so long for a PostgreSQL that migrates
-	if limit := probed("startupProbe"); limit < 2*listens {
-		t.Errorf("restarted after %s without an answer, want at least twice %s", limit, listens)
+	// The server listens after 10 s at the latest, because it waits that long for a
+	// PostgreSQL that another replica is migrating.
+	const startup = 10 * time.Second
+	if limit := failsAfter("startupProbe"); limit < 2*startup {
+		t.Errorf("the startup probe fails after %s, want at least twice %s", limit, startup)
 	}
 	if number("Deployment.spec.replicas") < 2 ||
 		m.text("Deployment.spec.strategy.rollingUpdate") != `{"maxSurge":1,"maxUnavailable":0}` ||
 		number("PodDisruptionBudget.spec.maxUnavailable") != 1 {
-		t.Error("want two replicas, a new one before an old one goes, and one evicted at a time")
+		t.Error("want at least two replicas, each new one started before an old one stops, and one eviction at a time")
 	}
-	collector, err := strconv.Atoi(env["GOMEMLIMIT"])
+	softLimit, err := strconv.Atoi(env["GOMEMLIMIT"])
 	if err != nil {
-		t.Fatalf("GOMEMLIMIT: got %q, want bytes", env["GOMEMLIMIT"])
+		t.Fatalf("GOMEMLIMIT: got %q, want a number of bytes", env["GOMEMLIMIT"])
 	}
 	limit := bytesOf(t, m.at(apiPath+".resources.limits.memory"))
-	if share := float64(collector) / float64(limit); share < 0.8 || share > 0.95 {
-		t.Errorf("GOMEMLIMIT=%d is %.2f of the limit, %d, want about 0.9", collector, share, limit)
+	if share := float64(softLimit) / float64(limit); share < 0.8 || share > 0.95 {
+		t.Errorf("GOMEMLIMIT=%d is %.2f of the limit %d, want about 0.9", softLimit, share, limit)
 	}
 }
 
-// schemas is a module with the OpenAPI descriptions of Kubernetes' own API in
-// it, of which only these files are used.
-const (
-	schemas        = "sigs.k8s.io/kubectl-validate@v0.0.4"
-	schemasVersion = "pkg/openapiclient/builtins/1.30"
-)
-
-// The manifests are what Kubernetes takes: no unknown field, no wrong type,
-// nothing required left out.
+// The manifests match the schemas of Kubernetes: they have no unknown fields, no
+// wrong types, and every required field.
 func TestKubernetesSchemas(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	download := exec.CommandContext(ctx, "go", "mod", "download", "-json", schemas)
-	download.Dir = t.TempDir() // outside of this module, whose go.sum stays as it is
+	download.Dir = t.TempDir() // outside this module, so that its go.sum does not change
 	text, err := download.Output()
 	var module struct{ Dir, Error string }
 	if err := errors.Join(err, json.Unmarshal(text, &module)); err != nil {
-		without(t, fmt.Sprintf("the schemas of Kubernetes cannot be had; go mod download %s (%v %s)", schemas, err, module.Error))
+		without(t, fmt.Sprintf("the schemas of Kubernetes are missing; run go mod download %s (%v %s)", schemas, err, module.Error))
 	}
 	for kind, object := range readManifests(t) {
-		if kind == "Kustomization" { // the client's, not Kubernetes'; see below
+		if kind == "Kustomization" { // belongs to the client; TestKubernetesKustomization checks it
 			continue
 		}
 		version, _ := object.(map[string]any)["apiVersion"].(string)
@@ -336,46 +221,7 @@ func TestKubernetesSchemas(t *testing.T) {
 	}
 }
 
-// schemaOf is the schema of a kind, strict as kubectl is: a field that it does
-// not name is a mistake.
-func schemaOf(t *testing.T, dir, apiVersion, kind string) *openapi3.Schema {
-	t.Helper()
-	group, version, found := strings.Cut(apiVersion, "/")
-	file := "apis/" + apiVersion + ".json"
-	if !found {
-		group, version, file = "core", apiVersion, "api/"+apiVersion+".json"
-	}
-	var types struct { // without the paths, which are most of it
-		OpenAPI    string          `json:"openapi"`
-		Info       json.RawMessage `json:"info"`
-		Components json.RawMessage `json:"components"`
-	}
-	text, err := os.ReadFile(filepath.Join(dir, file))
-	if err == nil {
-		err = json.Unmarshal(text, &types)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	text, _ = json.Marshal(types) // it came from JSON
-	document, err := openapi3.NewLoader().LoadFromData(text)
-	if err != nil {
-		t.Fatal(err)
-	}
-	group, _, _ = strings.Cut(group, ".") // networking.k8s.io
-	for _, schema := range document.Components.Schemas {
-		if s := schema.Value; len(s.Properties) > 0 && s.AdditionalProperties.Schema == nil {
-			s.AdditionalProperties.Has = new(bool) // none
-		}
-	}
-	schema := document.Components.Schemas["io.k8s.api."+group+"."+version+"."+kind]
-	if schema == nil {
-		t.Fatalf("Kubernetes knows no %s of %s", kind, apiVersion)
-	}
-	return schema.Value
-}
-
-// kubectl apply -k applies every file.
+// The kustomization lists every file, so kubectl apply -k applies all of them.
 func TestKubernetesKustomization(t *testing.T) {
 	t.Parallel()
 	var kustomization struct {
@@ -397,9 +243,168 @@ func TestKubernetesKustomization(t *testing.T) {
 		files[i] = filepath.Base(files[i])
 	}
 	if !slices.Equal(files, want) {
-		t.Errorf("files: got %q, want those listed in kustomization.yaml: %q", files, want)
+		t.Errorf("got the files %q, want those that kustomization.yaml lists: %q", files, want)
 	}
 	if kustomization.APIVersion != "kustomize.config.k8s.io/v1beta1" || kustomization.Kind != "Kustomization" {
-		t.Errorf("got %s %s", kustomization.APIVersion, kustomization.Kind)
+		t.Errorf("got the type %s %s, want kustomize.config.k8s.io/v1beta1 Kustomization", kustomization.APIVersion, kustomization.Kind)
 	}
+}
+
+// manifests holds the objects of deploy/kubernetes by kind, as decoded from
+// JSON.
+type manifests map[string]any
+
+// readManifests parses the files of deploy/kubernetes.
+func readManifests(t *testing.T) manifests {
+	t.Helper()
+	files, err := filepath.Glob("../deploy/kubernetes/*.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := make(manifests)
+	for _, file := range files {
+		source := readFile(t, strings.TrimPrefix(file, "../"))
+		if strings.Contains(source, "\n---") {
+			t.Fatalf("%s has several objects; the tests support one object per file", file)
+		}
+		text, err := yaml.YAMLToJSON([]byte(source))
+		var object map[string]any
+		if err := errors.Join(err, json.Unmarshal(text, &object)); err != nil {
+			t.Fatalf("%s: %v", file, err)
+		}
+		kind, _ := object["kind"].(string)
+		if m[kind] != nil {
+			t.Fatalf("%s: another file already has the kind %q", file, kind)
+		}
+		m[kind] = object
+	}
+	return m
+}
+
+// at returns the value at a path such as Deployment.spec.template, or nil if
+// there is none.
+func (m manifests) at(path string) any {
+	var value any = map[string]any(m)
+	for step := range strings.SplitSeq(path, ".") {
+		switch v := value.(type) {
+		case map[string]any:
+			value = v[step]
+		case []any:
+			i, err := strconv.Atoi(step)
+			if err != nil || i >= len(v) {
+				return nil
+			}
+			value = v[i]
+		default:
+			return nil
+		}
+	}
+	return value
+}
+
+// text returns the value at a path as JSON, with sorted keys.
+func (m manifests) text(path string) string {
+	text, _ := json.Marshal(m.at(path)) // cannot fail: the value came from JSON
+	return string(text)
+}
+
+// list returns the list at a path.
+func list[T any](t *testing.T, m manifests, path string) []T {
+	t.Helper()
+	var entries []T
+	if err := json.Unmarshal([]byte(m.text(path)), &entries); err != nil || len(entries) == 0 {
+		t.Fatalf("%s: got %s, %v, want a list", path, m.text(path), err)
+	}
+	return entries
+}
+
+const (
+	podPath = "Deployment.spec.template.spec"
+	apiPath = podPath + ".containers.0"
+)
+
+// environment returns the environment of the container. Its secrets are files in
+// dir.
+func (m manifests) environment(t *testing.T, dir string) map[string]string {
+	t.Helper()
+	env := map[string]string{"DATABASE_URL": "file:/data/app.db"} // set by the image
+	data, _ := m.at("ConfigMap.data").(map[string]any)
+	for name, value := range data {
+		text, ok := value.(string)
+		if !ok {
+			t.Fatalf("ConfigMap: %s is not a string: %v", name, value)
+		}
+		env[name] = text
+	}
+	mounted := fmt.Sprint(m.at(apiPath+".volumeMounts.0.mountPath"), "/")
+	for _, v := range list[struct {
+		Name, Value string
+		ValueFrom   struct{ ResourceFieldRef struct{ Resource string } }
+	}](t, m, apiPath+".env") {
+		if resource := v.ValueFrom.ResourceFieldRef.Resource; resource != "" {
+			v.Value = strconv.Itoa(bytesOf(t, m.at(apiPath+".resources."+resource)))
+		}
+		if file, ok := strings.CutPrefix(v.Value, mounted); ok {
+			v.Value = filepath.Join(dir, file)
+		}
+		env[v.Name] = v.Value
+	}
+	return env
+}
+
+// bytesOf parses a quantity in mebibytes.
+func bytesOf(t *testing.T, quantity any) int {
+	t.Helper()
+	mebibytes, ok := strings.CutSuffix(fmt.Sprint(quantity), "Mi")
+	n, err := strconv.Atoi(mebibytes)
+	if err != nil || !ok {
+		t.Fatalf("got %v, want a number of Mi", quantity)
+	}
+	return n << 20
+}
+
+// schemas is a module that contains the OpenAPI descriptions of Kubernetes. Only
+// the files of schemasVersion are used.
+const (
+	schemas        = "sigs.k8s.io/kubectl-validate@v0.0.4"
+	schemasVersion = "pkg/openapiclient/builtins/1.30"
+)
+
+// schemaOf returns the schema of a kind. Like kubectl, it does not allow fields
+// that the schema does not name.
+func schemaOf(t *testing.T, dir, apiVersion, kind string) *openapi3.Schema {
+	t.Helper()
+	group, version, found := strings.Cut(apiVersion, "/")
+	file := "apis/" + apiVersion + ".json"
+	if !found {
+		group, version, file = "core", apiVersion, "api/"+apiVersion+".json"
+	}
+	var types struct { // without the paths, which are most of the file
+		OpenAPI    string          `json:"openapi"`
+		Info       json.RawMessage `json:"info"`
+		Components json.RawMessage `json:"components"`
+	}
+	text, err := os.ReadFile(filepath.Join(dir, file))
+	if err == nil {
+		err = json.Unmarshal(text, &types)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, _ = json.Marshal(types) // cannot fail: it came from JSON
+	document, err := openapi3.NewLoader().LoadFromData(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	group, _, _ = strings.Cut(group, ".") // networking.k8s.io becomes networking
+	for _, schema := range document.Components.Schemas {
+		if s := schema.Value; len(s.Properties) > 0 && s.AdditionalProperties.Schema == nil {
+			s.AdditionalProperties.Has = new(bool) // false: none are allowed
+		}
+	}
+	schema := document.Components.Schemas["io.k8s.api."+group+"."+version+"."+kind]
+	if schema == nil {
+		t.Fatalf("Kubernetes has no kind %s in %s", kind, apiVersion)
+	}
+	return schema.Value
 }

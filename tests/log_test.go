@@ -10,7 +10,8 @@ import (
 	"sync"
 )
 
-// logBuffer keeps what a process writes.
+// logBuffer collects the output of a process. It may be read while the process
+// runs.
 type logBuffer struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -28,7 +29,7 @@ func (b *logBuffer) String() string {
 	return b.text.String()
 }
 
-// lines returns the whole lines written so far.
+// lines returns the complete lines written so far.
 func (b *logBuffer) lines() []string {
 	text := b.String()
 	end := strings.LastIndexByte(text, '\n')
@@ -45,8 +46,8 @@ func (p *process) linesWith(text string) []string {
 
 var logPair = regexp.MustCompile(`([\w.]+)=("(?:[^"\\]|\\.)*"|\S*)`)
 
-// messages returns the fields of the log lines whose msg is msg, whichever of
-// the two formats they are in.
+// messages returns the fields of the log lines with this message. The lines may
+// be in either log format.
 func (b *logBuffer) messages(msg string) []map[string]string {
 	var found []map[string]string
 	for _, line := range b.lines() {
@@ -57,6 +58,7 @@ func (b *logBuffer) messages(msg string) []map[string]string {
 	return found
 }
 
+// logFields parses a log line in either format.
 func logFields(line string) map[string]string {
 	fields := make(map[string]string)
 	var object map[string]any

@@ -13,8 +13,8 @@ import (
 	_ "github.com/jackc/pgx/v5/stdlib" // the driver "pgx"
 )
 
-// postgres is a real PostgreSQL, under root as another user, since its
-// programs refuse to be root.
+// postgres is a PostgreSQL server. If the tests run as root, it runs as another
+// user, because PostgreSQL refuses to run as root.
 type postgres struct {
 	port    string
 	dir     string
@@ -27,9 +27,9 @@ func startPostgres(t *testing.T) *postgres {
 	t.Helper()
 	found, _ := filepath.Glob("/usr/lib/postgresql/*/bin")
 	if len(found) == 0 {
-		without(t, "PostgreSQL's programs are missing; apt-get install postgresql")
+		without(t, "PostgreSQL is missing; apt-get install postgresql")
 	}
-	dir, err := os.MkdirTemp("", "postgres") // t.TempDir lets no other user in
+	dir, err := os.MkdirTemp("", "postgres") // other users cannot enter t.TempDir
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,12 +65,12 @@ func startPostgres(t *testing.T) *postgres {
 
 func (p *postgres) start(t *testing.T) {
 	t.Helper()
-	// No test here cuts its power.
+	// No test here cuts the power, so fsync is not needed.
 	p.process = spawn(t, p.command("postgres", "-p", p.port, "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories="+p.dir, "-c", "fsync=off"))
-	p.process.waitFor(t, "answer of PostgreSQL", func() bool { return p.process.ended() || p.admin.Ping() == nil })
+	p.process.waitFor(t, "response of PostgreSQL", func() bool { return p.process.ended() || p.admin.Ping() == nil })
 }
 
-// stop is the fast one: it does not wait for clients to leave.
+// stop shuts PostgreSQL down without waiting for clients to disconnect.
 func (p *postgres) stop(t *testing.T) {
 	t.Helper()
 	p.process.signal(t, syscall.SIGINT)
@@ -83,7 +83,7 @@ func (p *postgres) url(database string) string {
 	return "postgres://api@127.0.0.1:" + p.port + "/" + database + "?sslmode=disable"
 }
 
-// newDatabase makes an empty database and returns its URL.
+// newDatabase creates an empty database and returns its URL.
 func (p *postgres) newDatabase(t *testing.T, name string) string {
 	t.Helper()
 	if _, err := p.admin.Exec("CREATE DATABASE " + name); err != nil {

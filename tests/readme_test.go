@@ -6,34 +6,34 @@ import (
 	"testing"
 )
 
-// Every command that the README shows prints what the README says.
+// Every command in the README prints the output that the README shows.
 func TestReadmeCommands(t *testing.T) {
 	t.Parallel()
 	if _, err := exec.LookPath("curl"); err != nil {
-		without(t, "curl is missing; install it to check the README's commands")
+		without(t, "curl is missing; install it to test the commands in the README")
 	}
 	blocks := strings.Split(readFile(t, "README.md"), "```console\n$ ")[1:]
 	if len(blocks) < 4 {
-		t.Fatalf("the README shows %d commands, want at least 4", len(blocks))
+		t.Fatalf("the README has %d commands with output, want at least 4", len(blocks))
 	}
 	s := start(t)
 	for _, block := range blocks {
 		block, _, _ = strings.Cut(block, "```")
 		command, want, _ := strings.Cut(block, "\n")
-		switch explained, found := strings.CutPrefix(command, "go run . "); {
+		switch arguments, found := strings.CutPrefix(command, "go run . "); {
 		case found:
-			command = program + " " + explained + ` || echo "exit status $?"` // as go run says it
+			command = program + " " + arguments + ` || echo "exit status $?"` // go run prints the status too
 		case strings.Contains(command, "http://localhost:8080"):
 			command = strings.ReplaceAll(command, "http://localhost:8080", s.URL)
 		default:
-			t.Errorf("neither a call of the server nor a run of it: %s", command)
+			t.Errorf("this command neither calls nor runs the server: %s", command)
 			continue
 		}
 		shell := exec.Command("sh", "-c", command)
 		shell.Dir, shell.Env = t.TempDir(), environment()
 		out, err := shell.CombinedOutput()
 		if got := strings.ReplaceAll(string(out), "\r", ""); err != nil || strings.TrimSpace(got) != strings.TrimSpace(want) {
-			t.Errorf("%s\nprints %v:\n%s\nthe README says:\n%s", command, err, got, want)
+			t.Errorf("%s\nerror: %v, output:\n%s\nthe README shows:\n%s", command, err, got, want)
 		}
 	}
 }

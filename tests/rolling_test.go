@@ -17,12 +17,33 @@ import (
 
 const (
 	rollingRestarts = 40
-	rollingPosts    = 50_000 // at least, spread evenly over the restarts
+	rollingPosts    = 50_000 // at least; spread evenly over the restarts
 	rollingClients  = 8
 )
 
+// Restarting replicas one after another under load loses no request. Without
+// SHUTDOWN_DELAY some requests fail, which shows that the load is sufficient.
+func TestRollingRestarts(t *testing.T) {
+	t.Parallel()
+	eachEdge(t, func(t *testing.T, e *edge, startEdge func([2]string)) {
+		r, stop := startRolling(t, e, startEdge, "/api/session", "file:app.db")
+		r.restarts(t, rollingRestarts, rollingPosts)
+		failed := len(r.failed())
+		n := 0
+		for ; n < rollingRestarts && len(r.failed()) == failed; n++ {
+			r.restart(t, n%2, "0s")
+		}
+		stop()
+		lost := r.failed()[failed:]
+		if len(lost) == 0 {
+			t.Errorf("no request failed in %d restarts without SHUTDOWN_DELAY; the load is too small to show anything", n)
+		}
+		t.Logf("without SHUTDOWN_DELAY: %d restarts, %d requests failed: %.120q", n, len(lost), lost)
+	})
+}
+
 // rolling runs two replicas behind a proxy and restarts them in turn while
-// clients post to a path.
+// clients send POST requests to a path.
 type rolling struct {
 	*edge
 	path     string
@@ -32,9 +53,9 @@ type rolling struct {
 
 	posts        atomic.Int64
 	mu           sync.Mutex
-	acknowledged []string // names
+	acknowledged []string // the names that received 201
 	failures     []string
-	still        int // requests that ended in errStill
+	slow         int // requests that failed with errSlowDatabase
 }
 
 // launch starts replica i and returns when it is ready.
@@ -51,24 +72,24 @@ func (r *rolling) launch(t *testing.T, i int, delay string) {
 	})
 }
 
-// restart stops replica i, starts it again, and returns when each client has
-// been answered by it: each of nginx's processes finds out by itself that it
-// is back, and the next restart takes the other.
+// restart stops replica i, starts it again, and waits until it has responded to
+// every client. Each nginx worker finds out on its own that a replica is back,
+// and the next restart stops the other replica.
 func (r *rolling) restart(t *testing.T, i int, delay string) {
 	t.Helper()
 	old := r.replicas[i]
 	old.signal(t, syscall.SIGTERM)
 	if status := old.wait(t); status != 0 {
-		t.Fatalf("exit status: got %d, want 0; its last words: %s", status, old.stderr.lines()[len(old.stderr.lines())-1])
+		t.Fatalf("exit status: got %d, want 0; last log line: %s", status, old.stderr.lines()[len(old.stderr.lines())-1])
 	}
 	if strings.Contains(old.stderr.String(), "DATA RACE") {
 		t.Errorf("data race in the server:\n%s", old.stderr)
 	}
 	if strings.Contains(old.stderr.String(), "database is closed") {
-		t.Error("the store was closed before its last request was answered")
+		t.Error("the database was closed before the last request was answered")
 	}
 	r.launch(t, i, delay)
-	r.replicas[i].waitFor(t, "answer to each client", func() bool {
+	r.replicas[i].waitFor(t, "response to each client", func() bool {
 		log := r.replicas[i].stderr.String()
 		for client := range rollingClients {
 			if !strings.Contains(log, fmt.Sprintf(`"request_id":"%d-`, client)) {
@@ -79,12 +100,12 @@ func (r *rolling) restart(t *testing.T, i int, delay string) {
 	})
 }
 
-// write posts names one after another over a connection of its own until ctx
-// ends. Nothing is sent again.
+// write posts names one after another until ctx is done. It uses its own
+// connections and never retries a request.
 func (r *rolling) write(ctx context.Context, client int) {
 	s := r.from(fmt.Sprintf("127.0.3.%d", client+1), client%2 == 0)
 	defer s.client.CloseIdleConnections()
-	// Paced, so that other tests get on too.
+	// The pace leaves time for other tests.
 	for pace := time.Tick(4 * time.Millisecond); ctx.Err() == nil; <-pace {
 		name := fmt.Sprintf("%d-%d", client, r.posts.Add(1))
 		err := post(s, r.path, name)
@@ -92,8 +113,8 @@ func (r *rolling) write(ctx context.Context, client int) {
 		switch {
 		case err == nil:
 			r.acknowledged = append(r.acknowledged, name)
-		case errors.Is(err, errStill):
-			r.still++
+		case errors.Is(err, errSlowDatabase):
+			r.slow++
 		default:
 			r.failures = append(r.failures, fmt.Sprintf("%s: %s: %v", time.Now().Format(time.TimeOnly), name, err))
 		}
@@ -101,25 +122,26 @@ func (r *rolling) write(ctx context.Context, client int) {
 	}
 }
 
+// failed returns the failures so far.
 func (r *rolling) failed() []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.failures
 }
 
-// errStill is the 503 of a PostgreSQL that does not answer in time, as on a
-// machine that stands still for a while. A stop has nothing to do with it,
-// unless it closes the store too early: restart looks for that.
-var errStill = errors.New("PostgreSQL was too slow")
+// errSlowDatabase is the 503 that the server returns if PostgreSQL does not
+// respond in time, as on a machine that stalls for a while. Stopping a replica
+// causes it only by closing the database too early, which restart checks for.
+var errSlowDatabase = errors.New("PostgreSQL was too slow")
 
-// post wants 201 at the first and only attempt.
+// post sends one request and returns an error unless the status is 201.
 func post(s *server, path, name string) error {
 	body := fmt.Sprintf(`{"name":%q}`, name)
 	request, err := http.NewRequest("POST", s.URL+path, strings.NewReader(body))
 	if err != nil {
 		return err
 	}
-	request.GetBody = nil // with it the transport may try again by itself
+	request.GetBody = nil // otherwise the transport might retry the request
 	request.Header.Set("Content-Type", "application/json")
 	request.Header.Set("X-Request-ID", name)
 	response, err := s.client.Do(request)
@@ -128,8 +150,8 @@ func post(s *server, path, name string) error {
 	}
 	defer response.Body.Close()
 	text, err := io.ReadAll(response.Body)
-	if strings.Contains(string(text), "The database does not answer") {
-		return errStill
+	if strings.Contains(string(text), "The database is not responding") {
+		return errSlowDatabase
 	}
 	if err == nil && response.StatusCode != http.StatusCreated {
 		err = fmt.Errorf("status %d: %.80q", response.StatusCode, text)
@@ -137,18 +159,18 @@ func post(s *server, path, name string) error {
 	return err
 }
 
-// waitForPosts waits as long as a slow machine needs.
+// waitForPosts waits for that many requests, with time enough for a slow machine.
 func (r *rolling) waitForPosts(t *testing.T, want int64) {
 	t.Helper()
 	for deadline := time.Now().Add(2 * time.Minute); r.posts.Load() < want; time.Sleep(tick) {
 		if time.Now().After(deadline) {
-			t.Fatalf("%d requests, want %d", r.posts.Load(), want)
+			t.Fatalf("got %d requests, want %d", r.posts.Load(), want)
 		}
 	}
 }
 
-// startRolling starts two replicas behind the edge and the clients. The caller
-// stops the clients; the end of the test does, too.
+// startRolling starts two replicas behind the edge, and the clients. The clients
+// run until stop is called or the test ends.
 func startRolling(t *testing.T, e *edge, startEdge func([2]string), path, database string) (r *rolling, stop func()) {
 	t.Helper()
 	redis := freePort(t)
@@ -168,12 +190,12 @@ func startRolling(t *testing.T, e *edge, startEdge func([2]string), path, databa
 		clients.Go(func() { r.write(ctx, client) })
 	}
 	stop = sync.OnceFunc(func() { cancel(); clients.Wait() })
-	t.Cleanup(stop) // before the replicas
+	t.Cleanup(stop) // runs before the replicas are stopped
 	return r, stop
 }
 
-// restarts restarts the replicas in turn, n times, with posts requests spread
-// evenly between, and wants all of them answered.
+// restarts restarts the replicas in turn, n times, while clients send at least
+// the given number of requests. Every request must succeed.
 func (r *rolling) restarts(t *testing.T, n int, posts int64) {
 	t.Helper()
 	began := time.Now()
@@ -181,43 +203,22 @@ func (r *rolling) restarts(t *testing.T, n int, posts int64) {
 	for i := range n {
 		delay := "1s"
 		if i >= n-2 {
-			delay = "0s" // for the control: each is launched for its next stop
+			delay = "0s" // for the restarts without a delay that follow
 		}
 		r.restart(t, i%2, delay)
 		r.waitForPosts(t, before+int64(i+1)*posts/int64(n))
 	}
 	if failed := r.failed(); len(failed) > 0 {
 		log := r.linesWith("error")
-		t.Errorf("%d requests failed, want none, such as:\n%s\nthe proxy says at last:\n%s", len(failed),
+		t.Errorf("%d requests failed, want none, such as:\n%s\nlast errors of the proxy:\n%s", len(failed),
 			strings.Join(failed[:min(len(failed), 5)], "\n"), strings.Join(log[max(0, len(log)-5):], "\n"))
 	}
 	r.mu.Lock()
-	still := r.still
+	slow := r.slow
 	r.mu.Unlock()
-	if int64(still) > posts/1000 {
-		t.Errorf("PostgreSQL was too slow for %d requests: that is no machine to see this on, or a fault", still)
+	if int64(slow) > posts/1000 {
+		t.Errorf("PostgreSQL was too slow for %d requests; the machine is overloaded, or there is a fault", slow)
 	}
 	t.Logf("%d restarts, %d requests, %d failed, PostgreSQL too slow for %d, in %s",
-		n, r.posts.Load()-before, len(r.failed()), still, time.Since(began).Round(time.Second))
-}
-
-// Replicas that are restarted one after another under load lose no request.
-// Without SHUTDOWN_DELAY some requests fail: the load is one that shows it.
-func TestRollingRestarts(t *testing.T) {
-	t.Parallel()
-	eachEdge(t, func(t *testing.T, e *edge, startEdge func([2]string)) {
-		r, stop := startRolling(t, e, startEdge, "/api/session", "file:app.db")
-		r.restarts(t, rollingRestarts, rollingPosts)
-		failed := len(r.failed())
-		n := 0
-		for ; n < rollingRestarts && len(r.failed()) == failed; n++ {
-			r.restart(t, n%2, "0s")
-		}
-		stop()
-		lost := r.failed()[failed:]
-		if len(lost) == 0 {
-			t.Errorf("without SHUTDOWN_DELAY %d restarts failed no request: this load shows nothing", n)
-		}
-		t.Logf("without SHUTDOWN_DELAY %d restarts, %d failed: %.120q", n, len(lost), lost)
-	})
+		n, r.posts.Load()-before, len(r.failed()), slow, time.Since(began).Round(time.Second))
 }

@@ -8,9 +8,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// unlimited is for tests that send more than a client may.
-var unlimited = everyLimit("off")
-
 func TestSimpleRoutes(t *testing.T) {
 	t.Parallel()
 	s := start(t)
@@ -22,10 +19,10 @@ func TestSimpleRoutes(t *testing.T) {
 	root := s.get(t, "/")
 	checkJSON(t, root, http.StatusOK)
 	checkContains(t, root.body, "/docs")
-	alive := s.get(t, "/healthz")
-	checkJSON(t, alive, http.StatusOK)
-	if got := decode[map[string]string](t, alive); !cmp.Equal(got, map[string]string{"status": "ok"}) {
-		t.Errorf("healthz: got %s", alive.body)
+	health := s.get(t, "/healthz")
+	checkJSON(t, health, http.StatusOK)
+	if got := decode[map[string]string](t, health); !cmp.Equal(got, map[string]string{"status": "ok"}) {
+		t.Errorf("healthz: got %s, want the status ok", health.body)
 	}
 	ready := s.get(t, "/readyz")
 	checkJSON(t, ready, http.StatusOK)
@@ -35,14 +32,14 @@ func TestSimpleRoutes(t *testing.T) {
 	}
 }
 
-func TestHeadWhereverGet(t *testing.T) {
+func TestHead(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	cookie := signIn(t, s, "Ada")
 	for _, path := range []string{"/", "/healthz", "/readyz", "/api/hello", "/api/session", "/nowhere"} {
 		get, head := s.get(t, path, cookie), s.do(t, "HEAD", path, "", cookie)
 		if head.status != get.status || head.body != "" {
-			t.Errorf("HEAD %s: got %d with %d bytes, want %d without a body", path, head.status, len(head.body), get.status)
+			t.Errorf("HEAD %s: got %d and %d bytes, want %d and no body", path, head.status, len(head.body), get.status)
 		}
 		checkHeaders(t, head, map[string]string{"Content-Type": get.header.Get("Content-Type")})
 		checkHeaders(t, head, securityHeaders)
@@ -73,31 +70,30 @@ func TestUnknownRoutes(t *testing.T) {
 func TestMethodNotAllowed(t *testing.T) {
 	t.Parallel()
 	s := start(t)
-	tests := []struct {
-		path  string
-		allow []string
-	}{
-		{"/", []string{"GET", "HEAD"}},
-		{"/healthz", []string{"GET", "HEAD"}},
-		{"/readyz", []string{"GET", "HEAD"}},
-		{"/api/hello", []string{"GET", "HEAD"}},
-		{"/api/upload", []string{"POST"}},
-		{"/api/session", []string{"GET", "HEAD", "POST", "DELETE"}},
-	}
-	for _, tt := range tests {
+	for path, methods := range allowedMethods {
 		for _, method := range []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "TRACE", "BREW", "get"} {
-			if slices.Contains(tt.allow, method) {
+			if slices.Contains(methods, method) {
 				continue
 			}
-			a := s.do(t, method, tt.path, "")
+			a := s.do(t, method, path, "")
 			if a.status != http.StatusMethodNotAllowed {
-				t.Errorf("%s %s: got %d, want 405", method, tt.path, a.status)
+				t.Errorf("%s %s: got %d, want 405", method, path, a.status)
 				continue
 			}
-			checkAllow(t, a, tt.allow...)
+			checkAllow(t, a, methods...)
 			if method != "HEAD" {
 				checkProblem(t, a, http.StatusMethodNotAllowed)
 			}
 		}
 	}
+}
+
+// allowedMethods holds the methods of each path.
+var allowedMethods = map[string][]string{
+	"/":            {"GET", "HEAD"},
+	"/healthz":     {"GET", "HEAD"},
+	"/readyz":      {"GET", "HEAD"},
+	"/api/hello":   {"GET", "HEAD"},
+	"/api/upload":  {"POST"},
+	"/api/session": {"GET", "HEAD", "POST", "DELETE"},
 }

@@ -1,6 +1,6 @@
-// Package tests holds the tests that know the server only from outside: its
-// environment, its exit status, its log and its responses. Each test starts a
-// process of its own in a directory of its own.
+// Package tests tests the server from outside, through its environment, exit
+// status, log and responses. Each test starts its own process in its own
+// directory.
 package tests
 
 import (
@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/url"
@@ -18,27 +19,31 @@ import (
 	"runtime/debug"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"example.com/api/config"
 )
 
 // program is the server, built once for all tests.
 var program string
 
-// TestMain builds the server, with the race detector if these tests have it.
+// TestMain builds the server. It enables the race detector if the tests
+// themselves were built with it.
 func TestMain(m *testing.M) {
 	os.Exit(run(m))
 }
 
 func run(m *testing.M) int {
-	folder, err := os.MkdirTemp("", "api")
+	dir, err := os.MkdirTemp("", "api")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	defer os.RemoveAll(folder)
-	program = filepath.Join(folder, "api")
+	defer os.RemoveAll(dir)
+	program = filepath.Join(dir, "api")
 	build := exec.Command("go", "build", "-o", program)
 	if hasRaceDetector() {
 		build.Args = append(build.Args, "-race")
@@ -48,8 +53,9 @@ func run(m *testing.M) int {
 		fmt.Fprintf(os.Stderr, "%s: %v\n%s", build, err, text)
 		return 1
 	}
-	// The go command caches the result of a test by the files that the test
-	// opens. It would not run these again after a change of the server.
+	// The go command reuses a cached test result unless a file that the test
+	// opened has changed. Opening the server's sources makes a change to them
+	// run these tests again.
 	_ = filepath.WalkDir("..", func(path string, entry fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
@@ -70,63 +76,109 @@ func hasRaceDetector() bool {
 }
 
 const (
-	// patience is how long a test waits for something that should come soon.
+	// patience is how long a test waits for something that should happen soon.
 	patience = 20 * time.Second
-	// tick is the pause between two looks at something awaited.
+	// tick is the pause between two polls.
 	tick = 10 * time.Millisecond
 
 	jsonType = "Content-Type: application/json"
-	// vite is one of the origins that development allows.
+	// vite is one of the origins allowed in development.
 	vite = "http://localhost:5173"
-	// app is the origin of tests that set their own.
+	// app is the origin that tests list in ALLOWED_ORIGINS themselves.
 	app = "https://app.example.com"
 	// secret is long enough to sign sessions with.
 	secret = "0123456789abcdef0123456789abcdef"
 )
 
-// process is a run of the program.
+var (
+	// production holds the settings that production requires.
+	production = []string{"APP_ENV=production", "SESSION_SECRET=" + secret, "ALLOWED_ORIGINS=" + app}
+	// unlimited turns off every rate limit. Tests append to it in parallel, so
+	// it must have no spare capacity.
+	unlimited = slices.Clip(everyLimit("off"))
+)
+
+// everyLimit returns settings that give each rate limit the same rate.
+func everyLimit(rate string) []string {
+	var env []string
+	for _, name := range config.Names() {
+		if strings.HasPrefix(name, "RATE_LIMIT_") && name != "RATE_LIMIT_MAX_CLIENTS" {
+			env = append(env, name+"="+rate)
+		}
+	}
+	return env
+}
+
+// process is a running or finished program.
 type process struct {
-	dir    string
 	cmd    *exec.Cmd
-	stdout *logBuffer // nothing is ever written there
+	stdout *logBuffer
 	stderr *logBuffer
-	exited chan struct{} // closed when the process has ended
+	exited chan struct{} // closed when the process has exited
 }
 
-// launch runs the program in dir with no environment but env.
-func launch(t *testing.T, dir string, env ...string) *process {
+// runCommand starts the command. It records standard error unless the command
+// already sends it elsewhere.
+func runCommand(t *testing.T, cmd *exec.Cmd) *process {
 	t.Helper()
-	return launchWith(t, nil, dir, env...)
-}
-
-// launchWith is launch with arguments.
-func launchWith(t *testing.T, args []string, dir string, env ...string) *process {
-	t.Helper()
-	p := &process{dir: dir, cmd: exec.Command(program, args...), stdout: new(logBuffer), stderr: new(logBuffer), exited: make(chan struct{})}
-	p.cmd.Dir = dir
-	p.cmd.Env = environment(env...)
-	p.cmd.Stdout = p.stdout
-	p.cmd.Stderr = p.stderr
-	if err := p.cmd.Start(); err != nil {
+	p := &process{cmd: cmd, stdout: new(logBuffer), stderr: new(logBuffer), exited: make(chan struct{})}
+	cmd.Stdout = p.stdout
+	if cmd.Stderr == nil {
+		cmd.Stderr = p.stderr
+	}
+	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
 	go func() {
-		p.cmd.Wait() // its verdict is read from ProcessState
+		cmd.Wait() // ProcessState holds the result
 		close(p.exited)
 	}()
+	return p
+}
+
+// spawn starts a command. When the test ends, spawn interrupts it and waits for
+// it to exit.
+func spawn(t *testing.T, cmd *exec.Cmd) *process {
+	t.Helper()
+	p := runCommand(t, cmd)
 	t.Cleanup(func() {
-		p.cmd.Process.Kill()
-		<-p.exited
-		if text := p.stdout.String(); text != "" {
-			t.Errorf("standard output: got %q, want nothing: logs and messages go to standard error", text)
+		cmd.Process.Signal(os.Interrupt) // after a kill, nginx would leave its workers running
+		select {
+		case <-p.exited:
+		case <-time.After(patience):
+			t.Errorf("%s is still running; log:\n%s", cmd.Path, p.stderr)
+			cmd.Process.Kill()
 		}
 	})
 	return p
 }
 
-// environment returns env and what every program needs.
+// launch runs the server in dir with the environment of environment(env...).
+func launch(t *testing.T, dir string, env ...string) *process {
+	t.Helper()
+	return launchWith(t, nil, dir, env...)
+}
+
+// launchWith is like launch but passes arguments to the server.
+func launchWith(t *testing.T, args []string, dir string, env ...string) *process {
+	t.Helper()
+	cmd := exec.Command(program, args...)
+	cmd.Dir = dir
+	cmd.Env = environment(env...)
+	p := runCommand(t, cmd)
+	t.Cleanup(func() {
+		p.cmd.Process.Kill()
+		<-p.exited
+		if text := p.stdout.String(); text != "" {
+			t.Errorf("standard output: got %q, want nothing, because logs and messages belong on standard error", text)
+		}
+	})
+	return p
+}
+
+// environment returns env and the variables that every program needs.
 func environment(env ...string) []string {
-	all := []string{"GORACE=atexit_sleep_ms=0"} // the race detector would wait a second at each exit
+	all := []string{"GORACE=atexit_sleep_ms=0"} // otherwise the race detector would delay each exit by a second
 	for _, name := range []string{"PATH", "HOME", "TMPDIR"} {
 		if value, ok := os.LookupEnv(name); ok {
 			all = append(all, name+"="+value)
@@ -135,14 +187,15 @@ func environment(env ...string) []string {
 	return append(all, env...)
 }
 
-// wait returns the exit status; -1 stands for an end by a signal.
+// wait waits for the process to exit and returns its exit status, or -1 if a
+// signal killed it.
 func (p *process) wait(t *testing.T) int {
 	t.Helper()
 	select {
 	case <-p.exited:
 		return p.cmd.ProcessState.ExitCode()
 	case <-time.After(patience):
-		t.Fatalf("still running after %s, want an end; log:\n%s", patience, p.stderr)
+		t.Fatalf("still running after %s, want it to exit; log:\n%s", patience, p.stderr)
 		return 0
 	}
 }
@@ -154,27 +207,29 @@ func (p *process) signal(t *testing.T, s os.Signal) {
 	}
 }
 
-// server is a process that listens.
+// server is a process that serves HTTP.
 type server struct {
 	*process
 	URL    string // without a trailing slash
-	host   string // as a browser writes it in Host
+	host   string // as a browser sends it in the Host header
 	client *http.Client
 }
 
-// start runs the program in a new directory on a free port.
+// start runs the server in a new directory and on a free port. See startIn.
 func start(t *testing.T, env ...string) *server {
 	t.Helper()
 	return startIn(t, t.TempDir(), append([]string{"PORT=0"}, env...)...)
 }
 
-// startIn is start without a PORT of its own. When the test ends the server
-// is stopped; an exit status other than 0 or a data race fails the test.
+// startIn runs the server in dir, waits until it listens, and stops it when
+// the test ends. The test fails if the exit status is not 0 or if the server
+// reports a data race.
 func startIn(t *testing.T, dir string, env ...string) *server {
 	t.Helper()
 	p := launch(t, dir, env...)
 	announced := p.announced(t, "listening")
-	// A server on all interfaces names none that could be called.
+	// A server that listens on all interfaces announces an address that clients
+	// cannot call.
 	_, port, err := net.SplitHostPort(announced.Host)
 	if err != nil {
 		t.Fatal(err)
@@ -200,15 +255,21 @@ func startIn(t *testing.T, dir string, env ...string) *server {
 	return s
 }
 
-// announced waits for the log line msg and returns the url it names.
+// startProduction starts a production server. See start.
+func startProduction(t *testing.T, env ...string) *server {
+	t.Helper()
+	return start(t, append(production, env...)...)
+}
+
+// announced waits for a log line with this message and returns its URL.
 func (p *process) announced(t *testing.T, msg string) *url.URL {
 	t.Helper()
-	p.waitFor(t, "a line that says "+msg, func() bool {
+	p.waitFor(t, "log line with the message "+msg, func() bool {
 		return p.ended() || len(p.stderr.messages(msg)) > 0
 	})
 	lines := p.stderr.messages(msg)
 	if len(lines) == 0 {
-		t.Fatalf("ended before it said %q; log:\n%s", msg, p.stderr)
+		t.Fatalf("exited before it logged %q; log:\n%s", msg, p.stderr)
 	}
 	address, err := url.Parse(lines[0]["url"])
 	if err != nil {
@@ -226,7 +287,8 @@ func (p *process) ended() bool {
 	}
 }
 
-// waitFor polls until happened, or fails with the log.
+// waitFor polls until happened returns true. If that takes too long, it fails
+// the test and prints the log.
 func (p *process) waitFor(t *testing.T, what string, happened func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(patience); !happened(); time.Sleep(tick) {
@@ -236,8 +298,8 @@ func (p *process) waitFor(t *testing.T, what string, happened func() bool) {
 	}
 }
 
-// newClient returns a client that follows no redirects, decodes nothing and,
-// if from is set, calls from that address.
+// newClient returns a client that does not follow redirects or decompress
+// bodies. If from is not empty, the client connects from that address.
 func newClient(from string) *http.Client {
 	dialer := new(net.Dialer)
 	if from != "" {
@@ -250,21 +312,21 @@ func newClient(from string) *http.Client {
 	}
 }
 
-// from returns the same server as seen by another client.
+// from returns the same server with a client that connects from the address.
 func (s *server) from(address string) *server {
 	other := *s
 	other.client = newClient(address)
 	return &other
 }
 
-// answer is a response, read to its end.
+// answer is a response with its whole body.
 type answer struct {
 	status int
 	header http.Header
 	body   string
 }
 
-// do sends one request; headers are lines such as "Origin: http://a.com".
+// do sends one request. Headers are lines such as "Origin: http://a.com".
 func (s *server) do(t *testing.T, method, path, body string, headers ...string) answer {
 	t.Helper()
 	a, err := s.try(method, path, body, headers...)
@@ -279,7 +341,7 @@ func (s *server) get(t *testing.T, path string, headers ...string) answer {
 	return s.do(t, "GET", path, "", headers...)
 }
 
-// try is do for requests that may find no server.
+// try is like do but returns an error if there is no response.
 func (s *server) try(method, path, body string, headers ...string) (answer, error) {
 	request, err := http.NewRequestWithContext(context.Background(), method, s.URL+path, strings.NewReader(body))
 	if err != nil {
@@ -302,8 +364,51 @@ func (s *server) try(method, path, body string, headers ...string) (answer, erro
 	return answer{response.StatusCode, response.Header, string(read)}, err
 }
 
-// raw sends the lines as they are, for requests that net/http would tidy up.
-// Host and Connection are added unless they are there.
+// preflight sends the preflight request of a browser.
+func (s *server) preflight(t *testing.T, path, origin, method string, headers ...string) answer {
+	t.Helper()
+	return s.do(t, "OPTIONS", path, "", append(headers, "Origin: "+origin, "Access-Control-Request-Method: "+method)...)
+}
+
+// status sends one request on a new connection and returns the status, or 0
+// if there is no response.
+func (s *server) status(method, path, body string) int {
+	client := newClient("")
+	defer client.CloseIdleConnections()
+	other := *s
+	other.client = client
+	a, err := other.try(method, path, body, jsonType)
+	if err != nil {
+		return 0
+	}
+	return a.status
+}
+
+// signIn starts a session and returns its cookie as a request header.
+func signIn(t *testing.T, s *server, name string) string {
+	t.Helper()
+	a := s.do(t, "POST", "/api/session", fmt.Sprintf(`{"name":%q}`, name), jsonType)
+	checkStatus(t, a, http.StatusCreated)
+	cookie := setCookie(t, a)
+	return "Cookie: " + cookie.Name + "=" + cookie.Value
+}
+
+// setCookie returns the only cookie that the response sets.
+func setCookie(t *testing.T, a answer) *http.Cookie {
+	t.Helper()
+	lines := a.header.Values("Set-Cookie")
+	if len(lines) != 1 {
+		t.Fatalf("Set-Cookie: got %q, want one", lines)
+	}
+	cookie, err := http.ParseSetCookie(lines[0])
+	if err != nil {
+		t.Fatalf("Set-Cookie %q: %v", lines[0], err)
+	}
+	return cookie
+}
+
+// raw sends the lines unchanged, for requests that net/http would not send.
+// It adds Host, unless the lines have one, and Connection: close.
 func (s *server) raw(t *testing.T, lines ...string) answer {
 	t.Helper()
 	conn := s.dial(t)
@@ -330,17 +435,30 @@ func readAnswer(t *testing.T, conn net.Conn, method string) answer {
 	t.Helper()
 	response, err := http.ReadResponse(bufio.NewReader(conn), &http.Request{Method: method})
 	if err != nil {
-		t.Fatalf("%s: no answer: %v", method, err)
+		t.Fatalf("%s: no response: %v", method, err)
 	}
 	defer response.Body.Close()
 	read, err := io.ReadAll(response.Body)
 	if err != nil {
-		t.Fatalf("%s: answer cut off: %v", method, err)
+		t.Fatalf("%s: the response was cut off: %v", method, err)
 	}
 	return answer{response.StatusCode, response.Header, string(read)}
 }
 
-// writeFile puts a file where a process will find it.
+// readFile reads a file. A relative name is relative to the repository.
+func readFile(t *testing.T, name string) string {
+	t.Helper()
+	if !filepath.IsAbs(name) {
+		name = filepath.Join("..", name)
+	}
+	text, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// writeFile creates a file in dir and returns its path.
 func writeFile(t *testing.T, dir, name, text string) string {
 	t.Helper()
 	path := filepath.Join(dir, name)
@@ -350,8 +468,8 @@ func writeFile(t *testing.T, dir, name, text string) string {
 	return path
 }
 
-// without leaves the test out for what the machine lacks, and says so; in CI
-// nothing may be lacking.
+// without skips the test because this machine lacks something, and prints the
+// remedy. In CI, where nothing may be missing, it fails the test instead.
 func without(t *testing.T, remedy string) {
 	t.Helper()
 	if os.Getenv("CI") == "true" {
@@ -361,7 +479,7 @@ func without(t *testing.T, remedy string) {
 	t.Skip(remedy)
 }
 
-// freePort is a port that was free a moment ago.
+// freePort returns a port that was free a moment ago.
 func freePort(t *testing.T) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -373,6 +491,27 @@ func freePort(t *testing.T) string {
 	return must(t, port, err)
 }
 
+// claimed holds the ports that fixedPort has returned.
+var claimed sync.Map
+
+// fixedPort returns a free port that the kernel does not use for outgoing
+// connections, so it stays free while a server on it restarts.
+func fixedPort(t *testing.T) string {
+	t.Helper()
+	for range 1000 {
+		port := fmt.Sprint(20000 + rand.IntN(10000))
+		if _, taken := claimed.LoadOrStore(port, true); taken {
+			continue
+		}
+		if listener, err := net.Listen("tcp", ":"+port); err == nil {
+			listener.Close()
+			return port
+		}
+	}
+	t.Fatal("no free port")
+	return ""
+}
+
 func must[T any](t *testing.T, value T, err error) T {
 	t.Helper()
 	if err != nil {
@@ -381,7 +520,8 @@ func must[T any](t *testing.T, value T, err error) T {
 	return value
 }
 
-// eventually polls until check has nothing to complain about.
+// eventually polls until check returns nil. If that takes too long, it fails
+// the test with the last error.
 func eventually(t *testing.T, check func() error) {
 	t.Helper()
 	deadline := time.Now().Add(patience)
@@ -396,5 +536,3 @@ func eventually(t *testing.T, check func() error) {
 		time.Sleep(tick)
 	}
 }
-
-func quoted(text string) string { return fmt.Sprintf("%q", text) }

@@ -13,22 +13,8 @@ import (
 	"time"
 )
 
-// status is that of one request on a connection of its own, 0 if there is no
-// answer.
-func (s *server) status(method, path, body string) int {
-	client := newClient("")
-	defer client.CloseIdleConnections()
-	other := *s
-	other.client = client
-	a, err := other.try(method, path, body, jsonType)
-	if err != nil {
-		return 0
-	}
-	return a.status
-}
-
-// Load balancers need time to notice: until SHUTDOWN_DELAY is over the server
-// is not ready and serves all the same.
+// Until SHUTDOWN_DELAY has passed, the server reports that it is not ready and
+// still serves requests, because load balancers need time to react.
 func TestServesWhileNotReady(t *testing.T) {
 	t.Parallel()
 	for _, end := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT} {
@@ -40,7 +26,7 @@ func TestServesWhileNotReady(t *testing.T) {
 			}
 			signalled := time.Now()
 			s.signal(t, end)
-			s.waitFor(t, "503 of readyz", func() bool { return s.status("GET", "/readyz", "") == http.StatusServiceUnavailable })
+			s.waitFor(t, "503 from /readyz", func() bool { return s.status("GET", "/readyz", "") == http.StatusServiceUnavailable })
 			for _, request := range []struct {
 				method, path, body string
 				want               int
@@ -62,32 +48,13 @@ func TestServesWhileNotReady(t *testing.T) {
 				t.Errorf("exit status: got %d, want 0; log:\n%s", status, s.stderr)
 			}
 			if took := time.Since(signalled); took < 3*time.Second {
-				t.Errorf("ended after %s, want SHUTDOWN_DELAY=3s", took)
+				t.Errorf("exited after %s, want at least SHUTDOWN_DELAY=3s", took)
 			}
 			if got := s.status("GET", "/healthz", ""); got != 0 {
-				t.Errorf("after the end: got %d, want no answer", got)
+				t.Errorf("after the exit: got %d, want no response", got)
 			}
 		})
 	}
-}
-
-// slowRequest sends all of a request but its last byte.
-func (s *server) slowRequest(t *testing.T) (conn net.Conn, rest string) {
-	t.Helper()
-	body := `{"name":"in flight"}`
-	conn = s.dial(t)
-	t.Cleanup(func() { conn.Close() })
-	request := fmt.Sprintf("POST /api/session HTTP/1.1\r\nHost: %s\r\n%s\r\nContent-Length: %d\r\nExpect: 100-continue\r\n\r\n", s.host, jsonType, len(body))
-	if _, err := io.WriteString(conn, request); err != nil {
-		t.Fatal(err)
-	}
-	// The handler has begun to read when the server asks for the body.
-	line := make([]byte, len("HTTP/1.1 100 Continue\r\n\r\n"))
-	if _, err := io.ReadFull(conn, line); err != nil || !strings.Contains(string(line), "100") {
-		t.Fatalf("want 100 Continue, got %q, %v", line, err)
-	}
-	io.WriteString(conn, body[:len(body)-1])
-	return conn, body[len(body)-1:]
 }
 
 func TestRequestInFlightFinishes(t *testing.T) {
@@ -95,9 +62,9 @@ func TestRequestInFlightFinishes(t *testing.T) {
 	s := start(t)
 	conn, rest := s.slowRequest(t)
 	s.signal(t, syscall.SIGTERM)
-	s.waitFor(t, "end of listening", func() bool { return s.status("GET", "/healthz", "") == 0 })
+	s.waitFor(t, "end of accepting connections", func() bool { return s.status("GET", "/healthz", "") == 0 })
 	if s.ended() {
-		t.Fatalf("ended with a request in flight; log:\n%s", s.stderr)
+		t.Fatalf("exited with a request in flight; log:\n%s", s.stderr)
 	}
 	io.WriteString(conn, rest)
 	a := readAnswer(t, conn, "POST")
@@ -108,9 +75,9 @@ func TestRequestInFlightFinishes(t *testing.T) {
 	}
 }
 
-// A client that was refused and falls silent in the middle of its body gets its
-// answer, and holds up the end for less than SHUTDOWN_TIMEOUT.
-func TestRefusedAndSilent(t *testing.T) {
+// A client whose request was rejected may stop sending in the middle of its body.
+// It receives the response, and the server exits within SHUTDOWN_TIMEOUT.
+func TestRejectedBodyThatStalls(t *testing.T) {
 	t.Parallel()
 	form, formType := upload(t, part{"file", "a", "text/plain", strings.Repeat("x", 100_000)})
 	tests := []struct {
@@ -120,7 +87,7 @@ func TestRefusedAndSilent(t *testing.T) {
 		{"an upload over the limit", "/api/upload", formType, form[:90_000], len(form), 413},
 		{"an upload of another type", "/api/upload", jsonType, `{"na`, 1000, 415},
 		{"a body over the limit", "/api/session", jsonType, `{"na`, 2 << 20, 413},
-		{"no such route", "/api/nowhere", jsonType, `{"na`, 1000, 404},
+		{"an unknown route", "/api/nowhere", jsonType, `{"na`, 1000, 404},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -129,18 +96,15 @@ func TestRefusedAndSilent(t *testing.T) {
 			conn := s.dial(t)
 			defer conn.Close()
 			fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: %s\r\n%s\r\nContent-Length: %d\r\n\r\n%s", tt.path, s.host, tt.header, tt.length, tt.sent)
-			s.get(t, "/healthz") // the server has had time to accept the other
+			s.get(t, "/healthz") // gives the server time to accept the other connection
 			s.signal(t, syscall.SIGTERM)
 			checkProblem(t, readAnswer(t, conn, "POST"), tt.want)
 			if status := s.wait(t); status != 0 {
 				t.Errorf("exit status: got %d, want 0; log:\n%s", status, s.stderr)
 			}
-			want := map[string]string{"delay": "0s", "timeout": "15s"}
 			for _, line := range s.stderr.messages("draining") {
-				for name, value := range want {
-					if line[name] != value {
-						t.Errorf("%s in the log: got %s, want %s", name, line[name], value)
-					}
+				if line["delay"] != "0s" || line["timeout"] != "15s" {
+					t.Errorf("log line: got delay %s and timeout %s, want 0s and 15s", line["delay"], line["timeout"])
 				}
 			}
 		})
@@ -154,13 +118,13 @@ func TestRequestInFlightIsCutOff(t *testing.T) {
 	signalled := time.Now()
 	s.signal(t, syscall.SIGTERM)
 	s.wait(t)
-	// A body may stall for 15 s before it is given up on.
+	// Without the timeout, the body might stall for 15 s.
 	if took := time.Since(signalled); took < time.Second || took > 10*time.Second {
-		t.Errorf("ended after %s, want SHUTDOWN_TIMEOUT=1s", took)
+		t.Errorf("exited after %s, want SHUTDOWN_TIMEOUT=1s", took)
 	}
 	checkContains(t, s.stderr.String(), "SHUTDOWN_TIMEOUT=1s cut off requests in flight: 1")
 	if _, err := conn.Read(make([]byte, 1)); err == nil {
-		t.Error("the request in flight was answered, want it cut off")
+		t.Error("the request in flight received a response, want it cut off")
 	}
 }
 
@@ -171,21 +135,21 @@ func TestSecondSignalKills(t *testing.T) {
 			t.Parallel()
 			s := start(t, "SHUTDOWN_DELAY=10m")
 			s.signal(t, syscall.SIGTERM)
-			s.waitFor(t, "503 of readyz", func() bool { return s.status("GET", "/readyz", "") == http.StatusServiceUnavailable })
-			// One that comes with the first may be taken for the same.
-			s.waitFor(t, "end by a second signal", func() bool {
+			s.waitFor(t, "503 from /readyz", func() bool { return s.status("GET", "/readyz", "") == http.StatusServiceUnavailable })
+			// A second signal too close to the first may be merged with it.
+			s.waitFor(t, "exit on a second signal", func() bool {
 				s.cmd.Process.Signal(second)
 				return s.ended()
 			})
 			if status := s.wait(t); status == 0 {
-				t.Errorf("exit status after a second signal: got 0, want another; log:\n%s", s.stderr)
+				t.Errorf("exit status after a second signal: got 0, want another status; log:\n%s", s.stderr)
 			}
 		})
 	}
 }
 
-// Idle connections hold nobody up.
-func TestIdleConnectionsDoNotDelayTheEnd(t *testing.T) {
+// Idle connections do not delay the exit.
+func TestShutdownWithIdleConnections(t *testing.T) {
 	t.Parallel()
 	s := start(t, "SHUTDOWN_TIMEOUT=15s")
 	for range 5 {
@@ -200,12 +164,12 @@ func TestIdleConnectionsDoNotDelayTheEnd(t *testing.T) {
 		t.Errorf("exit status: got %d, want 0", status)
 	}
 	if took := time.Since(signalled); took > 10*time.Second {
-		t.Errorf("ended after %s, want it at once", took)
+		t.Errorf("exited after %s, want it to exit at once", took)
 	}
 }
 
-// A signal that comes while the database is opened is no wrong setting.
-func TestStoppedWhileItStarts(t *testing.T) {
+// A signal during startup is not reported as an invalid setting.
+func TestSignalDuringStartup(t *testing.T) {
 	t.Parallel()
 	silent, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -221,11 +185,11 @@ func TestStoppedWhileItStarts(t *testing.T) {
 	p.signal(t, syscall.SIGTERM)
 	status := p.wait(t)
 	if log := p.stderr.String(); status != 1 || !strings.Contains(log, "stopped while opening the database") {
-		t.Errorf("exit status: got %d, want 1 and what it was about; log:\n%s", status, log)
+		t.Errorf("exit status: got %d, want 1 and the message \"stopped while opening the database\"; log:\n%s", status, log)
 	}
 }
 
-func TestPortTaken(t *testing.T) {
+func TestAddressInUse(t *testing.T) {
 	t.Parallel()
 	s := start(t, "METRICS_ADDR=127.0.0.1:0")
 	_, port, _ := net.SplitHostPort(s.host)
@@ -233,7 +197,7 @@ func TestPortTaken(t *testing.T) {
 	tests := []struct {
 		name string
 		env  []string
-		says []string
+		want []string
 	}{
 		{"port", []string{"PORT=" + port}, []string{port, "PORT"}},
 		{"metrics address", []string{"PORT=0", "METRICS_ADDR=" + metrics}, []string{metrics, "METRICS_ADDR"}},
@@ -242,15 +206,15 @@ func TestPortTaken(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			p := launch(t, t.TempDir(), tt.env...)
 			if status := p.wait(t); status <= 0 {
-				t.Errorf("exit status: got %d, want an error's", status)
+				t.Errorf("exit status: got %d, want an error status", status)
 			}
 			errors := slices.DeleteFunc(p.stderr.lines(), func(line string) bool { return logFields(line)["level"] == "INFO" })
 			if len(errors) != 1 {
-				t.Errorf("got %d lines, want one that says it:\n%s", len(errors), p.stderr)
+				t.Errorf("got %d error lines, want 1; log:\n%s", len(errors), p.stderr)
 			}
-			checkContains(t, strings.Join(errors, "\n"), tt.says...)
+			checkContains(t, strings.Join(errors, "\n"), tt.want...)
 			if len(p.stderr.messages("listening")) > 0 {
-				t.Errorf("it says that it listens; log:\n%s", p.stderr)
+				t.Errorf("the server logged that it listens; log:\n%s", p.stderr)
 			}
 		})
 	}
@@ -276,21 +240,40 @@ func TestMetrics(t *testing.T) {
 	off := start(t)
 	checkProblem(t, off.get(t, "/metrics"), http.StatusNotFound)
 	if lines := off.stderr.messages("metrics"); len(lines) > 0 {
-		t.Errorf("metrics are on without METRICS_ADDR: %v", lines)
+		t.Errorf("metrics are served without METRICS_ADDR: %v", lines)
 	}
 	if listening := listeners(t, off.cmd.Process.Pid); listening > 1 {
-		t.Errorf("listens on %d sockets, want 1", listening)
+		t.Errorf("the server listens on %d sockets, want 1", listening)
 	}
 }
 
-// listeners counts the sockets that a process listens on.
+// slowRequest sends a request except for its last byte and returns that byte.
+func (s *server) slowRequest(t *testing.T) (conn net.Conn, rest string) {
+	t.Helper()
+	body := `{"name":"in flight"}`
+	conn = s.dial(t)
+	t.Cleanup(func() { conn.Close() })
+	request := fmt.Sprintf("POST /api/session HTTP/1.1\r\nHost: %s\r\n%s\r\nContent-Length: %d\r\nExpect: 100-continue\r\n\r\n", s.host, jsonType, len(body))
+	if _, err := io.WriteString(conn, request); err != nil {
+		t.Fatal(err)
+	}
+	// The server asks for the body once the handler reads it.
+	line := make([]byte, len("HTTP/1.1 100 Continue\r\n\r\n"))
+	if _, err := io.ReadFull(conn, line); err != nil || !strings.Contains(string(line), "100") {
+		t.Fatalf("got %q, %v, want 100 Continue", line, err)
+	}
+	io.WriteString(conn, body[:len(body)-1])
+	return conn, body[len(body)-1:]
+}
+
+// listeners returns the number of sockets on which a process listens.
 func listeners(t *testing.T, pid int) int {
 	t.Helper()
 	sockets := make(map[string]bool)
 	for _, table := range []string{"tcp", "tcp6"} {
 		text, err := os.ReadFile("/proc/net/" + table)
 		if err != nil {
-			without(t, "sockets cannot be seen here; run the test on Linux")
+			without(t, "this test reads /proc/net; run it on Linux")
 		}
 		for line := range strings.Lines(string(text)) {
 			const state, inode, listen = 3, 9, "0A"
@@ -302,7 +285,7 @@ func listeners(t *testing.T, pid int) int {
 	descriptors := fmt.Sprintf("/proc/%d/fd", pid)
 	entries, err := os.ReadDir(descriptors)
 	if err != nil {
-		without(t, "descriptors cannot be seen here; run the test on Linux")
+		without(t, "this test reads /proc; run it on Linux")
 	}
 	count := 0
 	for _, entry := range entries {

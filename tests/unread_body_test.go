@@ -13,15 +13,15 @@ import (
 	"testing"
 )
 
-// A response that is sent without reading the body reaches the client, also
-// when the connection is closed after it: directly, and through nginx as it is
-// by default, which speaks HTTP/1.0 to the server.
+// A response reaches the client even if the server has not read the body and
+// closes the connection after the response. This holds both for direct clients
+// and for nginx with its default settings, which uses HTTP/1.0.
 func TestUnreadBodies(t *testing.T) {
 	t.Parallel()
-	s := start(t, "RATE_LIMIT_DEFAULT=off", "RATE_LIMIT_DOCS=off", "RATE_LIMIT_UPLOAD=off", "RATE_LIMIT_SESSION=off")
-	hosts := map[string]string{"": s.host, "1.0": s.host, "close": s.host}
+	s := start(t, unlimited...)
+	hosts := map[string]string{"keep-alive": s.host, "1.0": s.host, "close": s.host}
 	if _, err := exec.LookPath("nginx"); err != nil && os.Getenv("CI") != "true" {
-		t.Log("SKIP of one part: nginx is missing; apt-get install --no-install-recommends nginx-light")
+		t.Log("SKIP one part: nginx is missing; apt-get install --no-install-recommends nginx-light")
 	} else {
 		hosts["nginx"] = startDefaultNginx(t, s)
 	}
@@ -39,7 +39,7 @@ func TestUnreadBodies(t *testing.T) {
 		{"POST", "/api/session", "Content-Type: text/plain", 900_000, 415},
 	}
 	for mode, host := range hosts {
-		t.Run("mode "+mode, func(t *testing.T) {
+		t.Run(mode, func(t *testing.T) {
 			t.Parallel()
 			version, headers := "1.1", ""
 			switch mode {
@@ -85,8 +85,8 @@ func TestUnreadBodies(t *testing.T) {
 	}
 }
 
-// startDefaultNginx returns the host of an nginx in front of s with a
-// proxy_pass and nothing more.
+// startDefaultNginx starts nginx in front of s, with only the settings that it
+// needs to run here, and returns its host.
 func startDefaultNginx(t *testing.T, s *server) string {
 	t.Helper()
 	dir, port := t.TempDir(), fixedPort(t)
@@ -103,7 +103,7 @@ http {
 `, dir, paths, port, s.host))
 	globals := "daemon off;"
 	if os.Getuid() == 0 {
-		globals += " user root;" // the test's folder is its user's alone
+		globals += " user root;" // only the owner of the test directory can read it
 	}
 	nginx := spawn(t, exec.Command("nginx", "-e", "stderr", "-g", globals, "-c", file))
 	host := "127.0.0.1:" + port

@@ -24,19 +24,18 @@ func TestUpload(t *testing.T) {
 		name   string
 		parts  []part
 		status int
-		want   result // but for the sum
+		want   result // without SHA256
 	}{
 		{"text", []part{{"file", "a.txt", "text/plain", "hello"}}, 201, result{Name: "a.txt", Size: 5, ContentType: "text/plain"}},
 		{"empty file", []part{{"file", "empty", "application/octet-stream", ""}}, 201, result{Name: "empty", ContentType: "application/octet-stream"}},
 		{"bytes", []part{{"file", "ü.bin", "image/png", "\x00\xff\x89PNG\r\n"}}, 201, result{Name: "ü.bin", Size: 8, ContentType: "image/png"}},
-		{"a path is no name", []part{{"file", "../../etc/passwd", "text/plain", "x"}}, 201, result{Name: "passwd", Size: 1, ContentType: "text/plain"}},
+		{"a path as the name", []part{{"file", "../../etc/passwd", "text/plain", "x"}}, 201, result{Name: "passwd", Size: 1, ContentType: "text/plain"}},
 		{"exactly the limit", []part{{"file", "a", "text/plain", exact}}, 201, result{Name: "a", Size: 1000, ContentType: "text/plain"}},
 		{"one byte more", []part{{"file", "a", "text/plain", exact + "x"}}, 413, result{}},
 		{"twice the limit", []part{{"file", "a", "text/plain", exact + exact}}, 413, result{}},
-		{"another field first", []part{{"comment", "", "", "hi"}, {"file", "a", "text/plain", "x"}}, 201, result{Name: "a", Size: 1, ContentType: "text/plain"}},
+		{"a field before the file", []part{{"comment", "", "", "hi"}, {"file", "a", "text/plain", "x"}}, 201, result{Name: "a", Size: 1, ContentType: "text/plain"}},
 		{"no file", []part{{"comment", "", "", "hi"}}, 422, result{}},
-		{"another field's file", []part{{"picture", "a.png", "image/png", "x"}}, 422, result{}},
-		{"no parts", nil, 422, result{}},
+		{"a file in another field", []part{{"picture", "a.png", "image/png", "x"}}, 422, result{}},
 		{"file twice", []part{{"file", "a", "text/plain", "x"}, {"file", "b", "text/plain", "y"}}, 422, result{}},
 	}
 	for _, tt := range tests {
@@ -61,7 +60,7 @@ func TestUpload(t *testing.T) {
 	form, formType := upload(t, part{"file", "a.txt", "text/plain", "hello"})
 	for _, broken := range []struct{ name, body, contentType string }{
 		{"cut off", form[:len(form)-20], formType},
-		{"cut off in the file", form[:len(form)-68], formType},
+		{"cut off inside the file", form[:len(form)-68], formType},
 		{"empty", "", formType},
 		{"another boundary", form, "Content-Type: multipart/form-data; boundary=other"},
 	} {
@@ -79,7 +78,7 @@ func TestUpload(t *testing.T) {
 	}
 }
 
-// A large upload passes through: it is neither in memory nor on disk.
+// A large upload is held neither in memory nor on disk.
 func TestUploadIsStreamed(t *testing.T) {
 	t.Parallel()
 	tmp := t.TempDir()
@@ -95,22 +94,22 @@ func TestUploadIsStreamed(t *testing.T) {
 		t.Errorf("got %+v, want %d bytes and sum %x", got, len(content), sum)
 	}
 	if grown := s.peakMemory(t) - before; grown > 32<<20 {
-		t.Errorf("memory grew by %d MiB for an upload of 64 MiB", grown>>20)
+		t.Errorf("memory grew by %d MiB during an upload of 64 MiB, want at most 32 MiB", grown>>20)
 	}
 	left, err := os.ReadDir(tmp)
 	if err != nil || len(left) > 0 {
-		t.Errorf("temporary directory after an upload: got %v, %v, want it empty", left, err)
+		t.Errorf("temporary directory: got %v, %v, want it empty", left, err)
 	}
-	files, err := os.ReadDir(s.dir)
+	files, err := os.ReadDir(s.cmd.Dir)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, file := range files {
 		if !strings.HasPrefix(file.Name(), "app.db") {
-			t.Errorf("working directory: got %s in it", file.Name())
+			t.Errorf("the working directory contains %s", file.Name())
 		}
 		if info, err := file.Info(); err == nil && info.Size() > 1<<20 {
-			t.Errorf("%s has %d bytes after an upload", file.Name(), info.Size())
+			t.Errorf("%s has %d bytes after the upload, want at most 1 MiB", file.Name(), info.Size())
 		}
 	}
 }
@@ -124,7 +123,7 @@ func TestDefaultUploadLimit(t *testing.T) {
 	}
 }
 
-// result is what an upload is answered with.
+// result is the body of a successful response to an upload.
 type result struct {
 	Name        string `json:"name"`
 	Size        int64  `json:"size"`
@@ -132,12 +131,12 @@ type result struct {
 	SHA256      string `json:"sha256"`
 }
 
-// peakMemory is the most that the process has had resident, in bytes.
+// peakMemory returns the largest resident set of the process, in bytes.
 func (p *process) peakMemory(t *testing.T) int64 {
 	t.Helper()
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
 	if err != nil {
-		without(t, "the memory of a process cannot be seen without /proc; run this test on Linux")
+		without(t, "this test reads /proc; run it on Linux")
 	}
 	var kilobytes int64
 	for line := range strings.Lines(string(status)) {
@@ -146,10 +145,10 @@ func (p *process) peakMemory(t *testing.T) int64 {
 	return kilobytes << 10
 }
 
-// part is one part of an upload.
+// part is a part of a multipart form.
 type part struct{ field, file, contentType, content string }
 
-// upload returns a multipart body and the header that announces it.
+// upload returns a multipart form and its Content-Type header.
 func upload(t *testing.T, parts ...part) (body, header string) {
 	t.Helper()
 	var text bytes.Buffer

@@ -1,5 +1,5 @@
 // Package template follows docs/make-it-yours.md to the letter in copies of the
-// repository: what a cloner makes of it must pass its tests, too.
+// repository. The tests of each modified copy must pass.
 package template
 
 import (
@@ -17,7 +17,7 @@ import (
 
 const module = "github.com/you/shop"
 
-// A cloner names the module, adds a resource and then removes the sample.
+// TestShop renames the module, adds a resource, and then removes the sample.
 func TestShop(t *testing.T) {
 	c := copyRepository(t)
 	guide := c.read(t, "docs/make-it-yours.md")
@@ -29,18 +29,18 @@ func TestShop(t *testing.T) {
 	c.check(t)
 }
 
-// A cloner removes the sample and has no resource at all.
+// TestWithoutResources removes the sample and leaves no resource.
 func TestWithoutResources(t *testing.T) {
 	c := copyRepository(t)
 	c.removeSample(t, c.read(t, "docs/make-it-yours.md"))
-	// These do not know the sample, and take long; TestShop runs them.
+	// These tests take long and do not depend on the sample; TestShop runs them.
 	c.check(t, "./internal/database", "./internal/ratelimit")
 }
 
 // clone is a copy of the repository.
 type clone struct{ dir string }
 
-// copyRepository copies what a clone would hold, except for this package.
+// copyRepository copies what a clone would contain, except for this package.
 func copyRepository(t *testing.T) clone {
 	t.Helper()
 	const top = "../.."
@@ -90,28 +90,29 @@ func (c clone) write(t *testing.T, name, text string) {
 	}
 }
 
-// try runs a command in a folder of the copy.
-func (c clone) try(folder, program string, args ...string) (string, error) {
+// try runs a command in a directory of the copy and returns its output.
+func (c clone) try(dir, program string, args ...string) (string, error) {
 	command := exec.Command(program, args...)
-	command.Dir = filepath.Join(c.dir, folder)
+	command.Dir = filepath.Join(c.dir, dir)
 	text, err := command.CombinedOutput()
 	return string(text), err
 }
 
-func (c clone) run(t *testing.T, folder, program string, args ...string) {
+// run is like try but fails the test if the command fails.
+func (c clone) run(t *testing.T, dir, program string, args ...string) {
 	t.Helper()
-	if text, err := c.try(folder, program, args...); err != nil {
+	if text, err := c.try(dir, program, args...); err != nil {
 		t.Fatalf("%s %s: %v\n%s", program, strings.Join(args, " "), err, text)
 	}
 }
 
-// check runs the tests that remain, except for those that take minutes and those
-// of packages that are named.
+// check runs the tests of the copy, except for those that take minutes and those
+// of the given packages.
 func (c clone) check(t *testing.T, except ...string) {
 	t.Helper()
 	unformatted, err := c.try(".", "gofmt", "-l", ".")
 	if err != nil || strings.TrimSpace(unformatted) != "" {
-		t.Errorf("gofmt: %v, these files need it:\n%s", err, unformatted)
+		t.Errorf("gofmt: %v, unformatted files:\n%s", err, unformatted)
 	}
 	c.run(t, ".", "go", "vet", "./...")
 	listed, err := c.try(".", "go", "list", "-f", "./{{.Dir}}", "./...")
@@ -126,7 +127,7 @@ func (c clone) check(t *testing.T, except ...string) {
 		if os.Getenv("CI") == "true" {
 			t.Fatal("Node.js is missing; install version 20.19 or later")
 		}
-		fmt.Println("SKIP the page of", t.Name()+": Node.js is missing; install version 20.19 or later")
+		fmt.Println("SKIP the page in", t.Name()+": Node.js is missing; install version 20.19 or later")
 		return
 	}
 	c.run(t, ".", "make", "test-openapi")
@@ -135,18 +136,19 @@ func (c clone) check(t *testing.T, except ...string) {
 	}
 }
 
-// shell returns the commands of the first sh block after a heading.
+// shell returns the commands of the first sh block below a heading of the guide.
 func shell(t *testing.T, guide, heading string) string {
 	t.Helper()
 	_, rest, _ := strings.Cut(guide, "\n## "+heading+"\n")
 	_, rest, _ = strings.Cut(rest, "```sh\n")
 	commands, _, found := strings.Cut(rest, "```")
 	if !found {
-		t.Fatalf("the guide has no commands under %q", heading)
+		t.Fatalf("the guide has no sh block below the heading %q", heading)
 	}
 	return commands
 }
 
+// rename runs the guide's commands that rename the module.
 func (c clone) rename(t *testing.T, guide string) {
 	t.Helper()
 	c.run(t, ".", "sh", "-ec", shell(t, guide, "Name the module"))
@@ -155,7 +157,7 @@ func (c clone) rename(t *testing.T, guide string) {
 	}
 }
 
-// addOrders creates the files of the guide and inserts its lines.
+// addOrders creates the files and inserts the lines that the guide shows.
 func (c clone) addOrders(t *testing.T, guide string) {
 	t.Helper()
 	guide = strings.ReplaceAll(guide, `"example.com/api/`, `"`+module+`/`)
@@ -171,10 +173,10 @@ func (c clone) addOrders(t *testing.T, guide string) {
 		}
 		lines := strings.SplitAfter(c.read(t, name), "\n")
 		at := slices.IndexFunc(lines, func(line string) bool {
-			return strings.HasPrefix(strings.Join(strings.Fields(line), " "), after) // however gofmt aligns it
+			return strings.HasPrefix(strings.Join(strings.Fields(line), " "), after) // gofmt may have aligned it with more spaces
 		})
 		if at < 0 {
-			t.Fatalf("%s has no line that begins with %q, after which the guide inserts lines", name, after)
+			t.Fatalf("the guide inserts lines in %s after a line that begins with %q, but there is no such line", name, after)
 		}
 		c.write(t, name, strings.Join(slices.Insert(lines, at+1, text), ""))
 	}
@@ -182,16 +184,17 @@ func (c clone) addOrders(t *testing.T, guide string) {
 	c.generate(t)
 }
 
-// generate makes the page's types from the description.
+// generate generates the types of the page from the description.
 func (c clone) generate(t *testing.T) {
 	t.Helper()
 	if _, err := exec.LookPath("npm"); err != nil {
-		return // check reports it
+		return // check reports that Node.js is missing
 	}
 	c.run(t, "frontend-dev", "npm", "ci", "--no-audit", "--no-fund")
 	c.run(t, "frontend-dev", "npm", "run", "generate")
 }
 
+// removeSample follows the guide's instructions for removing the sample.
 func (c clone) removeSample(t *testing.T, guide string) {
 	t.Helper()
 	c.run(t, ".", "sh", "-ec", shell(t, guide, "Remove the sample"))
@@ -210,27 +213,27 @@ func (c clone) removeSample(t *testing.T, guide string) {
 	}
 }
 
-// removeUndefined deletes the lines that the compiler names, until it names
-// none. The pattern's groups are the file and the line.
-func (c clone) removeUndefined(t *testing.T, pattern *regexp.Regexp, folder, program string, args ...string) {
+// removeUndefined runs the compiler and deletes the line that it reports, until
+// it reports none. The groups of the pattern are the file and the line number.
+func (c clone) removeUndefined(t *testing.T, pattern *regexp.Regexp, dir, program string, args ...string) {
 	t.Helper()
 	for range 20 {
-		text, _ := c.try(folder, program, args...)
+		text, _ := c.try(dir, program, args...)
 		found := pattern.FindStringSubmatch(text)
 		if found == nil {
 			return
 		}
-		name := filepath.Join(folder, found[1])
-		n, _ := strconv.Atoi(found[2]) // digits
+		name := filepath.Join(dir, found[1])
+		n, _ := strconv.Atoi(found[2]) // the pattern matches only digits
 		lines := strings.SplitAfter(c.read(t, name), "\n")
 		t.Logf("%s: deleting %q", name, strings.TrimSpace(lines[n-1]))
 		c.write(t, name, strings.Join(slices.Delete(lines, n-1, n), ""))
 	}
-	t.Fatalf("%s still names missing parts of the sample after 20 lines were deleted", program)
+	t.Fatalf("%s still reports missing parts of the sample after 20 lines were deleted", program)
 }
 
-// removeSearchLimit deletes the limit of the search: whole lines in code, and its
-// mention beside others in the README's table.
+// removeSearchLimit deletes the rate limit of the search. It deletes whole lines,
+// except in a table, where it deletes only the name of the setting.
 func (c clone) removeSearchLimit(t *testing.T, name string) {
 	t.Helper()
 	var kept []string
@@ -247,8 +250,8 @@ func (c clone) removeSearchLimit(t *testing.T, name string) {
 	c.run(t, ".", "gofmt", "-w", "config")
 }
 
-// removePaths deletes paths from the description, and components that nothing
-// refers to any more.
+// removePaths deletes paths from the description, and the components that are
+// unused without them.
 func (c clone) removePaths(t *testing.T, paths ...string) {
 	t.Helper()
 	const name = "internal/openapi/openapi.yaml"
@@ -256,7 +259,7 @@ func (c clone) removePaths(t *testing.T, paths ...string) {
 	for _, path := range paths {
 		lines = removeBlock(t, lines, "  "+path+":\n")
 	}
-	// Some components serve the tests and are referred to by nothing as it is.
+	// Components that were unused before are kept, because tests use them.
 	unused := unusedComponents(strings.SplitAfter(c.read(t, name), "\n"))
 	for again := true; again; {
 		again = false
@@ -267,13 +270,13 @@ func (c clone) removePaths(t *testing.T, paths ...string) {
 		}
 	}
 	text := strings.Join(lines, "")
-	// A section that is empty now is not valid.
+	// A section without entries is not valid.
 	text = regexp.MustCompile(`(?m)^  (?:parameters|headers|responses|schemas):\n\n*(  \w)`).ReplaceAllString(text, "$1")
 	c.write(t, name, text)
 }
 
-// unusedComponents returns the first lines of the components that nothing in the
-// description refers to.
+// unusedComponents returns the first line of each component to which nothing in
+// the description refers.
 func unusedComponents(lines []string) []string {
 	component := regexp.MustCompile(`^    ([\w-]+):`)
 	text := strings.Join(lines, "")
@@ -292,12 +295,12 @@ func unusedComponents(lines []string) []string {
 	return unused
 }
 
-// removeBlock deletes a line of YAML and what is indented below it.
+// removeBlock deletes a line of YAML and the lines that are indented below it.
 func removeBlock(t *testing.T, lines []string, head string) []string {
 	t.Helper()
 	start := slices.Index(lines, head)
 	if start < 0 {
-		t.Fatalf("the description has no line %q", head)
+		t.Fatalf("openapi.yaml does not contain the line %q", head)
 	}
 	indent := len(head) - len(strings.TrimLeft(head, " "))
 	end := start + 1
@@ -307,7 +310,8 @@ func removeBlock(t *testing.T, lines []string, head string) []string {
 	return slices.Delete(slices.Clone(lines), start, end)
 }
 
-// removeSeed deletes the verb that no resource has a use for.
+// removeSeed deletes the seed target from the Makefile, because no resource is
+// left to seed.
 func (c clone) removeSeed(t *testing.T) {
 	t.Helper()
 	text := c.read(t, "Makefile")
