@@ -158,6 +158,7 @@ func TestRedisSentinelsAreGone(t *testing.T) {
 	})
 	for url, want := range map[string]string{
 		sentinelURL(sentinel.address(), "x"):                                `does not monitor a primary named \"countersx\"`,
+		sentinelURL("127.0.0.2", ""):                                        "Sentinel 127.0.0.2:26379 ", // the port of Sentinels
 		sentinelURL(server.address(), ""):                                   "is not a Sentinel",
 		sentinelURL(newRedisServer(t).address(), "&addr="+server.address()): "connection refused",
 	} {

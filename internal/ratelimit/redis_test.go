@@ -129,6 +129,7 @@ func TestRedisURL(t *testing.T) {
 		{"redis:hunter2", false},
 		{"unix://", false},
 		{"unix:///run/redis.sock?addr=hunter2", false},
+		{"unix:///run/hunter2.sock?addr=b:7000", false},
 		{"redis://redis/hunter2", false},
 		{"redis://redis?db=hunter2", false},
 		{"redis://:hunter2@redis?read_timeout=1s", false},
