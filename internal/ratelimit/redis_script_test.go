@@ -144,6 +144,47 @@ func TestScriptClockSetBack(t *testing.T) {
 	run(2, true)
 }
 
+// Only requests that are granted are written, for as long as the newest of them
+// counts. The wait after them is until the oldest leave.
+func TestScriptWrites(t *testing.T) {
+	t.Parallel()
+	server := startRedis(t)
+	script := newVirtualScript(t, server)
+	rate := limiter.Rate{Limit: 3, Period: 24 * time.Hour}
+	part := rate.Period / 10
+	first := time.Duration(1.8e18).Truncate(part) + 20*time.Minute
+	for i, step := range []struct {
+		n       int64
+		now     time.Duration
+		granted bool
+		wait    time.Duration // 0: not checked
+		sets    int
+	}{
+		{0, first, true, 0, 0},
+		{1, first, true, 11*part - 20*time.Minute, 1},
+		{2, first + part, true, 10*part - 20*time.Minute, 2},
+		{0, first + part, true, 10*part - 20*time.Minute, 2},
+		{1, first + part, false, 10*part - 20*time.Minute, 2},
+		{2, first + part, false, 11*part - 20*time.Minute, 2},
+	} {
+		granted, _, wait, err := script.run("a", step.n, rate, step.now)
+		if err != nil || granted != step.granted || step.wait != 0 && wait != step.wait {
+			t.Errorf("step %d: granted: %t, wait %s, %v, want %t, %s", i, granted, wait, err, step.granted, step.wait)
+		}
+		if sets := server.commands(t)["set"]; sets != step.sets {
+			t.Errorf("step %d: written %d times, want %d", i, sets, step.sets)
+		}
+		if step.sets == 0 {
+			continue
+		}
+		const slack = 10 * time.Minute // the key expires by the real clock
+		left, _ := strconv.Atoi(server.do(t, "PTTL", "a"))
+		if ttl, want := time.Duration(left)*time.Millisecond, 11*part-20*time.Minute; ttl > want || ttl < want-slack {
+			t.Errorf("step %d: TTL is %s, want %s", i, ttl, want)
+		}
+	}
+}
+
 // The key of a client takes less than 200 bytes of Redis' memory, with the
 // longest prefix that is likely, and is gone after its window.
 func TestScriptMemory(t *testing.T) {

@@ -11,9 +11,9 @@ import (
 	"github.com/redis/rueidis"
 )
 
-// sentinelInterval is the time between two questions whether the primary is
-// still the same. After a failover that it did not notice by itself, the former
-// primary accepts writes for some 10 seconds more.
+// sentinelInterval is the time between two questions to Sentinel. A primary that
+// was well at the failover accepts writes for about 10 seconds after it, so its
+// connection does not show that another has taken over.
 const sentinelInterval = 500 * time.Millisecond
 
 var (
@@ -24,8 +24,8 @@ var (
 
 // primary returns the address of the primary that the Sentinels in
 // option.InitAddress monitor under the name in option.Sentinel. It asks them
-// one by one and moves the one that replies to the front, so that a host that
-// does not answer delays only the first question.
+// one by one and moves the one that replies to the front of the slice, so that
+// one that does not answer delays only the first call.
 //
 // The client's own support for Sentinel is not used: it would connect to
 // Sentinels and servers again on its own, outside the limits of this package.
@@ -37,13 +37,13 @@ func primary(ctx context.Context, option rueidis.ClientOption) (string, error) {
 			option.InitAddress[0], option.InitAddress[i] = sentinel, option.InitAddress[0]
 			return address, nil
 		}
-		errs = append(errs, fmt.Errorf("Sentinel %s %w", sentinel, err))
+		errs = append(errs, fmt.Errorf("the Sentinel at %s %w", sentinel, err))
 	}
 	return "", errors.Join(errs...)
 }
 
 // askSentinel asks one Sentinel, for at most connectTimeout. It sends the
-// password, which is that of Redis, only to a Sentinel that asks for one.
+// password, which is that of Redis, only to a Sentinel that requires one.
 func askSentinel(ctx context.Context, sentinel string, option rueidis.ClientOption) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
@@ -58,16 +58,20 @@ func askSentinel(ctx context.Context, sentinel string, option rueidis.ClientOpti
 		reply, err = primaryByName(ctx, option, name)
 	}
 	switch {
-	case err == nil && len(reply) == 2:
-		return net.JoinHostPort(reply[0], reply[1]), nil
-	case err == nil:
-		return "", errNoAddress
 	case rueidis.IsRedisNil(err):
 		return "", fmt.Errorf("does not monitor a primary named %q", name)
 	case hasPrefix(err, "unknown command"):
 		return "", errNotSentinel
+	case err != nil:
+		return "", fmt.Errorf("cannot be asked: %w", err)
+	case len(reply) != 2:
+		return "", errNoAddress
 	}
-	return "", fmt.Errorf("cannot be asked: %w", err)
+	address := net.JoinHostPort(reply[0], reply[1])
+	if !isNode(address) {
+		return "", errNoAddress
+	}
+	return address, nil
 }
 
 func primaryByName(ctx context.Context, option rueidis.ClientOption, name string) ([]string, error) {

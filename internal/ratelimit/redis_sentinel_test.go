@@ -158,10 +158,52 @@ func TestRedisSentinelsAreGone(t *testing.T) {
 	})
 	for url, want := range map[string]string{
 		sentinelURL(sentinel.address(), "x"):                                `does not monitor a primary named \"countersx\"`,
+		sentinelURL("127.0.0.2", ""):                                        "the Sentinel at 127.0.0.2:26379 ", // the port of Sentinels
 		sentinelURL(server.address(), ""):                                   "is not a Sentinel",
 		sentinelURL(newRedisServer(t).address(), "&addr="+server.address()): "connection refused",
 	} {
 		refused(t, url, want)
+	}
+}
+
+// The log says what a Sentinel replied that does not name a primary.
+func TestRedisSentinelReplies(t *testing.T) {
+	for reply, want := range map[string]string{
+		"*1\r\n$1\r\na\r\n":                        "something other than a host and a port",
+		"*3\r\n$1\r\na\r\n:1\r\n:2\r\n":            "something other than a host and a port",
+		"*2\r\n$2\r\n/a\r\n$1\r\n1\r\n":            "something other than a host and a port",
+		"*2\r\n$1\r\na\r\n$1\r\n0\r\n":             "something other than a host and a port",
+		"*-1\r\n":                                  "does not monitor",
+		"-NOPERM this user has no permissions\r\n": "cannot be asked: NOPERM this user",
+	} {
+		listener, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer listener.Close()
+		go func() {
+			for {
+				conn, err := listener.Accept()
+				if err != nil {
+					return
+				}
+				go func() {
+					defer conn.Close()
+					for buffer := make([]byte, 4096); ; {
+						n, err := conn.Read(buffer)
+						if err != nil {
+							return
+						}
+						answer := "-ERR unknown command 'HELLO'\r\n"
+						if strings.Contains(string(buffer[:n]), "SENTINEL") {
+							answer = reply
+						}
+						_, _ = io.WriteString(conn, answer)
+					}
+				}()
+			}
+		}()
+		refused(t, sentinelURL(listener.Addr().String(), ""), want)
 	}
 }
 
@@ -216,7 +258,7 @@ func TestRedisSentinelHangs(t *testing.T) {
 	server := startRedis(t)
 	sentinel := startSentinel(t, server.port)
 	hung := newTap(t, nil).Addr().String()
-	refused(t, sentinelURL(hung, ""), "Sentinel "+hung+" cannot be asked")
+	refused(t, sentinelURL(hung, ""), "the Sentinel at "+hung+" cannot be asked")
 	undisturbed(t, func(a *attempt) {
 		one, two := newTap(t, nil), newTap(t, sentinel)
 		a.newRedis(sentinelURL(one.Addr().String(), "&addr="+two.Addr().String()))

@@ -129,6 +129,7 @@ func TestRedisURL(t *testing.T) {
 		{"redis:hunter2", false},
 		{"unix://", false},
 		{"unix:///run/redis.sock?addr=hunter2", false},
+		{"unix:///run/hunter2.sock?addr=b:7000", false},
 		{"redis://redis/hunter2", false},
 		{"redis://redis?db=hunter2", false},
 		{"redis://:hunter2@redis?read_timeout=1s", false},
@@ -184,6 +185,9 @@ func TestRedisWindow(t *testing.T) {
 			}
 			if i <= 1 && reset.Before(before.Add(least)) || reset.After(after.Add(most)) {
 				a.Errorf("call %d: Reset in %s", i, reset.Sub(before))
+			}
+			if i == 0 && server.do(t, "EXISTS", redisKey(a.name, r)) != "0" {
+				a.Errorf("Peek wrote")
 			}
 			if peeked, err := store.Peek(ctx, a.name, r); err != nil || peeked.Remaining != want.Remaining || peeked.Reached != (want.Remaining == 0) {
 				a.Errorf("Peek after call %d: %+v, %v", i, peeked, err)
@@ -891,6 +895,47 @@ func TestRedisClusterPermission(t *testing.T) {
 func TestRedisIsNotACluster(t *testing.T) {
 	one, two := startRedis(t), startRedis(t)
 	refused(t, one.url()+"?addr="+two.address(), "does not describe a Redis Cluster")
+}
+
+// A failure that the first attempt to connect ends is logged once a minute, and
+// the state stays up. Here, each request fails, and each probe succeeds.
+func TestRedisInterruptions(t *testing.T) {
+	server := startRedis(t)
+	server.do(t, "ACL", "SETUSER", "api", "on", ">right", "~ratelimit:probe:*", "+@all")
+	for range 5 {
+		store, log := newRedis(t, "redis://api:right@"+server.address())
+		eventually(t, 5*time.Second, "it is logged", func() bool {
+			count(t, store, "a", rate(1<<40, time.Hour))
+			return log.String() != ""
+		})
+		for end := time.Now().Add(time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+			count(t, store, "a", rate(1<<40, time.Hour)) // some interruptions more
+		}
+		store.Close()
+		if lost, _ := log.lines(); lost > 0 {
+			t.Logf("disturbed: %s", log)
+			continue
+		}
+		if text := log.String(); strings.Count(text, "failed for a moment") != 1 || !strings.Contains(text, "times=1 ") || !strings.Contains(text, "NOPERM") {
+			t.Errorf("logged %s, want the first interruption", text)
+		}
+		if store.State() != "up" {
+			t.Error("down")
+		}
+		return
+	}
+	t.Fatal("disturbed each time")
+}
+
+// An attempt to connect that Close ends is not logged as a failure of Redis.
+func TestRedisCloseIsNotLogged(t *testing.T) {
+	hung := newTap(t, nil)
+	store, log := newRedis(t, "redis://"+hung.Addr().String())
+	eventually(t, 5*time.Second, "it connects", func() bool { return hung.made.Load() > 0 })
+	store.Close()
+	if text := log.String(); strings.Contains(text, "cancel") || strings.Contains(text, "closed network connection") {
+		t.Errorf("logged %s", text)
+	}
 }
 
 func TestRedisCloseEndsAll(t *testing.T) {
