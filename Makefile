@@ -1,6 +1,6 @@
 # The commands of this project; `make` lists them.
 .POSIX:
-.PHONY: help dev run seed test test-go test-openapi test-page test-browsers screenshots build
+.PHONY: help dev run seed test test-go test-openapi test-page test-browsers oracle screenshots build
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*##/\t/'
@@ -39,6 +39,9 @@ test-page:
 
 test-browsers: test-page
 	@$(NEEDS_NODE); cd e2e && npm ci --no-audit --no-fund && npm test
+
+oracle: ## compare corscheck with Chromium and Firefox: CASES=2000 SEED=today
+	@scripts/oracle.sh
 
 screenshots: ## take pictures of the page at two widths, light and dark
 	@cd e2e && npm ci --no-audit --no-fund && npm run screenshots
