@@ -25,7 +25,8 @@ func TestReadmeCommands(t *testing.T) {
 			continue
 		}
 		shell := exec.Command("sh", "-c", strings.ReplaceAll(command, "http://localhost:8080", s.URL))
-		out, err := shell.CombinedOutput()
+		shell.Dir = ".."
+		out, err := shell.Output()
 		if got := strings.ReplaceAll(string(out), "\r", ""); err != nil || strings.TrimSpace(got) != strings.TrimSpace(want) {
 			t.Errorf("%s\nprints %v:\n%s\nthe README says:\n%s", command, err, got, want)
 		}
