@@ -1,6 +1,6 @@
 # The commands of this project; `make` lists them.
 .POSIX:
-.PHONY: help dev run seed test test-go test-template test-openapi test-page test-browsers screenshots build
+.PHONY: help dev run seed test test-go test-template test-openapi test-page test-browsers oracle screenshots build
 
 # These commands fail without Node.js.
 REQUIRE_NODE = command -v node >/dev/null || { echo "make $@: Node.js is missing; install Node.js 20.19 or later" >&2; exit 1; }
@@ -47,6 +47,9 @@ test-page:
 
 test-browsers: test-page
 	@$(NEEDS_NODE); cd e2e && npm ci --no-audit --no-fund && npm test
+
+oracle: ## compare corscheck with Chromium and Firefox (CASES=2000 SEED=today)
+	@scripts/oracle.sh
 
 screenshots: ## take screenshots of the page at two widths, light and dark
 	@$(REQUIRE_NODE); cd e2e && npm ci --no-audit --no-fund && npm run screenshots

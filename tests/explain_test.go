@@ -74,7 +74,7 @@ func TestExplainGivesTheReasonOfTheLog(t *testing.T) {
 	for i, value := range []string{"http://app.example.com", "null", "https://app.example.com/", "https://a.com, https://b.com"} { // the log has five a second
 		s.get(t, "/api/hello", "Origin: "+value)
 		s.waitFor(t, "denial", func() bool { return len(s.stderr.messages("cors_denied")) > i })
-		text, _, _ := explain(t, s.dir, env, value)
+		text, _, _ := explain(t, t.TempDir(), env, value)
 		checkContains(t, unwrapped(text), " may not call this API. "+s.stderr.messages("cors_denied")[i]["reason"]+"\n")
 	}
 }

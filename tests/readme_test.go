@@ -20,18 +20,22 @@ func TestReadmeCommands(t *testing.T) {
 	for _, block := range blocks {
 		block, _, _ = strings.Cut(block, "```")
 		command, want, _ := strings.Cut(block, "\n")
+		dir := t.TempDir()
 		switch arguments, found := strings.CutPrefix(command, "go run . "); {
 		case found:
 			command = program + " " + arguments + ` || echo "exit status $?"` // go run prints the status too
 		case strings.Contains(command, "http://localhost:8080"):
 			command = strings.ReplaceAll(command, "http://localhost:8080", s.URL)
+			if strings.HasPrefix(command, "go run ./") {
+				dir = ".."
+			}
 		default:
 			t.Errorf("this command neither calls nor runs the server: %s", command)
 			continue
 		}
 		shell := exec.Command("sh", "-c", command)
-		shell.Dir, shell.Env = t.TempDir(), environment()
-		out, err := shell.CombinedOutput()
+		shell.Dir, shell.Env = dir, environment()
+		out, err := shell.Output()
 		if got := strings.ReplaceAll(string(out), "\r", ""); err != nil || strings.TrimSpace(got) != strings.TrimSpace(want) {
 			t.Errorf("%s\nerror: %v, output:\n%s\nthe README shows:\n%s", command, err, got, want)
 		}

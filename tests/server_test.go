@@ -179,7 +179,7 @@ func launchWith(t *testing.T, args []string, dir string, env ...string) *process
 // environment returns env and the variables that every program needs.
 func environment(env ...string) []string {
 	all := []string{"GORACE=atexit_sleep_ms=0"} // otherwise the race detector would delay each exit by a second
-	for _, name := range []string{"PATH", "HOME", "TMPDIR"} {
+	for _, name := range []string{"PATH", "HOME", "TMPDIR", "GOCACHE", "GOPATH", "GOMODCACHE", "GOPROXY", "GOFLAGS", "GOTOOLCHAIN"} {
 		if value, ok := os.LookupEnv(name); ok {
 			all = append(all, name+"="+value)
 		}

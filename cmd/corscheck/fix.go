@@ -15,7 +15,9 @@ type fix struct {
 	Text     string   // what to change, in a sentence
 	AtServer bool     // the change is the server's, not the page's
 	Server   string   // of the lines: one of serverNames, or empty if unknown
-	Lines    []string // what to write
+	Guessed  bool     // the server is a guess by the response
+	Where    string   // where the lines belong
+	Lines    []string // what to write; the response headers if the server is unknown
 	Note     string   // what else to know
 }
 
@@ -26,14 +28,30 @@ func serverNames() []string {
 // need is what the server has to allow.
 type need struct {
 	origin      string
-	method      string
+	method      string   // empty if it needs no listing
+	others      []string // methods that are listed already
 	headers     []string
 	credentials bool
 }
 
+// preflight reports whether the request needs one.
+func (n need) preflight() bool { return n.method != "" || len(n.headers) > 0 }
+
+// methods is the value of Access-Control-Allow-Methods.
+func (n need) methods() string {
+	all := []string{"GET", "HEAD", "POST"}
+	for _, method := range append(slices.Clone(n.others), n.method) {
+		if method != "" && !slices.Contains(all, method) {
+			all = append(all, method)
+		}
+	}
+	return strings.Join(all, ", ")
+}
+
 func fixFor(r result, o outcome, server string) fix {
 	v := o.Verdict
-	if server == "" {
+	guessed := server == ""
+	if guessed {
 		server = guessServer(o)
 	}
 	n := need{origin: v.Origin, credentials: r.Request.Credentials == fetch.CredentialsInclude}
@@ -41,11 +59,18 @@ func fixFor(r result, o outcome, server string) fix {
 		n.method = m
 	}
 	n.headers = slices.Compact(fetch.Standard().UnsafeHeaderNames(r.Request.Header))
-	f := fix{AtServer: true, Server: server}
+	f := fix{AtServer: true, Server: server, Guessed: guessed && server != ""}
+	withCredentials := ""
+	if n.credentials && lastValue(o, "Access-Control-Allow-Credentials") != "true" {
+		withCredentials = ", together with Access-Control-Allow-Credentials: true"
+	}
+	if !n.credentials && lastValue(o, "Access-Control-Allow-Origin") == "*" {
+		n.origin = "*" // which is not what blocks the request
+	}
 
 	switch v.Reason {
 	case fetch.MissingAllowOrigin, fetch.AllowOriginMismatch, fetch.InvalidAllowOrigin:
-		f.Text = "have the server send Access-Control-Allow-Origin: " + n.origin
+		f.Text = "have the server send Access-Control-Allow-Origin: " + n.origin + withCredentials
 		f.Lines = lines(server, v.Reason, n)
 		switch {
 		case n.origin == "null" && r.Request.Origin != "null":
@@ -54,6 +79,7 @@ func fixFor(r result, o outcome, server string) fix {
 		case n.origin == "null":
 			f.Text = "load the page from a server. A file, a sandboxed frame and a data: URL have no origin, and a server that allows null allows every site"
 			f.AtServer, f.Lines = false, nil
+		case v.Status == http.StatusForbidden && lastDetail(o) != "": // which says it
 		case v.Status == http.StatusForbidden:
 			f.Note = "The server answered 403 Forbidden, as servers do for an origin that they do not know."
 		case v.Preflight && v.Status >= 300:
@@ -62,7 +88,7 @@ func fixFor(r result, o outcome, server string) fix {
 			f.Note = fmt.Sprintf("The response is an error, %s. Error responses need the CORS headers too.", statusText(v.Status))
 		}
 	case fetch.WildcardOriginNotAllowed:
-		f.Text = "have the server send Access-Control-Allow-Origin: " + n.origin + " instead of *, or make the request without credentials"
+		f.Text = "have the server send Access-Control-Allow-Origin: " + n.origin + " instead of *" + withCredentials + ", or make the request without credentials"
 		f.Lines = lines(server, v.Reason, n)
 	case fetch.MultipleAllowOrigin:
 		f.Text = "set Access-Control-Allow-Origin in one place only, to " + n.origin + ". Often the application and a proxy both set it"
@@ -74,10 +100,11 @@ func fixFor(r result, o outcome, server string) fix {
 		f.Text = "have the server answer the preflight with 204, before sign-in, rate limits and routing. A preflight carries no cookie and no Authorization"
 		f.Lines = lines(server, v.Reason, n)
 	case fetch.PreflightDisallowedRedirect:
-		f.Text = "call the URL that needs no redirect" + redirectHint(v, r)
+		f.Text = "in the page, call the URL that needs no redirect" + redirectHint(v, r)
 		f.AtServer = false
 	case fetch.MethodDisallowed, fetch.InvalidAllowMethods:
-		f.Text = "have the server list " + v.Param + " in Access-Control-Allow-Methods"
+		f.Text = "have the server " + addTo(v, v.Param)
+		n.others = listed(v)
 		if v.Reason == fetch.InvalidAllowMethods {
 			f.Text = "have the server write Access-Control-Allow-Methods as names with commas between them, for example GET, POST, PUT"
 		}
@@ -90,10 +117,11 @@ func fixFor(r result, o outcome, server string) fix {
 		if v.Reason == fetch.HeaderDisallowed {
 			n.headers = v.Missing
 		}
-		f.Text = "have the server list " + strings.Join(n.headers, ", ") + " in Access-Control-Allow-Headers"
+		f.Text = "have the server " + addTo(v, strings.Join(n.headers, ", "))
 		if v.Reason == fetch.InvalidAllowHeaders {
 			f.Text = "have the server write Access-Control-Allow-Headers as names with commas between them"
 		}
+		n.headers = append(listed(v), n.headers...)
 		f.Lines = lines(server, v.Reason, n)
 		if slices.ContainsFunc(n.headers, func(name string) bool { return strings.HasPrefix(name, "access-control-") }) {
 			f.Text = "remove the Access-Control-* headers from the request; only the server sends them"
@@ -103,7 +131,46 @@ func fixFor(r result, o outcome, server string) fix {
 		f.AtServer = false
 		f.Text = pageFix(v, r)
 	}
+	if len(f.Lines) > 0 {
+		f.Where = where(server, n)
+	}
 	return f
+}
+
+// addTo says to put names into the list that lacks them.
+func addTo(v fetch.Verdict, names string) string {
+	if len(listed(v)) > 0 {
+		return "add " + names + " to " + v.Header
+	}
+	return "list " + names + " in " + v.Header
+}
+
+// listed returns the names in the list that decided, so that the lines of the
+// fix keep them. Only names that need no quoting are kept.
+func listed(v fetch.Verdict) []string {
+	var names []string
+	for name := range strings.SplitSeq(v.Value, ",") {
+		name = strings.TrimSpace(name)
+		if v.Header == "Access-Control-Allow-Headers" {
+			name = strings.ToLower(name)
+		}
+		odd := func(r rune) bool {
+			return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '-'
+		}
+		if name != "" && !strings.ContainsFunc(name, odd) && !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// lastValue is the value of a header in the last response.
+func lastValue(o outcome, name string) string {
+	if len(o.Exchanges) == 0 {
+		return ""
+	}
+	value, _ := o.Exchanges[len(o.Exchanges)-1].Response.Header.Get(name)
+	return value
 }
 
 // pageFix is the fix for what no server can allow.
@@ -166,10 +233,7 @@ func redirectHint(v fetch.Verdict, r result) string {
 // lines is the change for one server. What is complete for the request is
 // shown, so that it can be copied whole.
 func lines(server string, reason fetch.Reason, n need) []string {
-	methods := "GET, HEAD, POST"
-	if n.method != "" {
-		methods += ", " + n.method
-	}
+	methods := n.methods()
 	headers := strings.Join(n.headers, ", ")
 	switch server {
 	case "api":
@@ -180,23 +244,30 @@ func lines(server string, reason fetch.Reason, n need) []string {
 		return proxyLines(n, methods, headers, caddySyntax)
 	case "express":
 		call := "app.use(cors({ origin: [" + quote(n.origin) + "]"
+		if n.origin == "*" {
+			call = `app.use(cors({ origin: "*"` // in a list it is compared as it is
+		}
 		if n.credentials {
 			call += ", credentials: true"
 		}
-		out := []string{call + ","}
+		out := []string{"// before every route and before sign-in"}
+		if !n.preflight() {
+			return append(out, call+" }))")
+		}
+		out = append(out, call+",")
 		if n.method != "" {
 			out = append(out, "  methods: "+quoteList(methods)+",")
 		}
 		if headers != "" {
 			out = append(out, "  allowedHeaders: "+quoteList(headers)+",")
 		}
-		return append(out, "})) // before every route and before sign-in")
+		return append(out, "}))")
 	case "fastapi":
 		out := []string{"app.add_middleware(CORSMiddleware,  # added last, so that it runs first", "    allow_origins=[" + quote(n.origin) + "],"}
 		if n.credentials {
 			out = append(out, "    allow_credentials=True,")
 		}
-		if n.method != "" {
+		if n.preflight() { // by default it allows GET alone
 			out = append(out, "    allow_methods="+quoteList(methods)+",")
 		}
 		if headers != "" {
@@ -220,7 +291,29 @@ func lines(server string, reason fetch.Reason, n need) []string {
 		}
 		return out
 	}
-	return nil
+	return proxyLines(n, methods, headers, headerSyntax)
+}
+
+// where says where the lines of a server belong.
+func where(server string, n need) string {
+	switch server {
+	case "api":
+		return "In the environment or the .env of this project's server, then restart it"
+	case "nginx":
+		return "In nginx, in the location of the API"
+	case "caddy":
+		return "In the Caddyfile, in the site of the API"
+	case "express":
+		return "In Express, with the package cors"
+	case "fastapi":
+		return "In FastAPI, with fastapi.middleware.cors"
+	case "spring":
+		return "In Spring"
+	}
+	if n.preflight() {
+		return "As headers of every response, and of a 204 to OPTIONS"
+	}
+	return "As headers of every response"
 }
 
 // apiLines are the settings of this project's server.
@@ -239,7 +332,7 @@ func apiLines(reason fetch.Reason, n need) []string {
 	case fetch.WildcardOriginNotAllowed:
 		return []string{"ALLOWED_ORIGINS=" + n.origin, "CORS_ALLOW_CREDENTIALS=true"}
 	}
-	return []string{"ALLOWED_ORIGINS=" + n.origin + "  # beside those that are there, with commas"}
+	return []string{"ALLOWED_ORIGINS=" + n.origin + "  # and those that are listed already, with commas"}
 }
 
 func unlessListed(name, list string) string {
@@ -248,6 +341,8 @@ func unlessListed(name, list string) string {
 	}
 	return "," + name
 }
+
+func headerSyntax(name, value string) string { return name + ": " + value }
 
 func nginxSyntax(name, value string) string {
 	return fmt.Sprintf("add_header %s %q always;", name, value)
@@ -272,10 +367,13 @@ func proxyLines(n need, methods, headers string, write func(name, value string) 
 	if n.method == "" && headers == "" {
 		return out
 	}
-	if strings.HasPrefix(out[0], "add_header") {
+	switch {
+	case strings.HasPrefix(out[0], "add_header"):
 		return append(out, "if ($request_method = OPTIONS) { return 204; }")
+	case strings.HasPrefix(out[0], "header"):
+		return append(out, "@preflight method OPTIONS", "respond @preflight 204")
 	}
-	return append(out, "@preflight method OPTIONS", "respond @preflight 204")
+	return out
 }
 
 func quote(s string) string { return strconv.Quote(s) }

@@ -53,7 +53,7 @@ const (
 func TestFixLines(t *testing.T) {
 	r := judged(t, "PUT", fetch.CredentialsInclude, fetch.Header{{Name: "X-A", Value: "1"}, {Name: "Content-Type", Value: "application/json"}}, answer(404))
 	for server, want := range map[string][]string{
-		"api": {"ALLOWED_ORIGINS=https://app.example.com  # beside those that are there, with commas"},
+		"api": {"ALLOWED_ORIGINS=https://app.example.com  # and those that are listed already, with commas"},
 		"nginx": {
 			`add_header Access-Control-Allow-Origin "https://app.example.com" always;`,
 			`add_header Vary "Origin" always;`,
@@ -72,10 +72,11 @@ func TestFixLines(t *testing.T) {
 			`respond @preflight 204`,
 		},
 		"express": {
+			`// before every route and before sign-in`,
 			`app.use(cors({ origin: ["https://app.example.com"], credentials: true,`,
 			`  methods: ["GET", "HEAD", "POST", "PUT"],`,
 			`  allowedHeaders: ["content-type", "x-a"],`,
-			`})) // before every route and before sign-in`,
+			`}))`,
 		},
 		"fastapi": {
 			`app.add_middleware(CORSMiddleware,  # added last, so that it runs first`,
@@ -122,6 +123,33 @@ func TestAPISettings(t *testing.T) {
 	}
 }
 
+// An unknown server is told the headers, and what is listed already is kept.
+func TestFixKeepsWhatIsListed(t *testing.T) {
+	x := fetch.Header{{Name: "X-A", Value: "1"}}
+	for _, tt := range []struct {
+		name  string
+		r     result
+		where string
+		want  string
+	}{
+		{"header", judged(t, "GET", "", x, answer(204, allowPage, "Access-Control-Allow-Headers: X-B, x-b, 'odd")), "As headers of every response, and of a 204 to OPTIONS",
+			"Access-Control-Allow-Origin: https://app.example.com|Vary: Origin|Access-Control-Allow-Headers: x-b, x-a"},
+		{"method", judged(t, "PUT", "", nil, answer(204, allowPage, "Access-Control-Allow-Methods: GET,DELETE,`odd")), "As headers of every response, and of a 204 to OPTIONS",
+			"Access-Control-Allow-Origin: https://app.example.com|Vary: Origin|Access-Control-Allow-Methods: GET, HEAD, POST, DELETE, PUT"},
+		{"any origin", judged(t, "PUT", "", nil, answer(204, "Access-Control-Allow-Origin: *")), "As headers of every response, and of a 204 to OPTIONS",
+			"Access-Control-Allow-Origin: *|Vary: Origin|Access-Control-Allow-Methods: GET, HEAD, POST, PUT"},
+		{"any origin, Express", judged(t, "PUT", "", nil, answer(204, "Access-Control-Allow-Origin: *", "X-Powered-By: Express")), "In Express, with the package cors",
+			`// before every route and before sign-in|app.use(cors({ origin: "*",|  methods: ["GET", "HEAD", "POST", "PUT"],|}))`},
+		{"origin", judged(t, "GET", "", nil, answer(200)), "As headers of every response", "Access-Control-Allow-Origin: https://app.example.com|Vary: Origin"},
+		{"a redirect is the page's to change", judged(t, "PUT", "", nil, answer(308, "Location: /a")), "", ""},
+	} {
+		f := fixFor(tt.r, tt.r.Chromium, "")
+		if got := strings.Join(f.Lines, "|"); f.Where != tt.where || got != tt.want {
+			t.Errorf("%s: got %q: %q, want %q: %q", tt.name, f.Where, got, tt.where, tt.want)
+		}
+	}
+}
+
 // What to change, in words, where it is not a setting of a server.
 func TestFixText(t *testing.T) {
 	for _, tt := range []struct {
@@ -130,6 +158,10 @@ func TestFixText(t *testing.T) {
 		want string
 	}{
 		{"odd method", judged(t, "patch", "", nil, answer(204, allowPage, "Access-Control-Allow-Methods: PATCH")), `write method: "PATCH"`},
+		{"a list that lacks a method", judged(t, "PUT", "", nil, answer(204, allowPage, "Access-Control-Allow-Methods: DELETE")), "add PUT to Access-Control-Allow-Methods"},
+		{"no list of methods", judged(t, "PUT", "", nil, answer(204, allowPage)), "list PUT in Access-Control-Allow-Methods"},
+		{"credentials missing too", judged(t, "GET", fetch.CredentialsInclude, nil, answer(200)), "send Access-Control-Allow-Origin: https://app.example.com, together with Access-Control-Allow-Credentials: true"},
+		{"credentials there", judged(t, "GET", fetch.CredentialsInclude, nil, answer(200, "Access-Control-Allow-Origin: *", allowCred)), "https://app.example.com instead of *, or"},
 		{"redirect with a slash", judged(t, "PUT", "", nil, answer(301, "Location: /items/")), "with the trailing slash"},
 		{"redirect to sign-in", judged(t, "PUT", "", nil, answer(302, "Location: /login?next=/items")), "exempt OPTIONS"},
 		{"behind a redirect", judged(t, "GET", "", nil, answer(302, allowPage, "Location: https://b.example/x"), answer(200)), "call the final URL, https://b.example/x, without the redirect"},

@@ -156,7 +156,11 @@ func jsonOf(r result, server string) jsonResult {
 		out.Fix = &jsonFix{f.Text, f.Server, f.Lines, f.Note}
 	}
 	for _, line := range cookieLines(r, main) {
-		out.Cookies = append(out.Cookies, jsonCookie{line.ok, line.text})
+		text := line.text
+		if line.fix != "" {
+			text += ". Fix: " + line.fix
+		}
+		out.Cookies = append(out.Cookies, jsonCookie{line.ok, text})
 	}
 	return out
 }

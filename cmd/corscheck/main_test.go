@@ -121,9 +121,10 @@ func TestCommonestFailures(t *testing.T) {
 		{
 			"a wildcard with credentials", headers(200, "Access-Control-Allow-Origin: *", "X-Powered-By: Express"), []string{"--credentials"}, exitBlocked,
 			[]string{
-				" ✗ response: Access-Control-Allow-Origin is *, which does not count when credentials go along",
-				"Fix: have the server send Access-Control-Allow-Origin: http://localhost:5173 instead of *, or make the request without credentials",
-				`    app.use(cors({ origin: ["http://localhost:5173"], credentials: true,`,
+				" ✗ response: Access-Control-Allow-Origin is *, which browsers reject for a request with credentials (cookies)",
+				"Fix: have the server send Access-Control-Allow-Origin: http://localhost:5173 instead of *, together with Access-Control-Allow-Credentials: true, or make the request without credentials",
+				"In Express, with the package cors (guessed from the response; --server names another):",
+				`    app.use(cors({ origin: ["http://localhost:5173"], credentials: true }))`,
 				"must not be the wildcard '*'", "Credential is not supported",
 			},
 		},
@@ -133,8 +134,9 @@ func TestCommonestFailures(t *testing.T) {
 			[]string{
 				" → OPTIONS /: 204 No Content",
 				`Access-Control-Allow-Headers is "x-a", which lacks the headers authorization, content-type`,
-				"The preflight failed, so POST was not sent", "Fix: have the server list authorization, content-type in Access-Control-Allow-Headers",
-				`    allow_headers=["authorization", "content-type"],`,
+				"The preflight, the OPTIONS request in which the browser asks for permission, failed, so POST was not sent",
+				"Fix: have the server add authorization, content-type to Access-Control-Allow-Headers",
+				`    allow_methods=["GET", "HEAD", "POST"],`, `    allow_headers=["x-a", "authorization", "content-type"],`,
 				"Request header field authorization is not allowed",
 			},
 		},
@@ -142,7 +144,7 @@ func TestCommonestFailures(t *testing.T) {
 			"a redirect on the preflight", headers(308, "Location: https://localhost/"), []string{"--method", "PUT"}, exitBlocked,
 			[]string{
 				`✗ preflight: the preflight was redirected to "https://localhost/"; browsers never follow that`,
-				"Fix: call the URL that needs no redirect, https://localhost/ (https from the start)",
+				"Fix: in the page, call the URL that needs no redirect, https://localhost/ (https from the start)",
 				"Redirect is not allowed for a preflight request.",
 			},
 		},

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"net/http"
 	"net/url"
 	"os"
 	"strings"
@@ -203,7 +204,26 @@ func (p *printer) allowed(r result, o outcome) {
 			c, mark = yellow, "  ! "
 		}
 		p.wrapped(c, mark, line.text)
+		if line.fix != "" {
+			p.wrapped(bold, "    Fix: ", line.fix)
+		}
 	}
+	if hint := signInHint(r, o); hint != "" {
+		p.wrapped(yellow, "  ! ", hint)
+	}
+}
+
+// signInHint says what to try where the API does not know the user and no
+// cookie is there to judge.
+func signInHint(r result, o outcome) string {
+	_, authorized := r.Request.Header.Get("Authorization")
+	switch {
+	case o.Verdict.Status != http.StatusUnauthorized || authorized || len(r.Cookies) > 0:
+		return ""
+	case r.Request.Credentials != fetch.CredentialsInclude:
+		return "No cookie goes along, because the request is made without credentials. If the API knows its users by a cookie, write fetch(url, {credentials: \"include\"}), and add --credentials here."
+	}
+	return "No cookie was given. Add --cookie with the value of the server's Set-Cookie, attributes included, and the answer says whether browsers send it."
 }
 
 func (p *printer) blocked(r result, o outcome, server string) {
@@ -213,7 +233,9 @@ func (p *printer) blocked(r result, o outcome, server string) {
 	case v.Sent && v.Preflight:
 		verdict = "A redirect was followed, then its preflight failed. " + verdict
 	case v.Preflight:
-		verdict = "The preflight failed, so " + fetch.NormalizeMethod(methodOf(r.Request)) + " was not sent. " + verdict
+		verdict = "The preflight, the OPTIONS request in which the browser asks for permission, failed, so " + fetch.NormalizeMethod(methodOf(r.Request)) + " was not sent. " + verdict
+	case v.Sent && v.Status >= 400:
+		verdict = "The server answered " + statusText(v.Status) + ", but the page cannot see that. " + verdict
 	case v.Sent:
 		verdict = "The server has handled the request, but the page cannot see the response. " + verdict
 	default:
@@ -227,11 +249,18 @@ func (p *printer) blocked(r result, o outcome, server string) {
 
 	f := fixFor(r, o, server)
 	p.wrapped(bold, "Fix: ", f.Text)
+	if f.Where != "" {
+		where := f.Where
+		if f.Guessed {
+			where += " (guessed from the response; --server names another)"
+		}
+		p.wrapped(plain, "  ", where+":")
+	}
 	for _, line := range f.Lines {
 		p.line(plain, "    "+line)
 	}
-	if f.Server == "" && f.AtServer {
-		p.wrapped(faint, "  ", "Add --server "+strings.Join(serverNames(), "|")+" for the lines to write.")
+	if f.Server == "" && len(f.Lines) > 0 {
+		p.wrapped(faint, "  ", "--server "+strings.Join(serverNames(), "|")+" shows what to write in one of these.")
 	}
 	if f.Note != "" {
 		p.wrapped(plain, "  ", f.Note)
@@ -282,6 +311,7 @@ func differences(r result) []string {
 type cookieLine struct {
 	ok   bool
 	text string
+	fix  string // empty if there is none, or the text says it
 }
 
 // cookieLines says of each cookie, given or set by the response, whether it
@@ -293,17 +323,15 @@ func cookieLines(r result, o outcome) []cookieLine {
 		firefox := fetch.Firefox().CheckCookie(c, r.Request.Origin, o.Verdict.URL, credentialsOf(r.Request))
 		switch {
 		case problem == "" && firefox == "":
-			lines = append(lines, cookieLine{true, fmt.Sprintf("cookie %s is %s", c.Name, verb)})
+			lines = append(lines, cookieLine{ok: true, text: fmt.Sprintf("cookie %s is %s", c.Name, verb)})
 		case problem == fetch.CookieThirdParty:
-			lines = append(lines, cookieLine{false, fmt.Sprintf("cookie %s is %s only where third-party cookies are allowed: %s", c.Name, verb, problem)})
+			lines = append(lines, cookieLine{text: fmt.Sprintf("cookie %s is %s only where third-party cookies are allowed: %s", c.Name, verb, problem)})
 		case firefox == "" || firefox == fetch.CookieThirdParty:
-			lines = append(lines, cookieLine{false, fmt.Sprintf("cookie %s is %s by Firefox, but not by Chromium: %s", c.Name, verb, problem)})
+			lines = append(lines, cookieLine{text: fmt.Sprintf("cookie %s is %s by Firefox, but not by Chromium: %s", c.Name, verb, problem)})
 		default:
-			lines = append(lines, cookieLine{false, fmt.Sprintf("cookie %s is not %s: %s", c.Name, verb, problem)})
+			lines = append(lines, cookieLine{text: fmt.Sprintf("cookie %s is not %s: %s", c.Name, verb, problem)})
 		}
-		if fix := cookieFix(problem, r.Request.Origin, o.Verdict.URL); fix != "" {
-			lines[len(lines)-1].text += ". Fix: " + fix
-		}
+		lines[len(lines)-1].fix = cookieFix(problem, r.Request.Origin, o.Verdict.URL)
 	}
 	for _, c := range r.Cookies {
 		say(c, "sent")

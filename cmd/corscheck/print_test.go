@@ -113,6 +113,14 @@ func TestReportDetails(t *testing.T) {
 		{"a body makes a POST", open, []string{"--origin", testPage, "--data", "x"}, "→ POST /: 200 OK", "OPTIONS"},
 		{"the preflight's age", open, []string{"--origin", testPage, "-X", "PUT"}, "Preflight cached: Chromium 2 h, Firefox 24 h, Safari 10 min", ""},
 		{"403", headers(403), []string{"--origin", testPage}, "as servers do for an origin that they do not know", "Error responses"},
+		{"403, verdict", headers(403), []string{"--origin", testPage}, "The server answered 403 Forbidden, but the page cannot see that", "has handled"},
+		{"401 without credentials", headers(401, "Access-Control-Allow-Origin: *"), []string{"--origin", testPage}, "made without credentials. If the API knows its users by a cookie, write fetch(url, {credentials:", "No cookie was given"},
+		{"401 without a cookie", headers(401, "Access-Control-Allow-Origin: "+testPage, "Access-Control-Allow-Credentials: true"), []string{"--origin", testPage, "--credentials"}, "! No cookie was given. Add --cookie", "without credentials"},
+		{"401 with Authorization", func(w http.ResponseWriter, r *http.Request) {
+			status := map[bool]int{true: 204, false: 401}[r.Method == http.MethodOptions]
+			headers(status, "Access-Control-Allow-Origin: *", "Access-Control-Allow-Headers: authorization")(w, r)
+		}, []string{"--origin", testPage, "--header", "Authorization: x"}, "which says 401 Unauthorized", "cookie"},
+		{"200 without a cookie", open, []string{"--origin", testPage}, "ALLOWED", "cookie"},
 		{"404", headers(404), []string{"--origin", testPage}, "Error responses need the CORS headers too", "perhaps the route"},
 		{"404 on a preflight", headers(404), []string{"--origin", testPage, "-X", "PUT"}, "perhaps the route does not know OPTIONS", "Error responses"},
 	} {

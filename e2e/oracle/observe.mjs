@@ -119,7 +119,12 @@ function summarise() {
     return `${engine} ${count('resolved')} allowed, ${count('rejected')} blocked, ${count('timeout')} timed out`
   })
   console.log(`seed ${seed}: ${cases.length} cases in ${seconds} s; ${counts.join('; ')}; ${file}`)
-  if (/[1-9]\d* timed out/.test(counts.join())) process.exitCode = 1
+  for (const [number, each] of observed) {
+    for (const engine of engines.filter((engine) => each[engine].result.outcome === 'timeout')) {
+      console.error(`seed ${seed}, case ${number}: ${engine} gave no result; replay it with --only ${number}`)
+      process.exitCode = 1
+    }
+  }
 }
 
 function readArguments() {

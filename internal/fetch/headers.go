@@ -102,11 +102,11 @@ func (e Engine) whyUnsafe(name, value string) string {
 		switch essence(value) {
 		case "application/x-www-form-urlencoded", "multipart/form-data", "text/plain":
 		default:
-			return "only form types and text/plain are safelisted"
+			return "only text/plain and the types of HTML forms need none"
 		}
 	case "range":
 		if !e.isSimpleRange(value) {
-			return "only one range with a start, as in bytes=0-99, is safelisted"
+			return "only one range with a start, as in bytes=0-99, needs none"
 		}
 	default:
 		if !isClientHint(name, value) {

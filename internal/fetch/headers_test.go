@@ -157,7 +157,7 @@ func TestNormalizeMethod(t *testing.T) {
 func TestWhyPreflight(t *testing.T) {
 	h := fetch.Header{{Name: "Content-Type", Value: "application/json"}, {Name: "Accept", Value: "*/*"}}
 	got := fmt.Sprint(fetch.Standard().WhyPreflight("PUT", h))
-	if want := "[method PUT header content-type (only form types and text/plain are safelisted)]"; got != want {
+	if want := "[method PUT header content-type (only text/plain and the types of HTML forms need none)]"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 }

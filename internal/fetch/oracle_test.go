@@ -125,7 +125,8 @@ func TestObservations(t *testing.T) {
 			if differences := compare(engine, o, seen); len(differences) == 0 {
 				agree++
 			} else if all-agree <= 60 {
-				t.Errorf("seed %d, case %d (%s), %s:\n\t%s", o.Seed, o.Case, o.Topic, engine.Name, strings.Join(differences, "\n\t"))
+				t.Errorf("seed %d, case %d (%s), %s:\n\t%s\n\tReplay: make oracle SEED=%d ONLY=%d THIRD_PARTY_COOKIES=%s",
+					o.Seed, o.Case, o.Topic, engine.Name, strings.Join(differences, "\n\t"), o.Seed, o.Case, o.ThirdPartyCookies)
 			}
 		}
 	})

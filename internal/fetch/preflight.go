@@ -41,7 +41,7 @@ func (e Engine) WhyPreflight(method string, h Header) []Cause {
 		why = append(why, Cause{Method: method})
 	}
 	for _, name := range slices.Compact(e.UnsafeHeaderNames(h)) {
-		text := "all safelisted values together are longer than 1,024 bytes"
+		text := "all header values together are longer than 1,024 bytes"
 		for _, f := range h {
 			if strings.EqualFold(f.Name, name) && !e.IsSafelistedRequestHeader(f.Name, f.Value) {
 				text = e.whyUnsafe(f.Name, f.Value)

@@ -116,10 +116,10 @@ func (v Verdict) Explain() string {
 	case AllowOriginMismatch:
 		return fmt.Sprintf("Access-Control-Allow-Origin is %q, but the browser sent Origin: %s%s", v.Value, v.Origin, v.nearMiss())
 	case WildcardOriginNotAllowed:
-		return "Access-Control-Allow-Origin is *, which does not count when credentials go along"
+		return "Access-Control-Allow-Origin is *, which browsers reject for a request with credentials (cookies)"
 	case InvalidAllowCredentials:
 		if !v.Present {
-			return "credentials go along, but the response has no Access-Control-Allow-Credentials"
+			return "the request has credentials (cookies), but the response has no Access-Control-Allow-Credentials"
 		}
 		return fmt.Sprintf("Access-Control-Allow-Credentials is %q; only true, in lower case, counts", v.Value)
 	case PreflightInvalidStatus:
@@ -189,7 +189,7 @@ func (v Verdict) notListed(what string) string {
 	case v.Value == "*" && v.Param == "authorization":
 		return v.Header + " is *, which does not cover Authorization; list it by name"
 	case v.Value == "*":
-		return fmt.Sprintf("%s is *, which does not count when credentials go along; list %s by name", v.Header, what)
+		return fmt.Sprintf("%s is *, which is not a wildcard for a request with credentials (cookies); list %s by name", v.Header, what)
 	}
 	return fmt.Sprintf("%s is %q, which lacks %s", v.Header, v.Value, what)
 }
