@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
-	"sync/atomic"
 
 	"github.com/gin-gonic/gin"
 	"github.com/ulule/limiter/v3"
@@ -28,7 +27,7 @@ type parts struct {
 	redis    func() string // "up", "down", or "off" where each process counts alone
 	sessions *handlers.Sessions
 	metrics  *middleware.Metrics // nil: off
-	draining *atomic.Bool        // set once the process is to stop
+	draining <-chan struct{}     // closed once the process is to stop; a response that never ends by itself must end then
 }
 
 // resource is what one resource adds to the server.
