@@ -151,28 +151,43 @@ func (c clone) rename(t *testing.T, guide string) {
 // addOrders creates the files of the guide and inserts its lines.
 func (c clone) addOrders(t *testing.T, guide string) {
 	t.Helper()
-	guide = strings.ReplaceAll(guide, `"example.com/api/`, `"`+module+`/`)
-	blocks := regexp.MustCompile("(?ms)^```\\w+ (\\S+)(?: after (.*?))?\n(.*?)^```$").FindAllStringSubmatch(guide, -1)
-	if len(blocks) < 10 {
-		t.Fatalf("the guide has %d files and insertions, want at least 10", len(blocks))
+	if n := c.follow(t, strings.ReplaceAll(guide, `"example.com/api/`, `"`+module+`/`)); n < 10 {
+		t.Fatalf("the guide has %d files and insertions, want at least 10", n)
 	}
+	c.run(t, ".", "gofmt", "-w", ".")
+	c.generate(t)
+}
+
+// follow does what the code blocks of a guide say and returns their number. After
+// the language, a block names its file, which it is, or the line of the file
+// after, before or instead of which it stands. The line is named by its beginning.
+func (c clone) follow(t *testing.T, guide string) int {
+	t.Helper()
+	blocks := regexp.MustCompile("(?ms)^```\\w+ (\\S+)(?: (after|before|instead of) (.*?))?\n(.*?)^```$").FindAllStringSubmatch(guide, -1)
 	for _, block := range blocks {
-		name, after, text := block[1], block[2], block[3]
-		if after == "" {
+		name, where, beginning, text := block[1], block[2], block[3], block[4]
+		if where == "" {
 			c.write(t, name, text)
 			continue
 		}
 		lines := strings.SplitAfter(c.read(t, name), "\n")
 		at := slices.IndexFunc(lines, func(line string) bool {
-			return strings.HasPrefix(strings.Join(strings.Fields(line), " "), after) // however gofmt aligns it
+			return strings.HasPrefix(strings.Join(strings.Fields(line), " "), beginning) // however gofmt aligns it
 		})
 		if at < 0 {
-			t.Fatalf("%s has no line that begins with %q, after which the guide inserts lines", name, after)
+			t.Fatalf("%s has no line that begins with %q, %s which the guide puts lines", name, beginning, where)
 		}
-		c.write(t, name, strings.Join(slices.Insert(lines, at+1, text), ""))
+		switch where {
+		case "after":
+			lines = slices.Insert(lines, at+1, text)
+		case "before":
+			lines = slices.Insert(lines, at, text)
+		case "instead of":
+			lines[at] = text
+		}
+		c.write(t, name, strings.Join(lines, ""))
 	}
-	c.run(t, ".", "gofmt", "-w", ".")
-	c.generate(t)
+	return len(blocks)
 }
 
 // generate makes the page's types from the description.
