@@ -12,7 +12,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync/atomic"
 
 	"github.com/gin-gonic/gin"
 	"golang.org/x/net/publicsuffix"
@@ -156,7 +155,7 @@ func ask(s config.Settings, api origin.Origin, value, method, path string) (answ
 	if err != nil {
 		return got, err
 	}
-	p := parts{log: log, counters: ratelimit.NewMemory(2), sessions: sessions, draining: new(atomic.Bool)}
+	p := parts{log: log, counters: ratelimit.NewMemory(2), sessions: sessions, draining: make(chan struct{})}
 	table := routes(s, p)
 	for i := range table {
 		table[i].handler = func(*gin.Context) { got.route = &table[i] }

@@ -13,7 +13,6 @@ import (
 	"os/signal"
 	"runtime/debug"
 	"strings"
-	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -129,7 +128,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		counters: counters,
 		redis:    redis,
 		sessions: sessions,
-		draining: new(atomic.Bool),
+		draining: ctx.Done(),
 	}
 	if settings.MetricsAddr != "" {
 		parts.metrics = middleware.NewMetrics(parts.version,

@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
-	"sync/atomic"
 
 	"github.com/gin-gonic/gin"
 	"github.com/ulule/limiter/v3"
@@ -28,7 +27,7 @@ type parts struct {
 	redis    func() string // "up", "down", or "off" if each process counts alone
 	sessions *handlers.Sessions
 	metrics  *middleware.Metrics // nil: off
-	draining *atomic.Bool        // set when the process begins to shut down
+	draining <-chan struct{}     // closed when the process begins to shut down; a response without an end must end then
 }
 
 // resource is what one resource adds to the server.

@@ -6,7 +6,6 @@ import (
 	"net/http/httptest"
 	"os"
 	"strings"
-	"sync/atomic"
 	"testing"
 
 	"github.com/gin-gonic/gin"
@@ -39,7 +38,6 @@ func BenchmarkChain(b *testing.B) {
 		log:      slog.New(slog.DiscardHandler),
 		counters: ratelimit.NewMemory(settings.RateLimitMaxClients),
 		sessions: sessions,
-		draining: new(atomic.Bool),
 	})
 	if err != nil {
 		b.Fatal(err)

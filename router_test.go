@@ -9,7 +9,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"testing"
 
 	"github.com/gin-gonic/gin"
@@ -41,7 +40,6 @@ func noParts() parts {
 		log:      slog.New(slog.DiscardHandler),
 		counters: ratelimit.NewMemory(10),
 		sessions: new(handlers.Sessions),
-		draining: new(atomic.Bool),
 	}
 }
 

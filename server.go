@@ -86,7 +86,6 @@ func serve(ctx context.Context, s config.Settings, p parts, router http.Handler)
 		return errors.Join(fmt.Errorf("serve: %w", err), server.Close())
 	case <-ctx.Done():
 	}
-	p.draining.Store(true)
 	// As text, because in JSON a Duration is a number of nanoseconds.
 	p.log.Info("draining", "delay", s.ShutdownDelay.String(), "timeout", s.ShutdownTimeout.String())
 	select {

@@ -3,7 +3,6 @@ package handlers
 import (
 	"context"
 	"net/http"
-	"sync/atomic"
 
 	"github.com/gin-gonic/gin"
 )
@@ -15,14 +14,14 @@ func Alive(c *gin.Context) {
 	}{"ok"})
 }
 
-// Ready responds with 503 once draining is set, so that a load balancer sends
+// Ready responds with 503 once draining is closed, so that a load balancer sends
 // its requests elsewhere. It also names the state of Redis and of the database
 // but does not fail if they are down: the other routes still work, and a
 // failure would take every replica out of service at once.
 //
 // The function redis returns "up", "down", or "off". The function database
 // reports whether the database responds; it is nil if there is no database.
-func Ready(draining *atomic.Bool, redis func() string, database func(context.Context) bool) gin.HandlerFunc {
+func Ready(draining <-chan struct{}, redis func() string, database func(context.Context) bool) gin.HandlerFunc {
 	type response struct {
 		Status   string `json:"status"`
 		Redis    string `json:"redis"`
@@ -36,10 +35,11 @@ func Ready(draining *atomic.Bool, redis func() string, database func(context.Con
 				state = "up"
 			}
 		}
-		if draining.Load() {
+		select {
+		case <-draining:
 			c.JSON(http.StatusServiceUnavailable, response{"shutting down", redis(), state})
-			return
+		default:
+			c.JSON(http.StatusOK, response{"ready", redis(), state})
 		}
-		c.JSON(http.StatusOK, response{"ready", redis(), state})
 	}
 }

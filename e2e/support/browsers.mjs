@@ -16,7 +16,8 @@ const quiet = ['--no-first-run', '--disable-background-networking', '--disable-c
 
 /**
  * `open({ tunnel })` opens a browser that uses the proxy on that port for every
- * name except localhost, and accepts any certificate.
+ * name except localhost, and accepts any certificate. For `open({ localName })`,
+ * the name is that of the address 127.0.0.1.
  */
 export const engines = [
   {
@@ -25,13 +26,14 @@ export const engines = [
     reportsConsole: true,
     missing: missing('Chromium', chromiumPath, 'chromium', 'CHROMIUM'),
     /** Chromium blocks third-party cookies unless `thirdPartyCookies` is set. */
-    async open({ tunnel, thirdPartyCookies = false } = {}) {
+    async open({ tunnel, localName, thirdPartyCookies = false } = {}) {
       const options = {
         executablePath: chromiumPath,
         args: ['--no-sandbox', '--disable-gpu', '--disable-quic', ...quiet],
       }
       // Playwright's own proxy option would also apply to localhost.
       if (tunnel) options.args.push(`--proxy-server=http://127.0.0.1:${tunnel}`)
+      if (localName) options.args.push(`--host-resolver-rules=MAP ${localName} 127.0.0.1`)
       const browser = thirdPartyCookies ? await launchWithThirdPartyCookies(options) : await chromium.launch(options)
       return {
         close: () => browser.close(),
@@ -61,16 +63,24 @@ export const engines = [
         },
       }
     },
+    /** Opens a browser with the extension in the folder. */
+    openExtension: (folder) =>
+      launchPersistent('{}', {
+        executablePath: chromiumPath,
+        ignoreDefaultArgs: ['--disable-extensions'],
+        args: ['--no-sandbox', '--disable-gpu', ...quiet, `--disable-extensions-except=${folder}`, `--load-extension=${folder}`],
+      }),
   },
   {
     name: 'Firefox',
     reportsConsole: false,
     missing: missing('Firefox', firefoxPath, 'firefox-esr', 'FIREFOX'),
-    async open({ tunnel } = {}) {
+    async open({ tunnel, localName } = {}) {
       const browser = await puppeteer.launch({
         browser: 'firefox',
         executablePath: firefoxPath,
         headless: true,
+        ...(localName && { extraPrefsFirefox: { 'network.dns.localDomains': localName } }),
         ...(tunnel && {
           acceptInsecureCerts: true,
           extraPrefsFirefox: {
@@ -113,16 +123,27 @@ export const engines = [
         },
       }
     },
+    /** Opens a browser with the extension in the folder, installed until it closes. */
+    async openExtension(folder) {
+      const browser = await puppeteer.launch({ browser: 'firefox', executablePath: firefoxPath, headless: true })
+      await browser.installExtension(folder)
+      return browser
+    },
   },
 ]
 
 /** Only the profile has this setting; other contexts of the browser follow it. */
 async function launchWithThirdPartyCookies(options) {
+  return (await launchPersistent('{"profile": {"cookie_controls_mode": 0}}', options)).browser()
+}
+
+/** Starts Chromium with a profile of its own that has the preferences. */
+function launchPersistent(preferences, options) {
   const profile = mkdtempSync(path.join(tmpdir(), 'e2e-chromium-'))
   process.once('exit', () => rmSync(profile, { recursive: true, force: true }))
   mkdirSync(path.join(profile, 'Default'))
-  writeFileSync(path.join(profile, 'Default/Preferences'), '{"profile": {"cookie_controls_mode": 0}}')
-  return (await chromium.launchPersistentContext(profile, options)).browser()
+  writeFileSync(path.join(profile, 'Default/Preferences'), preferences)
+  return chromium.launchPersistentContext(profile, options)
 }
 
 /** A stored cookie. `partitioned` marks a cookie of another site that only this page's site can use. */

@@ -160,28 +160,43 @@ func (c clone) rename(t *testing.T, guide string) {
 // addOrders creates the files and inserts the lines that the guide shows.
 func (c clone) addOrders(t *testing.T, guide string) {
 	t.Helper()
-	guide = strings.ReplaceAll(guide, `"example.com/api/`, `"`+module+`/`)
-	blocks := regexp.MustCompile("(?ms)^```\\w+ (\\S+)(?: after (.*?))?\n(.*?)^```$").FindAllStringSubmatch(guide, -1)
-	if len(blocks) < 10 {
-		t.Fatalf("the guide has %d files and insertions, want at least 10", len(blocks))
+	if n := c.follow(t, strings.ReplaceAll(guide, `"example.com/api/`, `"`+module+`/`)); n < 10 {
+		t.Fatalf("the guide has %d files and insertions, want at least 10", n)
 	}
+	c.run(t, ".", "gofmt", "-w", ".")
+	c.generate(t)
+}
+
+// follow does what the code blocks of a guide say and returns their number. After
+// the language, a block names its file, which it is, or the line of the file
+// after, before or instead of which it stands. The line is named by its beginning.
+func (c clone) follow(t *testing.T, guide string) int {
+	t.Helper()
+	blocks := regexp.MustCompile("(?ms)^```\\w+ (\\S+)(?: (after|before|instead of) (.*?))?\n(.*?)^```$").FindAllStringSubmatch(guide, -1)
 	for _, block := range blocks {
-		name, after, text := block[1], block[2], block[3]
-		if after == "" {
+		name, where, beginning, text := block[1], block[2], block[3], block[4]
+		if where == "" {
 			c.write(t, name, text)
 			continue
 		}
 		lines := strings.SplitAfter(c.read(t, name), "\n")
 		at := slices.IndexFunc(lines, func(line string) bool {
-			return strings.HasPrefix(strings.Join(strings.Fields(line), " "), after) // gofmt may have aligned it with more spaces
+			return strings.HasPrefix(strings.Join(strings.Fields(line), " "), beginning) // gofmt may have aligned it with more spaces
 		})
 		if at < 0 {
-			t.Fatalf("the guide inserts lines in %s after a line that begins with %q, but there is no such line", name, after)
+			t.Fatalf("the guide puts lines in %s %s a line that begins with %q, but there is no such line", name, where, beginning)
 		}
-		c.write(t, name, strings.Join(slices.Insert(lines, at+1, text), ""))
+		switch where {
+		case "after":
+			lines = slices.Insert(lines, at+1, text)
+		case "before":
+			lines = slices.Insert(lines, at, text)
+		case "instead of":
+			lines[at] = text
+		}
+		c.write(t, name, strings.Join(lines, ""))
 	}
-	c.run(t, ".", "gofmt", "-w", ".")
-	c.generate(t)
+	return len(blocks)
 }
 
 // generate generates the types of the page from the description.
