@@ -88,7 +88,7 @@ func checkPattern(p Pattern, secure bool) *Mistake {
 	case secure && p.Scheme == "http" && !p.IsLoopback():
 		mistake.Problem, mistake.Remedy = plainHTTP, "write https://, or set CORS_ALLOW_CREDENTIALS=false"
 	case p.isWeb() && !isBrowserPunycode(p.Host):
-		mistake.Problem, mistake.Remedy = "has a punycode label (xn--…) that browsers reject", "copy the host from the browser's address bar"
+		mistake.Problem, mistake.Remedy = "has a punycode label (xn--...) that browsers reject", "copy the host from the browser's address bar"
 	case p.Subdomains && coversPublicSuffix(p.Host):
 		mistake.Problem, mistake.Remedy = wholeSuffix(p.Host), "write your own domain, such as https://*.example.com"
 	default:
