@@ -82,7 +82,10 @@ func routes(s config.Settings, p parts) []route {
 // useMiddleware registers the middleware for every request, whether or not a
 // route matches. The order matters; each line gives the reason for its place.
 func useMiddleware(engine *gin.Engine, s config.Settings, p parts, known middleware.Routes) {
-	headers := middleware.NewSecurityHeaders(s.HSTSMaxAge, s.Production, s.TrustedProxies)
+	// With HTTPS_REDIRECT, whatever is not known to have come by https came by
+	// plain http, also where the response is not the redirect.
+	alwaysHSTS := s.Production && !s.HTTPSRedirect
+	headers := middleware.NewSecurityHeaders(s.HSTSMaxAge, alwaysHSTS, s.TrustedProxies)
 	cors := middleware.CORS(middleware.CORSOptions{
 		Origins: s.Origins, Credentials: s.CORSCredentials, Methods: s.CORSMethods,
 		Headers: s.CORSHeaders, Exposed: s.CORSExposed, MaxAge: s.CORSMaxAge,

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"os"
 	"regexp"
 	"slices"
@@ -15,7 +16,9 @@ import (
 
 	"example.com/api/config"
 	"example.com/api/handlers"
+	"example.com/api/internal/forwarded"
 	"example.com/api/internal/openapi/openapitest"
+	"example.com/api/internal/origin"
 	"example.com/api/internal/ratelimit"
 )
 
@@ -70,6 +73,48 @@ func TestRouteWithoutLimitDoesNotStart(t *testing.T) {
 	for _, want := range []string{"POST /api/upload", "config.Limits", "config.Unlimited()"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("without a limit on POST /api/upload: got the error %v, want %q in it", err, want)
+		}
+	}
+}
+
+// With HTTPS_REDIRECT, a request that is not known to have come by https came by
+// plain http, and no response to it may have the header (RFC 6797, 7.2): the
+// redirect, a refusal that comes before it, or a health check.
+func TestNoHSTSOverPlainHTTP(t *testing.T) {
+	settings := defaults(t)
+	settings.Production, settings.HTTPSRedirect = true, true
+	settings.AllowedHosts = origin.NewHostList("api.example.com")
+	settings.TrustedProxies = forwarded.NewProxies(netip.MustParsePrefix("192.0.2.1/32"))
+	router, err := newRouter(settings, noParts())
+	if err != nil {
+		t.Fatal(err)
+	}
+	tests := []struct {
+		name, method, path, header, value string
+		status                            int
+	}{
+		{"redirect", "GET", "/api/hello", "", "", 308},
+		{"method that is not redirected", "POST", "/api/items", "", "", 403},
+		{"denied origin", "GET", "/api/hello", "Origin", "https://evil.example", 403},
+		{"other host", "GET", "/api/hello", "Host", "evil.example", 400},
+		{"health check", "GET", "/healthz", "", "", 200},
+		{"https by a trusted proxy", "GET", "/healthz", "X-Forwarded-Proto", "https", 200},
+	}
+	for _, tt := range tests {
+		r := httptest.NewRequest(tt.method, tt.path, nil)
+		r.Host = "api.example.com"
+		if tt.header == "Host" {
+			r.Host = tt.value
+		} else if tt.header != "" {
+			r.Header.Set(tt.header, tt.value)
+		}
+		w := httptest.NewRecorder()
+		router.ServeHTTP(w, r)
+		if w.Code != tt.status {
+			t.Errorf("%s: status %d, want %d", tt.name, w.Code, tt.status)
+		}
+		if hsts := w.Header().Get("Strict-Transport-Security"); (hsts != "") != (tt.value == "https") {
+			t.Errorf("%s: Strict-Transport-Security: %q", tt.name, hsts)
 		}
 	}
 }

@@ -196,8 +196,12 @@ func checkContent(c *gin.Context, want string) *problem.Problem {
 	case 1:
 		mediaType, parameters, err := mime.ParseMediaType(types[0])
 		charset, hasCharset := parameters["charset"]
-		if err == nil && mediaType == want && (!hasCharset || strings.EqualFold(charset, "utf-8") || strings.EqualFold(charset, "utf8")) {
+		isUTF8 := !hasCharset || strings.EqualFold(charset, "utf-8") || strings.EqualFold(charset, "utf8")
+		switch {
+		case err == nil && mediaType == want && isUTF8:
 			return nil
+		case err == nil && mediaType == want:
+			want += "; charset=utf-8"
 		}
 		sent = fmt.Sprintf("has %.100q", types[0])
 	default:

@@ -124,7 +124,7 @@ func TestDeclaredContent(t *testing.T) {
 		{nil, 415, "Send the body with Content-Type: application/json; this one has no Content-Type."},
 		{[]string{"Content-Type: text/plain"}, 415, `this one has \"text/plain\".`},
 		{[]string{"Content-Type: application/merge-patch+json"}, 415, `has \"application/merge-patch+json\"`},
-		{[]string{"Content-Type: application/json; charset=latin1"}, 415, "charset=latin1"},
+		{[]string{"Content-Type: application/json; charset=latin1"}, 415, "application/json; charset=utf-8; this one has"},
 		{[]string{"Content-Type: application/json; charset"}, 415, "charset"},
 		{[]string{"Content-Type: application/json", "Content-Type: application/json"}, 415, "several Content-Type lines"},
 		{[]string{"Content-Type: text/" + strings.Repeat("x", 5000)}, 415, strings.Repeat("x", 90)},

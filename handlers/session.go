@@ -18,6 +18,7 @@ import (
 	"github.com/gorilla/securecookie"
 
 	"example.com/api/internal/forwarded"
+	"example.com/api/internal/origin"
 	"example.com/api/internal/problem"
 )
 
@@ -235,10 +236,23 @@ func (s *Sessions) read(r *http.Request) (session, bool) {
 // isLostOverPlainHTTP reports whether the browser will not store or send the
 // cookie, because it is Secure and the request came by plain http. If no trusted
 // proxy says how the request came, the Origin does: browsers do not let a page on
-// https call plain http.
+// https call plain http. On the browser's own machine, Chromium and Firefox treat
+// plain http as secure.
 func (s *Sessions) isLostOverPlainHTTP(r *http.Request) bool {
 	return s.cookie.Secure && !s.proxies.IsHTTPS(r) && forwarded.ClaimedScheme(r) != "https" &&
-		!strings.HasPrefix(r.Header.Get("Origin"), "https://")
+		!strings.HasPrefix(r.Header.Get("Origin"), "https://") && !isOwnMachine(r)
+}
+
+// isOwnMachine reports whether the browser runs on this machine: both the page
+// and the server have a loopback host. A proxy may have rewritten Host alone.
+func isOwnMachine(r *http.Request) bool {
+	for _, value := range []string{"http://" + r.Host, r.Header.Get("Origin")} {
+		o, err := origin.Parse(value)
+		if value != "" && (err != nil || !o.IsLoopback()) {
+			return false
+		}
+	}
+	return true
 }
 
 // warnOfPlainHTTP warns the operator, once, about what no browser tells the user.

@@ -274,6 +274,11 @@ func TestSignInOverPlainHTTP(t *testing.T) {
 	}
 	encrypted := with()
 	encrypted.TLS = &tls.ConnectionState{}
+	local := func(headers ...string) *http.Request {
+		r := with(headers...)
+		r.Host = "localhost:8080"
+		return r
+	}
 	tests := []struct {
 		name    string
 		options SessionOptions
@@ -291,6 +296,10 @@ func TestSignInOverPlainHTTP(t *testing.T) {
 		// proxy.
 		{"a page on https", SessionOptions{Production: true}, with("Origin: https://app.test"), false},
 		{"a cookie that is not Secure", SessionOptions{}, with(), false},
+		// Chromium and Firefox store a Secure cookie of a server on their own machine.
+		{"the browser's own machine", SessionOptions{Production: true}, local("Origin: http://localhost:5173"), false},
+		{"the browser's own machine, no Origin", SessionOptions{SameSite: http.SameSiteNoneMode}, local(), false},
+		{"a proxy that rewrites Host", SessionOptions{Production: true}, local("Origin: http://intranet.test"), true},
 		{"no sign-in", SessionOptions{Production: true}, sessionRequest("POST", `{}`), false},
 	}
 	for _, tt := range tests {

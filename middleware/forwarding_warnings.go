@@ -25,12 +25,19 @@ func ForwardingWarnings(proxies forwarded.Proxies, log *slog.Logger) gin.Handler
 		message: "Forwarded from a trusted proxy is ignored, and there is no X-Forwarded-For",
 		remedy:  "let the proxy send X-Forwarded-For and X-Forwarded-Proto; otherwise its clients share one rate limit",
 	}
+	noProto := onceWarning{
+		message: "a trusted proxy sends X-Forwarded-For without X-Forwarded-Proto",
+		remedy:  "let the proxy send X-Forwarded-Proto; otherwise its https requests count as plain http, which HTTPS_REDIRECT redirects for ever",
+	}
 	return func(c *gin.Context) {
 		header := c.Request.Header
 		hasFor, hasForwarded := header["X-Forwarded-For"] != nil, header["Forwarded"] != nil
 		if proxies.TrustsPeer(c.Request) {
 			if hasForwarded && !hasFor {
 				onlyForwarded.write(c, log)
+			}
+			if hasFor && proxies.Scheme(c.Request) == "" {
+				noProto.write(c, log)
 			}
 			return
 		}

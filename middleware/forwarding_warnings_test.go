@@ -17,6 +17,7 @@ func TestForwardingWarnings(t *testing.T) {
 	const (
 		untrustedFor   = "X-Forwarded-For from an untrusted peer is ignored"
 		untrustedProto = "X-Forwarded-Proto: https from an untrusted peer is ignored"
+		noProto        = "a trusted proxy sends X-Forwarded-For without X-Forwarded-Proto"
 		onlyForwarded  = "Forwarded from a trusted proxy is ignored, and there is no X-Forwarded-For"
 	)
 	get := func(headers ...string) *http.Request { return request("GET", "/", headers...) }
@@ -40,7 +41,9 @@ func TestForwardingWarnings(t *testing.T) {
 		{"an untrusted peer sends Forwarded", nobody, []*http.Request{get(std)}, nil},
 		{"a trusted proxy sends only Forwarded", trusted(), []*http.Request{get(std), get(std)}, []string{onlyForwarded}},
 		{"a trusted proxy sends only Forwarded and the scheme", trusted(), []*http.Request{get(std, https)}, []string{onlyForwarded}},
-		{"a trusted proxy sends both", trusted(), []*http.Request{get(std, xff)}, nil},
+		{"a trusted proxy sends both", trusted(), []*http.Request{get(std, xff, https)}, nil},
+		{"a trusted proxy says http", trusted(), []*http.Request{get(xff, plain)}, nil},
+		{"a trusted proxy does not tell the scheme", trusted(), []*http.Request{get(xff), get(xff)}, []string{noProto}},
 	}
 	for _, tt := range tests {
 		var out bytes.Buffer
@@ -59,7 +62,7 @@ func TestForwardingWarnings(t *testing.T) {
 					t.Errorf("%s: the log lacks %s: %q", tt.name, want, got)
 				}
 			}
-			if want != onlyForwarded && !strings.Contains(got, "TRUSTED_PROXIES") {
+			if strings.Contains(want, "untrusted") && !strings.Contains(got, "TRUSTED_PROXIES") {
 				t.Errorf("%s: the log does not name TRUSTED_PROXIES: %q", tt.name, got)
 			}
 		}

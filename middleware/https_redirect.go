@@ -23,7 +23,6 @@ func HTTPSRedirect(routes Routes, proxies forwarded.Proxies) gin.HandlerFunc {
 		if proxies.IsHTTPS(c.Request) || routes.of(c).HealthCheck {
 			return
 		}
-		c.Writer.Header().Del("Strict-Transport-Security") // this came by plain http (RFC 6797, 7.2)
 		if c.Request.Method != http.MethodGet && c.Request.Method != http.MethodHead {
 			problem.Abort(c, problem.Forbidden("This server accepts requests over https only; use the https:// URL."))
 			return

@@ -150,7 +150,7 @@ func post(s *server, path, name string) error {
 	}
 	defer response.Body.Close()
 	text, err := io.ReadAll(response.Body)
-	if strings.Contains(string(text), "The database is not responding") {
+	if strings.Contains(string(text), "The database does not answer") {
 		return errSlowDatabase
 	}
 	if err == nil && response.StatusCode != http.StatusCreated {

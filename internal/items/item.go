@@ -49,6 +49,9 @@ type Patch struct {
 func (p Patch) Validate(broken func(field, detail string)) {
 	if p.Name != nil {
 		validateText("name", *p.Name, 1, maxName, broken)
+		if *p.Name != "" && strings.TrimSpace(*p.Name) == "" {
+			broken("name", "must not consist of blanks alone")
+		}
 	}
 	if p.Note != nil {
 		validateText("note", *p.Note, 0, maxNote, broken)

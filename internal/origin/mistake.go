@@ -32,6 +32,7 @@ func remedy(s string) string {
 // guess returns the origin that was probably meant by s: the usual slips
 // undone, one after the other.
 func guess(s string) (string, bool) {
+	s = strings.TrimSuffix(strings.TrimPrefix(s, `["`), `"]`) // an entry of a JSON list
 	s = strings.Trim(s, " \t\"'")
 	if wrong, meant := misspeltScheme(s); wrong != "" {
 		s = meant + s[len(wrong):]

@@ -128,7 +128,7 @@ func checkCharacters(s string) error {
 	for i := range len(s) {
 		switch b := s[i]; {
 		case b >= 0x80:
-			return errors.New("has characters outside ASCII; browsers send the punycode form (xn--…)")
+			return errors.New("has characters outside ASCII; browsers send the punycode form (xn--...)")
 		case b == ',':
 			return errors.New("holds several values")
 		case b <= ' ' || b == 0x7f:

@@ -26,6 +26,9 @@ func ParsePattern(s string) (Pattern, error) {
 }
 
 func parsePattern(s string) (Pattern, *Mistake) {
+	if strings.Count(s, "://") > 1 && strings.ContainsAny(s, "; \t\r\n") {
+		return Pattern{}, &Mistake{Value: s, Problem: "holds several origins", Remedy: "separate them with commas: https://app.example.com,https://www.example.com"}
+	}
 	if !strings.Contains(s, "*") {
 		o, err := parse(s)
 		if err != nil {
@@ -39,7 +42,7 @@ func parsePattern(s string) (Pattern, *Mistake) {
 	}
 	scheme, rest, _ := strings.Cut(s, "://*.")
 	if strings.Contains(scheme, "*") || strings.Contains(rest, "*") {
-		return Pattern{}, &Mistake{Value: s, Problem: "has a * that is not the whole left-most label", Remedy: onlyWildcard}
+		return Pattern{}, &Mistake{Value: s, Problem: "has a * that is not the whole left-most label", Remedy: onlyWildcard + "; ALLOWED_ORIGIN_REGEX takes other patterns, such as http://localhost:[0-9]+"}
 	}
 	parent := scheme + "://" + rest
 	o, err := parse(parent)
@@ -88,7 +91,7 @@ func checkPattern(p Pattern, secure bool) *Mistake {
 	case secure && p.Scheme == "http" && !p.IsLoopback():
 		mistake.Problem, mistake.Remedy = plainHTTP, "write https://, or set CORS_ALLOW_CREDENTIALS=false"
 	case p.isWeb() && !isBrowserPunycode(p.Host):
-		mistake.Problem, mistake.Remedy = "has a punycode label (xn--…) that browsers reject", "copy the host from the browser's address bar"
+		mistake.Problem, mistake.Remedy = "has a punycode label (xn--...) that browsers reject", "copy the host from the browser's address bar"
 	case p.Subdomains && coversPublicSuffix(p.Host):
 		mistake.Problem, mistake.Remedy = wholeSuffix(p.Host), "write your own domain, such as https://*.example.com"
 	default:

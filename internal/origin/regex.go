@@ -55,6 +55,9 @@ func parseRegex(pattern string, secure bool) (expression *regexp.Regexp, warning
 		if pattern, mistake := parsePattern(pattern); mistake == nil && pattern.Subdomains {
 			found.remedy = "write it into ALLOWED_ORIGINS, where * stands for subdomains"
 		}
+		if strings.HasPrefix(pattern, "/") {
+			found.remedy = "leave out the slashes around the pattern and the flags after them, which belong to JavaScript"
+		}
 		return nil, nil, wrong(found.problem, found.remedy)
 	case !j.matchesAny:
 		return nil, nil, wrong("matches no origin that a browser sends", "write scheme, host and port and nothing else, such as "+examplePattern)
@@ -136,11 +139,7 @@ func (j *judge) report(v verdict, f form, problem, remedy string) {
 func (j *judge) form(f form) {
 	if text, ok := f.literal(); ok {
 		if _, err := parse(text); err != nil {
-			remedy := "leave that out"
-			if !strings.Contains(text, "://") {
-				remedy = "begin with the scheme, such as https://"
-			}
-			j.found[impossible] = finding{fmt.Sprintf("lists %s: it %s", text, err), remedy, true}
+			j.found[impossible] = finding{fmt.Sprintf("lists %s: it %s", text, err), remedyForScheme(text), true}
 			return
 		}
 	}
@@ -150,7 +149,7 @@ func (j *judge) form(f form) {
 		return
 	}
 	if _, err := parse(scheme + "://x"); err != nil {
-		j.found[impossible] = finding{fmt.Sprintf("lists %s://: it %s", scheme, err), "leave that out", true}
+		j.found[impossible] = finding{fmt.Sprintf("lists %s://: it %s", scheme, err), remedyForScheme(scheme + "://"), true}
 		return
 	}
 	if !j.matchesAny && j.tried < maxExamples {
@@ -173,6 +172,14 @@ func (j *judge) form(f form) {
 	if scheme == "http" && j.secure && !loopback {
 		j.report(plain, f, "lets %s in, which "+plainHTTP, "write https://, or set CORS_ALLOW_CREDENTIALS=false")
 	}
+}
+
+// remedyForScheme says what to do about a text that begins no origin.
+func remedyForScheme(text string) string {
+	if scheme, _, found := strings.Cut(text, "://"); scheme == "" || !found {
+		return "begin with the scheme, such as https://"
+	}
+	return "leave that out"
 }
 
 // host judges the host of the form f, and reports whether it can only be the

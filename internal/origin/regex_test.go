@@ -98,6 +98,8 @@ func TestRegexIsRefused(t *testing.T) {
 
 		{`https://app\.example\.com/`, "lists https://app.example.com/: it has a trailing slash"}, {`https://app\.example\.com/?`, "lists https://app.example.com/: it has a trailing slash, which no browser sends; leave that out"},
 		{`https://[a-z]+\.example\.com/`, `has "/" where only the host or a port can stand`}, {`https://[a-z]+\.example\.com:80/`, `has "/" where only a port can stand`}, {`https://\.*é\.com`, "outside ASCII"},
+		{`://(.+\.)?example\.com$`, "it has no scheme; begin with the scheme"}, {`://.+\.example\.com`, "lists ://: it has no scheme; begin with the scheme"}, {`://app\.example\.com`, "lists ://app.example.com: it has no scheme; begin with the scheme"},
+		{`/https:\/\/app\.example\.com/`, "leave out the slashes around the pattern"}, {`/^https:\/\/[a-z]+\.example\.com$/i`, "leave out the slashes around the pattern"},
 		{`example\.com`, "lists example.com: it has no scheme; begin with the scheme"}, {`(https|ftp)://example\.com`, `lists ftp://example.com: it has the scheme "ftp"`}, {`https://example\.com(:443)?`, "lists https://example.com:443: it spells out the default port"},
 		{`htps://[a-z]+\.example\.com`, `lists htps://: it begins with "htps://", which looks like a misspelling`}, {`file://.*`, "lists file://: it has the scheme"}, {`https://App\.example\.com`, "upper-case"},
 		{`https://[a-z]+\.example\.com:443`, "matches no origin"}, {`https://a^b[a-z]\.example\.com`, "matches no origin"}, {`https://a{1000}\.example\.com`, "matches no origin"}, {`capacitor://localhost/+`, "matches no origin"},

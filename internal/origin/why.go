@@ -22,7 +22,7 @@ func (p *Policy) Why(lines []string, host string) string {
 		return p.whyMalformed(value, err)
 	}
 	if o.Scheme == "https" && o.hostAndPort() == strings.TrimSuffix(strings.ToLower(host), ":443") {
-		return "scheme unknown: this is the API's own address over https, but the request arrived as plain http; if a proxy in front ends TLS, list its address in TRUSTED_PROXIES so that its X-Forwarded-Proto is believed"
+		return "scheme unknown: this is the API's own address over https, but the request arrived as plain http; if a proxy in front ends TLS, let it send X-Forwarded-Proto: https, and list its address in TRUSTED_PROXIES so that this is believed"
 	}
 	if len(p.patterns) == 0 && p.regex == nil {
 		return "ALLOWED_ORIGINS is empty: no cross-origin browser may call"
