@@ -8,13 +8,21 @@ import (
 	"golang.org/x/net/publicsuffix"
 )
 
-// maxFillings bounds the texts that are tried to find an example.
-const maxFillings = 1024
+const (
+	// maxFillings bounds the texts that are tried to find an example.
+	maxFillings = 1024
+	// maxFruitless bounds the searches that find none, for patterns with many
+	// forms.
+	maxFruitless = 16
+)
 
 // example returns an origin that the expression matches by the form, or "" if
 // none is found. If foreign is set, it is one whose domain somebody else can
 // register because of what the form leaves open, the most telling one.
 func (j *judge) example(f form, foreign bool) string {
+	if j.fruitless == maxFruitless {
+		return ""
+	}
 	parts := f.parts()
 	best, bestRank := "", -1
 	if foreign {
@@ -31,6 +39,9 @@ func (j *judge) example(f form, foreign bool) string {
 		if !next(parts) {
 			break
 		}
+	}
+	if best == "" {
+		j.fruitless++
 	}
 	return best
 }
@@ -52,8 +63,6 @@ func (f form) parts() []part {
 		}
 		if end > start {
 			parts = append(parts, part{texts: f.fillings(start, end)})
-			start = end
-			continue
 		}
 		literal := part{texts: []string{""}}
 		for ; end < len(f) && !f[end].isOpen(); end++ {
@@ -72,7 +81,7 @@ func (t token) isOpen() bool { return t.kind == many || t.kind == one && t.set.s
 
 // fill returns the text of the chosen texts, and which bytes of it the form
 // leaves open or optional. A dot counts as spelled out: a pattern that forgets
-// to escape it means it all the same.
+// to escape it still means a dot.
 func fill(parts []part) (text string, open []bool) {
 	var filled strings.Builder
 	for _, p := range parts {
@@ -106,12 +115,10 @@ func next(parts []part) bool {
 func (f form) fillings(start, end int) []string {
 	run := f[start:end]
 	var all letters
-	least, most := 0, 0
+	most := len(run)
 	for _, t := range run {
 		all = all.union(t.set)
-		if t.kind == one {
-			least, most = least+1, most+1
-		} else {
+		if t.kind == many {
 			most = maxLength
 		}
 	}
@@ -126,11 +133,9 @@ func (f form) fillings(start, end int) []string {
 	if run[0].kind == one && len(run) == 1 {
 		texts = append(texts, strings.Split(run[0].set.String(), "")[:min(3, run[0].set.size())]...)
 	}
-	if least == 0 {
-		texts = append(texts, all.String()[:min(1, all.size())])
-	}
+	texts = append(texts, all.String()[:min(1, all.size())])
 	texts = slices.DeleteFunc(texts, func(text string) bool {
-		return len(text) < least || len(text) > most || strings.ContainsFunc(text, func(r rune) bool { return !all.has(byte(r)) })
+		return len(text) > most || strings.ContainsFunc(text, func(r rune) bool { return !all.has(byte(r)) })
 	})
 	if len(texts) == 0 {
 		return []string{""}
