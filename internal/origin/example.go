@@ -123,35 +123,29 @@ func (f form) fillings(start, end int) []string {
 		}
 	}
 	before, _ := f[:start].literal()
-	texts := []string{".evil.example", "evil.example", "evil", "x", ".", "http", "https", "-evil", "-", "7", "203.0.113.7"}
-	for _, beginning := range []string{"https://evil", "https://evil.example", "https://x", "https://"} {
+	texts := []string{".evil.example", "evil.example", "evil", "x", ".", "http", "7", "203.0.113.7"}
+	for _, beginning := range []string{"https://evil", "https://x"} {
 		if rest, found := strings.CutPrefix(beginning, before); found {
 			texts = append(texts, rest)
 		}
 	}
-	texts = append(texts, run.plainest(false), run.plainest(true))
-	if run[0].kind == one && len(run) == 1 {
-		texts = append(texts, strings.Split(run[0].set.String(), "")[:min(3, run[0].set.size())]...)
-	}
+	texts = append(texts, run.plainest())
 	texts = append(texts, all.String()[:min(1, all.size())])
 	texts = slices.DeleteFunc(texts, func(text string) bool {
 		return len(text) > most || strings.ContainsFunc(text, func(r rune) bool { return !all.has(byte(r)) })
 	})
-	if len(texts) == 0 {
-		return []string{""}
-	}
 	return distinct(texts)
 }
 
-// plainest returns the shortest text of a run, with a dot now and then if
-// dotted is set, as a label of a host has 63 bytes at most.
-func (f form) plainest(dotted bool) string {
+// plainest returns the shortest text of a run, with dots where they may stand in
+// a long one, because a label of a host has at most 63 bytes.
+func (f form) plainest() string {
 	var text strings.Builder
 	for i, t := range f {
 		if t.kind != one || t.set.size() == 0 {
 			continue
 		}
-		if dotted && t.set.has('.') && i%32 == 31 {
+		if i%32 == 31 && t.set.has('.') {
 			text.WriteByte('.')
 		} else {
 			text.WriteByte(t.set.String()[0])

@@ -8,17 +8,17 @@ import (
 
 const (
 	// maxForms bounds the number of forms that a pattern is expanded to. A part
-	// that would exceed it is taken for open, which can only make the judgment
+	// that would exceed it is treated as open, which can only make the judgment
 	// stricter.
 	maxForms = 4096
 	// maxTokens bounds the memory of the forms in the same way.
 	maxTokens = 1 << 20
-	// maxListed is how many texts classes may list, as d[ek] does, which the
-	// parser makes of (de|dk). Nobody has registered more domains than that for
-	// one pattern, so that an attacker would find one that is free.
+	// maxListed is how many texts the classes of a pattern may list: d[ek] lists
+	// two, and the parser turns (de|dk) into it. Nobody registers more domains
+	// than that for one pattern, so an attacker would find one that is free.
 	maxListed = 16
-	// maxRange is how many characters in a row count as listed if the pattern
-	// has classes, as [0-9] means any digit.
+	// maxRange is how many consecutive characters count as listed if the pattern
+	// has classes, because [0-9] means any digit.
 	maxRange = 4
 )
 
@@ -103,7 +103,7 @@ func (l letters) String() string {
 }
 
 // withoutCase drops the upper-case letters whose lower-case letters are in the
-// set, as in (?i): a web origin has no upper-case letters.
+// set, as they are with (?i): a web origin has no upper-case letters.
 func (l letters) withoutCase() letters {
 	const upperCase = uint64(1<<26-1) << 1 // 'A' is 65, the second bit of the second word
 	l[1] &^= l[1] >> 32 & upperCase
@@ -187,7 +187,7 @@ func alphabet(node *syntax.Regexp) letters {
 }
 
 // concatenate joins from the right: if there are too many forms, the parts on
-// the left are taken for open, and the domain stays spelled out.
+// the left are treated as open, and the domain stays spelled out.
 func concatenate(nodes []*syntax.Regexp) []form {
 	all := []form{{}}
 	for i := len(nodes) - 1; i >= 0; i-- {
@@ -263,7 +263,7 @@ func optional(forms []form) []form {
 	return append(all, form{{kind: leftOut, set: first}})
 }
 
-// repeated expands only the last repetition and takes those before it for open:
+// repeated expands only the last repetition and treats those before it as open:
 // the last one may end in the dot before a domain, as in
 // ([a-z]+\.)*example\.com.
 func repeated(node *syntax.Regexp, least int) []form {
@@ -279,7 +279,7 @@ func repeated(node *syntax.Regexp, least int) []form {
 	return join([]form{open(node)}, all)
 }
 
-// counted expands {min,max}. A large range is taken for one without an end.
+// counted expands {min,max}. A large range is treated as one without an end.
 func counted(node *syntax.Regexp) []form {
 	const largeRange = 8
 	sub := node.Sub[0]

@@ -82,7 +82,7 @@ const (
 type judge struct {
 	expression *regexp.Regexp
 	secure     bool // production with credentials
-	mostInRow  int  // how many characters in a row count as listed
+	mostInRow  int  // how many consecutive characters count as listed
 	matchesAny bool // an origin was found that is matched
 	fruitless  int  // searches for an example that found none
 

@@ -74,6 +74,7 @@ func TestRegexIsRefused(t *testing.T) {
 		{`https://app\.example\.com[:0-9]*`, "lets https://app.example.com7 in"}, {`https:.{0,9}example\.com`, "lets https://evilexample.com in"},
 
 		{`https://app.example.com`, "lets https://appxexample.com in, which nobody listed" + escape}, {`https://app\.example.com`, "lets https://app.examplexcom in, which nobody listed" + escape},
+		{`https://my.app.example.co.uk`, "lets https://myxappxexamplexco.uk in"},
 		{`https://.?example\.com`, "lets https://xexample.com in, which nobody listed" + escape}, {`https://app[x.]example\.com`, "lets https://appxexample.com in"}, {`https://app[.-]example\.com`, "lets https://app-example.com in"},
 		{`https://example\.com|https://bcd.{40}`, "lets https://bcdxxx"}, {`https://example\.com|https://bcd.{100}`, "lets https://bcdxxx"}, {`https://example\.com(\.au.{100})?`, "lets https://example.com.auxxx"},
 
