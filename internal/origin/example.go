@@ -1,7 +1,6 @@
 package origin
 
 import (
-	"net/netip"
 	"slices"
 	"strings"
 
@@ -171,13 +170,7 @@ func (j *judge) rank(text string, open []bool) int {
 		least = 1
 	}
 	domain := o.Host
-	if addr, err := netip.ParseAddr(strings.Trim(o.Host, "[]")); err == nil {
-		if addr.IsPrivate() || addr.IsLoopback() || addr.IsLinkLocalUnicast() {
-			return least
-		}
-	} else if o.IsLoopback() {
-		return least
-	} else {
+	if !isAddress(o.Host) {
 		domain = registrable(o.Host)
 	}
 	start := len(o.Scheme) + len("://")

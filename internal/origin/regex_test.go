@@ -70,7 +70,7 @@ func TestRegexIsRefused(t *testing.T) {
 		{`https://(app|.+)`, "lets https://evil.example in"}, {`https://(?:app\.example\.com|evil.*)`, "lets https://evil"}, {`https://(www\.)?.*\.com`, "lets https://www.evil.com in"},
 		{`https://[a-z]+\.com`, "lets https://evil.com in" + ", which nobody listed" + before}, {`https://[a-q]\.com`, "lets https://a.com in, which nobody listed" + before}, {`https://app(a|b|c|d|e|f|g|h|i|j|k|l|m|n|o|p|q)\.com`, "lets https://app"}, {`https://app\.example\..+`, "lets https://app.example."},
 		{`https://example\.[a-z]{2,3}`, "lets https://example.xx in"}, {`https://app\.example\.com.*`, "lets https://app.example.com.evil.example in"}, {`https://app\.example\.com\.?[a-z]*`, "lets https://app.example.com"},
-		{`https://(app\.)?example\.com.*`, "evil"}, {`https://[a-z]+xvercel\.app`, "which nobody listed"}, {`https://example\.com:*[a-z.]*`, "lets https://example.com"}, {`https://example\.com:?[a-z.]*`, "lets https://example.com"},
+		{`https://(app\.)?example\.com.*`, "evil"}, {`https://[a-z]+\.example\.com.*`, "lets https://evil.example.com.evil.example in"}, {`https://[a-z]+\.co\.uk`, "lets https://evil.co.uk in, which nobody listed"}, {`https://[a-z]+xvercel\.app`, "which nobody listed"}, {`https://example\.com:*[a-z.]*`, "lets https://example.com"}, {`https://example\.com:?[a-z.]*`, "lets https://example.com"},
 		{`https://app\.example\.com[:0-9]*`, "lets https://app.example.com7 in"}, {`https:.{0,9}example\.com`, "lets https://evilexample.com in"},
 
 		{`https://app.example.com`, "lets https://appxexample.com in, which nobody listed" + escape}, {`https://app\.example.com`, "lets https://app.examplexcom in, which nobody listed" + escape},
