@@ -73,7 +73,7 @@ func TestSettingsUnlikeLibraries(t *testing.T) {
 			}
 			name, _, _ := strings.Cut(tt.setting, "=")
 			for _, want := range []string{name, tt.says} {
-				if message := refused(t, t.TempDir(), env...); !strings.Contains(message, want) {
+				if message := launchInvalid(t, t.TempDir(), env...); !strings.Contains(message, want) {
 					t.Errorf("the message lacks %q; standard: %s\n%s", want, tt.standard, message)
 				}
 			}

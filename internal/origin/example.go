@@ -1,20 +1,27 @@
 package origin
 
 import (
-	"net/netip"
 	"slices"
 	"strings"
 
 	"golang.org/x/net/publicsuffix"
 )
 
-// maxFillings bounds the texts that are tried to find an example.
-const maxFillings = 1024
+const (
+	// maxFillings bounds the texts that are tried to find an example.
+	maxFillings = 1024
+	// maxFruitless bounds the searches that find none, for patterns with many
+	// forms.
+	maxFruitless = 16
+)
 
 // example returns an origin that the expression matches by the form, or "" if
 // none is found. If foreign is set, it is one whose domain somebody else can
 // register because of what the form leaves open, the most telling one.
 func (j *judge) example(f form, foreign bool) string {
+	if j.fruitless == maxFruitless {
+		return ""
+	}
 	parts := f.parts()
 	best, bestRank := "", -1
 	if foreign {
@@ -31,6 +38,9 @@ func (j *judge) example(f form, foreign bool) string {
 		if !next(parts) {
 			break
 		}
+	}
+	if best == "" {
+		j.fruitless++
 	}
 	return best
 }
@@ -52,8 +62,6 @@ func (f form) parts() []part {
 		}
 		if end > start {
 			parts = append(parts, part{texts: f.fillings(start, end)})
-			start = end
-			continue
 		}
 		literal := part{texts: []string{""}}
 		for ; end < len(f) && !f[end].isOpen(); end++ {
@@ -72,7 +80,7 @@ func (t token) isOpen() bool { return t.kind == many || t.kind == one && t.set.s
 
 // fill returns the text of the chosen texts, and which bytes of it the form
 // leaves open or optional. A dot counts as spelled out: a pattern that forgets
-// to escape it means it all the same.
+// to escape it still means a dot.
 func fill(parts []part) (text string, open []bool) {
 	var filled strings.Builder
 	for _, p := range parts {
@@ -106,47 +114,37 @@ func next(parts []part) bool {
 func (f form) fillings(start, end int) []string {
 	run := f[start:end]
 	var all letters
-	least, most := 0, 0
+	most := len(run)
 	for _, t := range run {
 		all = all.union(t.set)
-		if t.kind == one {
-			least, most = least+1, most+1
-		} else {
+		if t.kind == many {
 			most = maxLength
 		}
 	}
 	before, _ := f[:start].literal()
-	texts := []string{".evil.example", "evil.example", "evil", "x", ".", "http", "https", "-evil", "-", "7", "203.0.113.7"}
-	for _, beginning := range []string{"https://evil", "https://evil.example", "https://x", "https://"} {
+	texts := []string{".evil.example", "evil.example", "evil", "x", ".", "http", "7", "203.0.113.7"}
+	for _, beginning := range []string{"https://evil", "https://x"} {
 		if rest, found := strings.CutPrefix(beginning, before); found {
 			texts = append(texts, rest)
 		}
 	}
-	texts = append(texts, run.plainest(false), run.plainest(true))
-	if run[0].kind == one && len(run) == 1 {
-		texts = append(texts, strings.Split(run[0].set.String(), "")[:min(3, run[0].set.size())]...)
-	}
-	if least == 0 {
-		texts = append(texts, all.String()[:min(1, all.size())])
-	}
+	texts = append(texts, run.plainest())
+	texts = append(texts, all.String()[:min(1, all.size())])
 	texts = slices.DeleteFunc(texts, func(text string) bool {
-		return len(text) < least || len(text) > most || strings.ContainsFunc(text, func(r rune) bool { return !all.has(byte(r)) })
+		return len(text) > most || strings.ContainsFunc(text, func(r rune) bool { return !all.has(byte(r)) })
 	})
-	if len(texts) == 0 {
-		return []string{""}
-	}
 	return distinct(texts)
 }
 
-// plainest returns the shortest text of a run, with a dot now and then if
-// dotted is set, as a label of a host has 63 bytes at most.
-func (f form) plainest(dotted bool) string {
+// plainest returns the shortest text of a run, with dots where they may stand in
+// a long one, because a label of a host has at most 63 bytes.
+func (f form) plainest() string {
 	var text strings.Builder
 	for i, t := range f {
 		if t.kind != one || t.set.size() == 0 {
 			continue
 		}
-		if dotted && t.set.has('.') && i%32 == 31 {
+		if i%32 == 31 && t.set.has('.') {
 			text.WriteByte('.')
 		} else {
 			text.WriteByte(t.set.String()[0])
@@ -172,13 +170,7 @@ func (j *judge) rank(text string, open []bool) int {
 		least = 1
 	}
 	domain := o.Host
-	if addr, err := netip.ParseAddr(strings.Trim(o.Host, "[]")); err == nil {
-		if addr.IsPrivate() || addr.IsLoopback() || addr.IsLinkLocalUnicast() {
-			return least
-		}
-	} else if o.IsLoopback() {
-		return least
-	} else {
+	if !isAddress(o.Host) {
 		domain = registrable(o.Host)
 	}
 	start := len(o.Scheme) + len("://")

@@ -8,17 +8,17 @@ import (
 
 const (
 	// maxForms bounds the number of forms that a pattern is expanded to. A part
-	// that would exceed it is taken for open, which can only make the judgment
+	// that would exceed it is treated as open, which can only make the judgment
 	// stricter.
 	maxForms = 4096
 	// maxTokens bounds the memory of the forms in the same way.
 	maxTokens = 1 << 20
-	// maxListed is how many texts classes may list, as d[ek] does, which the
-	// parser makes of (de|dk). Nobody has registered more domains than that for
-	// one pattern, so that an attacker would find one that is free.
+	// maxListed is how many texts the classes of a pattern may list: d[ek] lists
+	// two, and the parser turns (de|dk) into it. Nobody registers more domains
+	// than that for one pattern, so an attacker would find one that is free.
 	maxListed = 16
-	// maxRange is how many characters in a row count as listed if the pattern
-	// has classes, as [0-9] means any digit.
+	// maxRange is how many consecutive characters count as listed if the pattern
+	// has classes, because [0-9] means any digit.
 	maxRange = 4
 )
 
@@ -46,7 +46,7 @@ const (
 type letters [2]uint64
 
 func (l *letters) add(r rune) {
-	if r >= 0 && r <= unicode.MaxASCII {
+	if r <= unicode.MaxASCII {
 		l[r/64] |= 1 << (r % 64)
 	}
 }
@@ -103,7 +103,7 @@ func (l letters) String() string {
 }
 
 // withoutCase drops the upper-case letters whose lower-case letters are in the
-// set, as in (?i): a web origin has no upper-case letters.
+// set, as they are with (?i): a web origin has no upper-case letters.
 func (l letters) withoutCase() letters {
 	const upperCase = uint64(1<<26-1) << 1 // 'A' is 65, the second bit of the second word
 	l[1] &^= l[1] >> 32 & upperCase
@@ -125,7 +125,7 @@ func expand(node *syntax.Regexp) []form {
 		var all []form
 		for _, sub := range node.Sub {
 			if all = append(all, expand(sub)...); len(all) > maxForms {
-				return []form{open(node)}
+				return []form{open(anyCharacter)}
 			}
 		}
 		return all
@@ -162,38 +162,23 @@ func characters(node *syntax.Regexp) form {
 		}
 		return form{{set: set.withoutCase()}}
 	}
-	set := letters{^uint64(0), ^uint64(0)}
-	return form{{set: set.withoutCase()}}
+	return form{{set: anyCharacter}}
 }
 
-// open is the form that matches any text of the node's characters.
-func open(node *syntax.Regexp) form {
-	return form{{kind: many, set: alphabet(node)}}
-}
+// open is the form that matches any text of the characters.
+func open(set letters) form { return form{{kind: many, set: set}} }
 
-// alphabet returns the characters that a node's matches are made of.
-func alphabet(node *syntax.Regexp) letters {
-	var set letters
-	switch node.Op {
-	case syntax.OpLiteral, syntax.OpCharClass, syntax.OpAnyChar, syntax.OpAnyCharNotNL:
-		for _, t := range characters(node) {
-			set = set.union(t.set)
-		}
-	}
-	for _, sub := range node.Sub {
-		set = set.union(alphabet(sub))
-	}
-	return set
-}
+// anyCharacter is what . matches.
+var anyCharacter = letters{^uint64(0), ^uint64(0)}.withoutCase()
 
 // concatenate joins from the right: if there are too many forms, the parts on
-// the left are taken for open, and the domain stays spelled out.
+// the left are treated as open, and the domain stays spelled out.
 func concatenate(nodes []*syntax.Regexp) []form {
 	all := []form{{}}
 	for i := len(nodes) - 1; i >= 0; i-- {
 		heads := expand(nodes[i])
 		if tooMany(heads, all) {
-			heads = []form{open(nodes[i])}
+			heads = []form{open(anyCharacter)}
 		}
 		all = join(heads, all)
 	}
@@ -226,7 +211,7 @@ func (f form) length() int {
 }
 
 // join returns each head before each tail, except those that are longer than
-// any origin. Two open parts side by side become one.
+// any origin.
 func join(heads, tails []form) []form {
 	var all []form
 	for _, head := range heads {
@@ -234,12 +219,7 @@ func join(heads, tails []form) []form {
 			if head.length()+tail.length() > maxLength {
 				continue
 			}
-			joined := append(head[:len(head):len(head)], tail...)
-			if len(head) == 1 && len(tail) > 0 && head[0].kind == many && tail[0].kind == many {
-				joined = joined[1:]
-				joined[0].set = head[0].set.union(tail[0].set)
-			}
-			all = append(all, joined)
+			all = append(all, append(head[:len(head):len(head)], tail...))
 		}
 	}
 	return all
@@ -263,23 +243,26 @@ func optional(forms []form) []form {
 	return append(all, form{{kind: leftOut, set: first}})
 }
 
-// repeated expands only the last repetition and takes those before it for open:
+// repeated expands only the last repetition and treats those before it as open:
 // the last one may end in the dot before a domain, as in
 // ([a-z]+\.)*example\.com.
 func repeated(node *syntax.Regexp, least int) []form {
 	all := expand(node)
-	switch {
-	case len(all) == 1 && len(all[0]) == 1 && least == 0:
-		return []form{open(node)}
-	case len(all) == 1 && len(all[0]) == 1:
-		return join(all, []form{open(node)})
-	case least == 0:
-		return optional(join([]form{open(node)}, all))
+	if len(all) == 1 && len(all[0]) == 1 {
+		more := []form{open(all[0][0].set)}
+		if least == 0 {
+			return more
+		}
+		return join(all, more)
 	}
-	return join([]form{open(node)}, all)
+	all = join([]form{open(anyCharacter)}, all)
+	if least == 0 {
+		return optional(all)
+	}
+	return all
 }
 
-// counted expands {min,max}. A large range is taken for one without an end.
+// counted expands {min,max}. A large range is treated as one without an end.
 func counted(node *syntax.Regexp) []form {
 	const largeRange = 8
 	sub := node.Sub[0]
@@ -291,14 +274,14 @@ func counted(node *syntax.Regexp) []form {
 	default:
 		for range node.Max - node.Min {
 			if tooMany(once, all) {
-				return []form{open(sub)}
+				return []form{open(anyCharacter)}
 			}
 			all = optional(join(once, all))
 		}
 	}
 	for range node.Min {
 		if tooMany(once, all) {
-			return []form{open(sub)}
+			return []form{open(anyCharacter)}
 		}
 		all = join(once, all)
 	}

@@ -19,8 +19,8 @@ type Pattern struct {
 // error is a *Mistake.
 func ParsePattern(s string) (Pattern, error) {
 	pattern, mistake := parsePattern(s)
-	if mistake != nil {
-		return Pattern{}, mistake // not nil in an error, which would be one
+	if mistake != nil { // a nil *Mistake in an error would not be a nil error
+		return Pattern{}, mistake
 	}
 	return pattern, nil
 }

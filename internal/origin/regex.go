@@ -29,36 +29,35 @@ func parseRegex(pattern string, secure bool) (expression *regexp.Regexp, warning
 	wrong := func(problem, remedy string) *Mistake {
 		return &Mistake{Value: pattern, Problem: problem, Remedy: remedy}
 	}
-	expression, err := compileRegex(pattern)
-	if err != nil {
-		return nil, nil, wrong("does not compile: "+err.Error(), "write a pattern such as "+examplePattern)
-	}
+	// Parsed alone first, so that "a)|(b" cannot break out of the anchors.
 	tree, err := syntax.Parse(pattern, syntax.Perl)
+	if err == nil {
+		expression, err = regexp.Compile(`\A(?:` + pattern + `)\z`)
+	}
 	if err != nil {
 		return nil, nil, wrong("does not compile: "+err.Error(), "write a pattern such as "+examplePattern)
 	}
 	if expression.MatchString("null") {
 		return nil, nil, wrong("lets null in, which sandboxed frames, local files and redirected requests of any site send", "spell out the scheme and the domain, such as "+examplePattern)
 	}
-	j := judge{expression: expression, secure: secure, mostInRow: maxRange, found: make(map[verdict]finding)}
+	j := judge{expression: expression, secure: secure, mostInRow: maxRange}
 	if !hasClass.MatchString(pattern) {
 		j.mostInRow = maxListed // the parser makes a class of (1|2|3|4|5), too
 	}
 	for _, f := range expand(tree) {
 		j.form(f)
 	}
-	worst, found := j.worst()
 	switch {
-	case worst == preview && !secure:
-		return expression, wrong(found.problem, "in production with credentials this stops startup: "+found.remedy), nil
-	case worst > safe:
-		if pattern, mistake := parsePattern(pattern); mistake == nil && pattern.Subdomains {
-			found.remedy = "write it into ALLOWED_ORIGINS, where * stands for subdomains"
+	case j.worst == preview && !secure:
+		return expression, wrong(j.problem, "in production with credentials this stops startup: "+j.remedy), nil
+	case j.worst > safe:
+		if entry, _ := parsePattern(pattern); entry.Subdomains {
+			j.remedy = "write it into ALLOWED_ORIGINS, where * stands for subdomains"
 		}
 		if strings.HasPrefix(pattern, "/") {
-			found.remedy = "leave out the slashes around the pattern and the flags after them, which belong to JavaScript"
+			j.remedy = "leave out the slashes around the pattern and the flags after them, which belong to JavaScript"
 		}
-		return nil, nil, wrong(found.problem, found.remedy)
+		return nil, nil, wrong(j.problem, j.remedy)
 	case !j.matchesAny:
 		return nil, nil, wrong("matches no origin that a browser sends", "write scheme, host and port and nothing else, such as "+examplePattern)
 	}
@@ -68,78 +67,59 @@ func parseRegex(pattern string, secure bool) (expression *regexp.Regexp, warning
 // hasClass matches the patterns in which a character class is written.
 var hasClass = regexp.MustCompile(`\[|\\[dDwWsSpP]`)
 
-// compileRegex compiles the pattern alone first, so that "a)|(b" cannot break
-// out of the anchors.
-func compileRegex(pattern string) (*regexp.Regexp, error) {
-	if _, err := regexp.Compile(pattern); err != nil {
-		return nil, err
-	}
-	return regexp.Compile(`\A(?:` + pattern + `)\z`)
-}
-
-// verdict is what a form admits, the worst last.
+// verdict is what a form admits, the worst last. Only a preview is tolerated,
+// and only where the settings are not secure.
 type verdict int
 
 const (
 	safe       verdict = iota
-	impossible         // what no browser sends
 	preview            // names of strangers on a shared host, partly spelled out
+	impossible         // what no browser sends
 	plain              // http where that is not allowed
 	optionally         // a domain that an optional part changes
 	hosting            // every name on a shared host
 	stranger           // a domain that anyone can register
 )
 
-// finding is the text of a mistake.
-type finding struct {
-	problem, remedy string
-	named           bool // names an origin that the expression matches
-}
-
-// judge collects one finding of each kind about the forms of a pattern.
+// judge finds the worst form of a pattern.
 type judge struct {
 	expression *regexp.Regexp
 	secure     bool // production with credentials
-	mostInRow  int  // how many characters in a row count as listed
-	found      map[verdict]finding
+	mostInRow  int  // how many consecutive characters count as listed
 	matchesAny bool // an origin was found that is matched
-	tried      int  // forms in which one was looked for
-	examples   int  // of findings that were looked for
+	fruitless  int  // searches for an example that found none
+
+	worst           verdict
+	problem, remedy string // of the worst form
+	named           bool   // the problem names an origin that the expression matches
 }
 
-func (j *judge) worst() (verdict, finding) {
-	for v := stranger; v > safe; v-- {
-		if f, found := j.found[v]; found {
-			return v, f
-		}
-	}
-	return safe, finding{}
-}
-
-// maxExamples bounds the work for patterns with many forms.
-const maxExamples = 16
-
-// report adds a finding. The problem is a format that takes an example; without
-// an example, because an anchor in the middle of the pattern prevents a match
-// for instance, the form is rejected all the same.
+// report keeps the finding if none is worse. The problem is a format that takes
+// an example; without an example, because an anchor in the middle of the pattern
+// prevents a match for instance, the form is rejected all the same.
 func (j *judge) report(v verdict, f form, problem, remedy string) {
-	named := j.found[v].named && v != optionally // of these the last one leaves the part out, and says more
-	if named || j.examples >= maxExamples && j.found[v].problem != "" {
+	// Of the optional parts, the last form leaves the part out, and says more.
+	if v < j.worst || v == j.worst && j.named && v != optionally {
 		return
 	}
-	j.examples++
-	example := j.example(f, v >= hosting)
-	if example != "" {
-		j.found[v] = finding{fmt.Sprintf(problem, example), remedy, true}
-	} else if !j.found[v].named {
-		j.found[v] = finding{"leaves open who may call", "spell more of it out, such as " + examplePattern, false}
+	if example := j.example(f, v == stranger); example != "" {
+		j.worst, j.problem, j.remedy, j.named = v, fmt.Sprintf(problem, example), remedy, true
+	} else if v > j.worst {
+		j.worst, j.problem, j.remedy, j.named = v, "leaves open who may call", "spell more of it out, such as "+examplePattern, false
+	}
+}
+
+// reportImpossible is report for a form that no origin matches.
+func (j *judge) reportImpossible(problem, remedy string) {
+	if j.worst < impossible {
+		j.worst, j.problem, j.remedy = impossible, problem, remedy
 	}
 }
 
 func (j *judge) form(f form) {
 	if text, ok := f.literal(); ok {
 		if _, err := parse(text); err != nil {
-			j.found[impossible] = finding{fmt.Sprintf("lists %s: it %s", text, err), remedyForScheme(text), true}
+			j.reportImpossible(fmt.Sprintf("lists %s: it %s", text, err), remedyForScheme(text))
 			return
 		}
 	}
@@ -149,23 +129,22 @@ func (j *judge) form(f form) {
 		return
 	}
 	if _, err := parse(scheme + "://x"); err != nil {
-		j.found[impossible] = finding{fmt.Sprintf("lists %s://: it %s", scheme, err), remedyForScheme(scheme + "://"), true}
+		j.reportImpossible(fmt.Sprintf("lists %s://: it %s", scheme, err), remedyForScheme(scheme+"://"))
 		return
 	}
-	if !j.matchesAny && j.tried < maxExamples {
+	if !j.matchesAny {
 		j.matchesAny = j.example(f, false) != ""
-		j.tried++
 	}
 	if !isWebScheme(scheme) {
 		return
 	}
 	host, port := rest.splitPort()
 	if c, found := host.impossibleCharacter(hostLetters); found {
-		j.found[impossible] = finding{fmt.Sprintf("has %s where only the host or a port can stand", c), "leave it out", true}
+		j.reportImpossible(fmt.Sprintf("has %s where only the host or a port can stand", c), "leave it out")
 		return
 	}
 	if c, found := port.impossibleCharacter(lettersOf(digits)); found {
-		j.found[impossible] = finding{fmt.Sprintf("has %s where only a port can stand", c), "leave it out", true}
+		j.reportImpossible(fmt.Sprintf("has %s where only a port can stand", c), "leave it out")
 		return
 	}
 	loopback := j.host(f, host)
@@ -185,11 +164,7 @@ func remedyForScheme(text string) string {
 // host judges the host of the form f, and reports whether it can only be the
 // browser's own machine.
 func (j *judge) host(f, host form) (loopback bool) {
-	if networks, ok := host.privateNetworks(); ok {
-		loopback = true
-		for _, network := range networks {
-			loopback = loopback && network.IsLoopback()
-		}
+	if private, loopback := host.privateAddresses(); private {
 		return loopback
 	}
 	ends, start := host.ends(j.mostInRow)
@@ -353,20 +328,16 @@ func (f form) ends(mostInRow int) (texts []string, start int) {
 }
 
 // listed returns the characters of a token, if they are few enough to have
-// been meant one by one. A dot, a hyphen or a colon beside another character
-// decides where a domain begins or ends, and does not count as listed.
+// been meant one by one. A dot or a colon beside another character decides
+// where a domain begins or ends, and does not count as listed.
 func (t token) listed(most, mostInRow int) (string, bool) {
-	set := t.set
-	if hosts := set.intersect(hostLetters); hosts.size() > 0 {
-		set = hosts // others stand in no origin
-	}
-	switch {
-	case t.kind == many || set.size() == 0 || set.size() > most || set.longestRange() > mostInRow:
+	switch size := t.set.size(); {
+	case t.kind == many || size == 0 || size > most || t.set.longestRange() > mostInRow:
 		return "", false
-	case t.set.size() > 1 && t.set.has(':') || set.size() > 1 && (set.has('-') || set.has('.')):
+	case size > 1 && (t.set.has('.') || t.set.has(':')):
 		return "", false
 	}
-	return set.String(), true
+	return t.set.String(), true
 }
 
 // position returns the token of character i of an end that starts at the token
@@ -427,17 +398,17 @@ func (f form) spellsLabel(end int) bool {
 	return false
 }
 
-// privateNetworks returns the networks in which the host is an IPv4 address, if
-// it can only be an address in a private network.
-func (f form) privateNetworks() ([]netip.Addr, bool) {
+// privateAddresses reports whether the host can only be an IPv4 address in a
+// private network, and whether that can only be this machine's own.
+func (f form) privateAddresses() (private, loopback bool) {
 	starts, open := []string{""}, false
 	for _, t := range f {
-		set := t.set.intersect(hostLetters)
 		if t.kind == leftOut {
 			continue
 		}
+		set := t.set.intersect(hostLetters)
 		if set.size() == 0 || set.intersect(lettersOf(digits+".")) != set {
-			return nil, false
+			return false, false
 		}
 		listed, ok := t.listed(maxListed/len(starts), maxListed)
 		if open = open || !ok; open {
@@ -451,22 +422,20 @@ func (f form) privateNetworks() ([]netip.Addr, bool) {
 		}
 		starts = longer
 	}
-	var networks []netip.Addr
+	loopback = true
 	for _, text := range starts {
 		octets := strings.Split(text, ".")
-		if open { // the last octet may go on
-			octets = octets[:len(octets)-1]
-		}
+		octets = octets[:len(octets)-1] // the last one may go on
 		for len(octets) < 4 {
 			octets = append(octets, "0")
 		}
 		// A network that is private from its first address on stays private
 		// in the octets that are open: 10.0.0.0/8, 192.168.0.0/16.
-		network, err := netip.ParseAddr(strings.Join(octets, "."))
-		if err != nil || !network.IsPrivate() && !network.IsLoopback() && !network.IsLinkLocalUnicast() {
-			return nil, false
+		network, _ := netip.ParseAddr(strings.Join(octets, "."))
+		if !network.IsPrivate() && !network.IsLoopback() && !network.IsLinkLocalUnicast() {
+			return false, false
 		}
-		networks = append(networks, network)
+		loopback = loopback && network.IsLoopback()
 	}
-	return networks, true
+	return true, loopback
 }

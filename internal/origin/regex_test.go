@@ -35,6 +35,7 @@ func TestRegexIsAccepted(t *testing.T) {
 		`https://(app\.)?(example\.com|example\.net)(:8443)?`, `https://app\.example\.com:.*`, `https?://localhost(:\d+)?`, `https://\[::1\](:\d+)?`, `http://127\.\d+\.\d+\.\d+`,
 		`https://192\.168\.\d+\.\d+:5173`, `https://10(\.\d+){3}`, `https://172\.(1[6-9]|2\d|3[01])\.\d+\.\d+`, `https://192\.168\.1\.[0-9.]+`,
 		`https://deploy-preview-[0-9]+--site\.netlify\.app`, `https://[a-z0-9-]+--my-site\.netlify\.app`, `https://([a-z0-9-]+--)?site\.netlify\.app`,
+		`https://ex[ab]{2}\.com`, `(?i)https://app[acegikmoq]\.com`, `https://app[1-4]\.com`, `https://app(a|b|c|d|e|f|g|h|i|j|k|l|m|n|o|p)\.com`, `https://203\.0\.113\.7(:\d+)?`, `https://169\.254\.\d+\.\d+`,
 		`moz-extension://[0-9a-f-]+`, `(chrome|moz)-extension://[a-z0-9-]+`, `capacitor://localhost`, `safari-web-extension://[0-9A-F-]+`, `vscode-webview://.+`, `app://obsidian\.md|https://app\.example\.com`,
 	} {
 		if warning, mistake := judge(regex, true, true); warning+mistake != "" {
@@ -67,11 +68,13 @@ func TestRegexIsRefused(t *testing.T) {
 		{`https?://.*`, "lets https://evil.example in"}, {`http://.*`, "lets http://evil.example in"}, {`https://.+`, "lets https://evil.example in"}, {`https://[^/]+`, "lets https://evil.example in"},
 		{`https://.*example\.com`, "lets https://evilexample.com in, which nobody listed" + before}, {`https://[a-z.]*example\.com`, "lets https://evilexample.com in"},
 		{`https://(app|.+)`, "lets https://evil.example in"}, {`https://(?:app\.example\.com|evil.*)`, "lets https://evil"}, {`https://(www\.)?.*\.com`, "lets https://www.evil.com in"},
-		{`https://[a-z]+\.com`, "lets https://evil.com in" + ", which nobody listed" + before}, {`https://[a-q]\.com`, "lets https://a.com in"}, {`https://app\.example\..+`, "lets https://app.example."},
+		{`https://[a-z]+\.com`, "lets https://evil.com in" + ", which nobody listed" + before}, {`https://[a-q]\.com`, "lets https://a.com in, which nobody listed" + before}, {`https://app(a|b|c|d|e|f|g|h|i|j|k|l|m|n|o|p|q)\.com`, "lets https://app"}, {`https://app\.example\..+`, "lets https://app.example."},
 		{`https://example\.[a-z]{2,3}`, "lets https://example.xx in"}, {`https://app\.example\.com.*`, "lets https://app.example.com.evil.example in"}, {`https://app\.example\.com\.?[a-z]*`, "lets https://app.example.com"},
+		{`https://(app\.)?example\.com.*`, "evil"}, {`https://[a-z]+\.example\.com.*`, "lets https://evil.example.com.evil.example in"}, {`https://[a-z]+\.co\.uk`, "lets https://evil.co.uk in, which nobody listed"}, {`https://[a-z]+xvercel\.app`, "which nobody listed"}, {`https://example\.com:*[a-z.]*`, "lets https://example.com"}, {`https://example\.com:?[a-z.]*`, "lets https://example.com"},
 		{`https://app\.example\.com[:0-9]*`, "lets https://app.example.com7 in"}, {`https:.{0,9}example\.com`, "lets https://evilexample.com in"},
 
 		{`https://app.example.com`, "lets https://appxexample.com in, which nobody listed" + escape}, {`https://app\.example.com`, "lets https://app.examplexcom in, which nobody listed" + escape},
+		{`https://my.app.example.co.uk`, "lets https://myxappxexamplexco.uk in"},
 		{`https://.?example\.com`, "lets https://xexample.com in, which nobody listed" + escape}, {`https://app[x.]example\.com`, "lets https://appxexample.com in"}, {`https://app[.-]example\.com`, "lets https://app-example.com in"},
 		{`https://example\.com|https://bcd.{40}`, "lets https://bcdxxx"}, {`https://example\.com|https://bcd.{100}`, "lets https://bcdxxx"}, {`https://example\.com(\.au.{100})?`, "lets https://example.com.auxxx"},
 
@@ -83,11 +86,13 @@ func TestRegexIsRefused(t *testing.T) {
 		{`https://app[1-5]\.com`, "lets https://app"}, {`https://example\d\.com`, "lets https://example7.com in"}, {`https://example\.c[a-p]`, "lets https://example.c"}, {`https://[ab][ab][ab][ab][ab]\.com`, "lets https://"},
 
 		{`.*://app\.example\.com`, "lets http://app.example.com in" + scheme}, {`[a-z]+://app\.example\.com`, "lets http://app.example.com in" + scheme}, {`.*example\.com`, "lets https://evilexample.com in" + scheme},
-		{`.+example\.com`, "lets https://evilexample.com in"}, {`http.*example\.com`, "lets https://evilexample.com in"}, {`^.*\.example\.com$`, "lets https://"}, {`[a-z]+-extension://x`, "lets evil-extension://x in" + scheme},
+		{`.+example\.com`, "lets https://evilexample.com in"}, {`http.*example\.com`, "lets https://evilexample.com in"}, {`^.*\.example\.com$`, "lets https://"}, {`[a-z]+-extension://x`, "lets evil-extension://x in" + scheme}, {`[a-c]pp://localhost`, "lets app://localhost in" + scheme},
 
 		{`https://[\d.]+`, "lets https://203.0.113.7 in"}, {`http://93\.184\.216\.\d+`, "lets http://93.184.216.7 in"}, {`https://93\.184\.216\.\d`, "lets https://93.184.216."}, {`http://192\.168\..*`, "lets http://192.168.evil.example in"},
 		{`https://1\d*\.0\.0\.1`, "lets https://1"}, {`https://17[12]\.16\.\d+\.\d+`, "lets https://171.16.7.7 in"},
 
+		{`https://\d*1\.2\.3\.4`, "1.2.3.4 in, which nobody listed"}, {`https://25[67]\.1\.1\.1`, "leaves open"}, {`https://10\.0\.0\.1/*`, "leaves open"}, {`https://\[é[a-z]\]`, "leaves open"},
+		{`https://x*[a-z]\.vercel\.app`, ".vercel.app in: anyone"},
 		{`https://[a-z-]+\.github\.io`, "lets https://evil.github.io in: anyone can register a name below github.io"}, {`https://.+\.vercel\.app`, ".vercel.app in: anyone"}, {`https://myapp-.*\.vercel\.app`, "lets https://myapp-evil.example.vercel.app in: anyone"},
 		{`https://[a-z]+-[a-z]+\.vercel\.app`, ".vercel.app in: anyone"}, {`https://(myapp-)?[a-z]+\.vercel\.app`, ".vercel.app in: anyone"},
 		{`https://[a-z0-9.-]+\.amazonaws\.com`, ".amazonaws.com in: anyone"}, {`https://app\.[a-z]+\.core\.windows\.net`, ".core.windows.net in: anyone"}, {`https://[a-z]+\.platform\.sh`, ".platform.sh in"},
@@ -97,11 +102,11 @@ func TestRegexIsRefused(t *testing.T) {
 		{`https://[a-z0-9-]+--\.netlify\.app`, "leaves open"}, {`https://.*\.1\.2\.3\.4`, "leaves open"},
 
 		{`https://app\.example\.com/`, "lists https://app.example.com/: it has a trailing slash"}, {`https://app\.example\.com/?`, "lists https://app.example.com/: it has a trailing slash, which no browser sends; leave that out"},
-		{`https://[a-z]+\.example\.com/`, `has "/" where only the host or a port can stand`}, {`https://[a-z]+\.example\.com:80/`, `has "/" where only a port can stand`}, {`https://\.*é\.com`, "outside ASCII"},
+		{`https://[a-z]+\.example\.com/`, `has "/" where only the host or a port can stand; leave it out`}, {`https://[a-z]+\.example\.com:80/`, `has "/" where only a port can stand; leave it out`}, {`https://[a-z]+\.example\.com:/80`, "where only a port"}, {`https://\.*é\.com`, "outside ASCII"},
 		{`://(.+\.)?example\.com$`, "it has no scheme; begin with the scheme"}, {`://.+\.example\.com`, "lists ://: it has no scheme; begin with the scheme"}, {`://app\.example\.com`, "lists ://app.example.com: it has no scheme; begin with the scheme"},
 		{`/https:\/\/app\.example\.com/`, "leave out the slashes around the pattern"}, {`/^https:\/\/[a-z]+\.example\.com$/i`, "leave out the slashes around the pattern"},
 		{`example\.com`, "lists example.com: it has no scheme; begin with the scheme"}, {`(https|ftp)://example\.com`, `lists ftp://example.com: it has the scheme "ftp"`}, {`https://example\.com(:443)?`, "lists https://example.com:443: it spells out the default port"},
-		{`htps://[a-z]+\.example\.com`, `lists htps://: it begins with "htps://", which looks like a misspelling`}, {`file://.*`, "lists file://: it has the scheme"}, {`https://App\.example\.com`, "upper-case"},
+		{`htps://[a-z]+\.example\.com`, `lists htps://: it begins with "htps://", which looks like a misspelling`}, {`file://.*`, `lists file://: it has the scheme "file", whose pages have no origin of their own; leave that out`}, {`https://App\.example\.com`, "upper-case"},
 		{`https://[a-z]+\.example\.com:443`, "matches no origin"}, {`https://a^b[a-z]\.example\.com`, "matches no origin"}, {`https://a{1000}\.example\.com`, "matches no origin"}, {`capacitor://localhost/+`, "matches no origin"},
 		{`https://app\.example\.com(`, "does not compile"}, {`a)|(.*`, "does not compile"}, {`https://a\.com(?=x)`, "does not compile"},
 	}
@@ -133,6 +138,8 @@ func TestPreviewsOnSharedHosts(t *testing.T) {
 		`https://[a-z]+--(my)?site\.netlify\.app`:             ".netlify.app in",
 		`https://myapp--[a-z]+\.vercel\.app`:                  "lets https://myapp--evil.vercel.app in",
 		`https://[a-z]+--site\.vercel\.app`:                   "lets https://evil--site.vercel.app in",
+		`https://[a-z]+-?x\.vercel\.app`:                      ".vercel.app in, a name",
+		`https://my(\.a)?-[a-z]+\.vercel\.app`:                ".vercel.app in, a name",
 		`https://name-[a-z0-9]+-5173\.app\.github\.dev`:       "lets https://name-evil-5173.app.github.dev in",
 		`https://app\.example\.com|https://x[a-z]+\.fly\.dev`: ".fly.dev in",
 	} {
@@ -163,6 +170,9 @@ func TestPlainHTTPByRegex(t *testing.T) {
 		`http://\[::1\]:\d+`:                "",
 		`http://.+\.localhost`:              "",
 		`http://127\.0\.0\.[1-9]`:           "",
+		`http://127\.0\.0\.\d+(:\d+)?`:      "",
+		`http://localhos[st]`:               "lets http://localhoss in, which is plain http",
+		`http://[a-z]+--site\.netlify\.app`: "--site.netlify.app in, which is plain http",
 	} {
 		if _, mistake := judge(regex, true, true); !strings.Contains(mistake, want) || (mistake == "") != (want == "") {
 			t.Errorf("%s: %q, want %q", regex, mistake, want)

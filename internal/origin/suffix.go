@@ -57,8 +57,8 @@ func isHostingSuffix(host string) bool {
 	if suffix == host {
 		return !icann && strings.Contains(host, ".")
 	}
-	domain, err := publicsuffix.EffectiveTLDPlusOne(host)
-	return err == nil && slices.Contains(sharedHosts, domain)
+	domain, _ := publicsuffix.EffectiveTLDPlusOne(host)
+	return slices.Contains(sharedHosts, domain)
 }
 
 // registrable returns the part of host that one owner registers: one label
