@@ -49,7 +49,7 @@ test-browsers: test-page
 	@$(NEEDS_NODE); cd e2e && npm ci --no-audit --no-fund && npm test
 
 oracle: ## compare corscheck with Chromium and Firefox (CASES=2000 SEED=today)
-	@scripts/oracle.sh
+	@sh scripts/oracle.sh
 
 screenshots: ## take screenshots of the page at two widths, light and dark
 	@$(REQUIRE_NODE); cd e2e && npm ci --no-audit --no-fund && npm run screenshots

@@ -253,7 +253,7 @@ func runAudit(ctx context.Context, o options, p *printer, stderr io.Writer) int 
 		p.line(green, "Nothing found.")
 		return exitAllowed
 	}
-	p.line(plain, fmt.Sprintf("%d findings.", len(findings)))
+	p.line(plain, fmt.Sprintf("Findings: %d.", len(findings)))
 	return exitBlocked
 }
 

@@ -115,6 +115,8 @@ func status(code int, lines ...string) func(http.ResponseWriter, *http.Request) 
 func TestAuditFindsMistakes(t *testing.T) {
 	every := func(string) bool { return true }
 	reflected := func(origin string) string { return origin }
+	// A mistake has one finding, but for these.
+	several := map[string]int{"suffix": 3, "a trailing slash": 3, "a list in the header": 3, "no scheme": 3, "errors without CORS headers": 2, "no security headers": 2}
 	for _, tt := range []struct {
 		name     string
 		policy   policy
@@ -126,6 +128,8 @@ func TestAuditFindsMistakes(t *testing.T) {
 		{"any origin, reflected, without", policy{allows: every, noCreds: true}, "medium", "answers with the origin that asks", "send * if the data is public"},
 		{"* with credentials", policy{answer: func(string) string { return "*" }}, "medium", "browsers reject the pair", "leave Access-Control-Allow-Credentials out"},
 		{"null", policy{allows: func(o string) bool { return o == auditPage || o == "null" }}, "high", "The origin null is allowed", "remove null"},
+		{"null, without credentials", policy{allows: func(o string) bool { return o == auditPage || o == "null" }, noCreds: true}, "medium", "The origin null is allowed", "remove null"},
+		{"prefix, without credentials", policy{allows: func(o string) bool { return strings.HasPrefix(o, auditPage) }, noCreds: true}, "low", "begins like the page's", "compare whole origins"},
 		{"prefix", policy{allows: func(o string) bool { return strings.HasPrefix(o, auditPage) }}, "high", "begins like the page's", "compare whole origins"},
 		{"suffix", policy{allows: func(o string) bool { return strings.HasSuffix(o, "example.com") && strings.HasPrefix(o, "https:") }}, "high", "ends like the page's", "compare whole origins"},
 		{"a dot for any letter", policy{allows: func(o string) bool { return o == auditPage || o == "https://appxexample.com" }}, "high", "a letter stands for a dot", "escape the dots"},
@@ -170,6 +174,9 @@ func TestAuditFindsMistakes(t *testing.T) {
 		{"echo without an Origin", policy{answer: reflected}, "high", "Every origin is allowed", "ALLOWED_ORIGINS"},
 	} {
 		found := auditOf(t, tt.policy)
+		if n := max(1, several[tt.name]); len(found) != n {
+			t.Errorf("%s: got %d findings, want %d: %+v", tt.name, len(found), n, found)
+		}
 		if !slices.ContainsFunc(found, func(f jsonFinding) bool {
 			return f.Severity == tt.severity && strings.Contains(f.Title, tt.want) && strings.Contains(f.Fix, tt.fix)
 		}) {
@@ -245,6 +252,186 @@ func TestAuditRequests(t *testing.T) {
 		}
 		if method, _, _ := strings.Cut(request, " "); !slices.Contains([]string{"GET", "OPTIONS", "CORSCHECK"}, method) {
 			t.Errorf("%s is not harmless", request)
+		}
+	}
+}
+
+// Which origins are tried follows from the page and the API.
+func TestAuditProbes(t *testing.T) {
+	for _, tt := range []struct {
+		api, page string
+		hostile   string // severity and origin of each
+		paths     string // of the requests from the page
+	}{
+		{"https://api.example.com/items?a=b", "https://app.example.com:8443",
+			"high https://app.example.com.corscheck.example, high https://corscheckexample.com, medium https://corscheck.example.com, high https://appxexample.com:8443, " +
+				"medium http://app.example.com, medium http://localhost:5173, high http://localhost.corscheck.example",
+			"/items?a=b /items?a=b /items/corscheck-does-not-exist /items?a=b /items/?a=b"},
+		{"https://api.example.com/items/", "http://example.com",
+			"high http://example.com.corscheck.example, high http://corscheckexample.com, medium http://corscheck.example.com, medium http://localhost:5173, high http://localhost.corscheck.example",
+			"/items/ /items/ /items/corscheck-does-not-exist /items/ /items"},
+		{"http://localhost:8080/", "http://localhost:5173",
+			"high http://corschecklocalhost:5173, low http://localhost:1, high http://localhost.corscheck.example",
+			"/ / /corscheck-does-not-exist /"},
+		{"http://localhost:8080/", "http://localhost:1", "high http://corschecklocalhost:1, high http://localhost.corscheck.example", "/ / /corscheck-does-not-exist /"},
+		{"http://localhost:8080/", "https://example.com",
+			"high https://example.com.corscheck.example, high https://corscheckexample.com, medium https://corscheck.example.com, medium http://example.com, high http://localhost.corscheck.example",
+			"/ / /corscheck-does-not-exist /"},
+		{"https://api.example.com/", "http://localhost", "high http://corschecklocalhost, low http://localhost:1, high http://localhost.corscheck.example", "/ / /corscheck-does-not-exist /"},
+		{"http://example.com/", "", "high http://example.com.corscheck.example, high http://corscheckexample.com, medium http://corscheck.example.com, medium http://localhost:5173, high http://localhost.corscheck.example", ""},
+		{"http://example.com/", "null", "high http://example.com.corscheck.example, high http://corscheckexample.com, medium http://corscheck.example.com, medium http://localhost:5173, high http://localhost.corscheck.example", "/ / /corscheck-does-not-exist /"},
+	} {
+		u, err := url.Parse(tt.api)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a := newAudit(u, tt.page)
+		var hostile, paths []string
+		for _, h := range a.hostile {
+			hostile = append(hostile, h.severity.String()+" "+h.origin)
+			if got, _ := h.message.Header.Get("Origin"); got != h.origin {
+				t.Errorf("the probe of %s has Origin: %s", h.origin, got)
+			}
+		}
+		for _, p := range a.probes[4+len(a.hostile):] {
+			paths = append(paths, p.message.URL.RequestURI())
+		}
+		if got := strings.Join(hostile, ", "); got != tt.hostile {
+			t.Errorf("%s, %s: got %s\nwant %s", tt.api, tt.page, got, tt.hostile)
+		}
+		if got := strings.Join(paths, " "); got != tt.paths {
+			t.Errorf("%s, %s: got %s, want %s", tt.api, tt.page, got, tt.paths)
+		}
+		if _, present := a.plain.message.Header.Get("Origin"); present {
+			t.Errorf("%s: the first request has an Origin", tt.api)
+		}
+	}
+}
+
+// Each row changes one reply of a server without mistakes.
+func TestAuditJudges(t *testing.T) {
+	right := []string{"Vary: Origin", "X-Content-Type-Options: nosniff", "X-Frame-Options: DENY", "Strict-Transport-Security: max-age=1"}
+	allow := append(slices.Clone(right), "Access-Control-Allow-Origin: "+auditPage, "Access-Control-Allow-Credentials: true")
+	preflight := append(slices.Clone(allow), "Access-Control-Allow-Methods: PUT", "Access-Control-Allow-Headers: authorization,content-type")
+	with := func(lines []string, more ...string) []string { return slices.Concat(lines, more) }
+	for _, tt := range []struct {
+		name   string
+		change func(a *audit)
+		want   string // severity and beginning of the title of each finding
+	}{
+		{"nothing", func(*audit) {}, ""},
+		{"Vary: *", func(a *audit) { a.page.reply = answer(200, with(allow[1:], "Vary: Accept, *")...) }, ""},
+		{"Vary among others", func(a *audit) { a.page.reply = answer(200, with(allow[1:], "Vary: Accept", "Vary: x, ORIGIN")...) }, ""},
+		{"Vary of something else", func(a *audit) { a.page.reply = answer(200, with(allow[1:], "Vary: Accept")...) }, "medium Vary: Origin is missing: a cache"},
+		{"an error without Vary", func(a *audit) { a.wrong.reply = answer(405, allow[1:]...) }, "low Vary: Origin is missing on error responses"},
+		{"the preflight alone allows every origin", func(a *audit) {
+			a.foreignAsk.reply = answer(204, with(right, "Access-Control-Allow-Origin: https://"+attacker)...)
+		}, "medium Every origin is allowed: the server answers"},
+		{"null for everybody", func(a *audit) {
+			for _, p := range a.probes {
+				p.reply = answer(200, with(right, "Access-Control-Allow-Origin: null")...)
+			}
+		}, "high The page https://app.example.com is not allowed|medium The origin null is allowed"},
+		{"407", func(a *audit) { a.pageAsk.reply = answer(407, preflight...) }, "high The preflight needs signing in"},
+		{"199", func(a *audit) { a.pageAsk.reply = answer(199, preflight...) }, "high The preflight fails with 199"},
+		{"299", func(a *audit) { a.pageAsk.reply = answer(299, preflight...) }, ""},
+		{"300 without Location", func(a *audit) { a.pageAsk.reply = answer(300, preflight...) }, "high The preflight fails with 300"},
+		{"300 with Location", func(a *audit) { a.pageAsk.reply = answer(300, with(preflight, "Location: /a")...) }, "high The preflight is redirected"},
+		{"Location without a redirect", func(a *audit) { a.pageAsk.reply = answer(204, with(preflight, "Location: /a")...) }, ""},
+		{"max age, the longest", func(a *audit) { a.pageAsk.reply = answer(204, with(preflight, "Access-Control-Max-Age: 86400")...) }, ""},
+		{"max age, none", func(a *audit) { a.pageAsk.reply = answer(204, with(preflight, "Access-Control-Max-Age: 0")...) }, ""},
+		{"max age below zero", func(a *audit) { a.pageAsk.reply = answer(204, with(preflight, "Access-Control-Max-Age: -1")...) }, "low Access-Control-Max-Age is not"},
+		{"max age a second too long", func(a *audit) { a.pageAsk.reply = answer(204, with(preflight, "Access-Control-Max-Age: 86401")...) }, "low Access-Control-Max-Age is longer"},
+		{"Set-Cookie among the allowed headers", func(a *audit) {
+			a.pageAsk.reply = answer(204, with(allow, "Access-Control-Allow-Headers: Set-Cookie, Access-Control-Allow-Origin")...)
+		}, "low Access-Control-Allow-Headers lists set-cookie"},
+		{"* without credentials", func(a *audit) {
+			a.page.reply = answer(200, allow[:5]...)
+			a.pageAsk.reply = answer(204, with(allow[:5], "Access-Control-Allow-Headers: *")...)
+		}, ""},
+		{"* with credentials in the preflight alone", func(a *audit) {
+			a.page.reply = answer(200, allow[:5]...)
+			a.pageAsk.reply = answer(204, with(allow, "Access-Control-Allow-Headers: x, *")...)
+		}, "medium Access-Control-Allow-Headers is *"},
+		{"credentials: false", func(a *audit) {
+			a.page.reply = answer(200, with(allow[:5], "Access-Control-Allow-Credentials: false")...)
+		}, ""},
+		{"a redirect that can be read", func(a *audit) { a.slash.reply = answer(301, with(allow, "Location: /items")...) }, "low The trailing slash is redirected"},
+		{"a redirect that cannot be read", func(a *audit) { a.slash.reply = answer(301, with(right, "Location: /items")...) }, "medium The trailing slash is redirected"},
+		{"400 for the slash", func(a *audit) { a.slash.reply = answer(400, with(right, "Location: /items")...) }, ""},
+		{"299 for the slash", func(a *audit) { a.slash.reply = answer(299, with(right, "Location: /items")...) }, ""},
+		{"304 for the slash", func(a *audit) { a.slash.reply = answer(304, right...) }, ""},
+		{"an unknown path is answered", func(a *audit) { a.missing.reply = answer(299, right...) }, ""},
+		{"an unknown path is redirected", func(a *audit) { a.missing.reply = answer(300, right...) }, "medium The error response for an unknown path"},
+		{"frame-ancestors", func(a *audit) {
+			a.page.reply = answer(200, with(slices.Delete(slices.Clone(allow), 2, 3), "Content-Security-Policy: frame-ancestors 'none'")...)
+		}, ""},
+		{"no X-Frame-Options", func(a *audit) { a.page.reply = answer(200, slices.Delete(slices.Clone(allow), 2, 3)...) }, "low Other sites can show the response"},
+		{"no HSTS", func(a *audit) { a.page.reply = answer(200, slices.Delete(slices.Clone(allow), 3, 4)...) }, "low Strict-Transport-Security is missing"},
+		{"no HSTS by http", func(a *audit) {
+			a.url.Scheme = "http"
+			a.page.reply = answer(200, slices.Delete(slices.Clone(allow), 3, 4)...)
+		}, ""},
+		{"a cookie", func(a *audit) {
+			a.page.reply = answer(200, with(allow, "Set-Cookie: a=b; Secure; HttpOnly", "Set-Cookie: ")...)
+		}, ""},
+		{"a cookie for plain http too", func(a *audit) { a.page.reply = answer(200, with(allow, "Set-Cookie: a=b; HttpOnly")...) }, "medium The cookie a is not Secure"},
+		{"the page's name in another letter case", func(a *audit) {
+			for _, p := range a.probes {
+				p.reply = answer(200, with(right, "Access-Control-Allow-Origin: HTTPS://app.example.com")...)
+			}
+		}, "high Access-Control-Allow-Origin is never equal|high The page"},
+	} {
+		u, err := url.Parse("https://api.example.com/items")
+		if err != nil {
+			t.Fatal(err)
+		}
+		a := newAudit(u, auditPage)
+		for _, p := range a.probes {
+			p.reply = answer(403, right...)
+		}
+		a.page.reply, a.pageAsk.reply = answer(200, allow...), answer(204, preflight...)
+		a.missing.reply, a.wrong.reply, a.slash.reply = answer(404, allow...), answer(405, allow...), answer(404, allow...)
+		tt.change(a)
+		var got []string
+		for _, f := range a.findings() {
+			got = append(got, f.severity.String()+" "+f.title)
+		}
+		want := strings.Split(tt.want, "|")
+		if tt.want == "" {
+			want = nil
+		}
+		if !slices.EqualFunc(got, want, strings.HasPrefix) {
+			t.Errorf("%s: got %q, want %q", tt.name, got, want)
+		}
+	}
+}
+
+// The audit as text.
+func TestAuditOutput(t *testing.T) {
+	right := serve(t, policy{allows: func(o string) bool { return o == testPage }}.ServeHTTP)
+	wrong := serve(t, policy{answer: func(string) string { return "*" }}.ServeHTTP)
+	for _, tt := range []struct {
+		args   []string
+		status int
+		want   []string
+		not    string
+	}{
+		{[]string{right + "/items", "--origin", testPage}, exitAllowed, []string{"Audit of " + right + "/items, 12 requests", "Nothing found."}, "--origin"},
+		{[]string{right + "/items"}, exitAllowed, []string{"Nothing found.", "Add --origin with a page"}, "Findings"},
+		{[]string{wrong + "/items"}, exitBlocked, []string{"\n\nMEDIUM  Every origin is allowed by *", "\n  Seen: GET with Origin: https://corscheck.example got Access-Control-Allow-Origin: *, Access-Control-Allow-", "\n  Fix: name the origin", "Findings: 1."}, "Nothing found"},
+		{[]string{"http://localhost:1/"}, exitUnreachable, []string{"cannot be reached"}, "Audit of"},
+		{[]string{right + "/items", "--dry-run"}, exitAllowed, []string{"7 requests, none with credentials:", "      no Origin (not from a page)", "      Origin: null (an opaque origin)"}, "Audit of"},
+	} {
+		status, stdout, stderr := corscheck(t, append(tt.args, "--audit")...)
+		text := strings.Join(strings.Split(stdout, "\n        "), " ") + stderr
+		for _, want := range tt.want {
+			if !strings.Contains(text, want) {
+				t.Errorf("%q: %q is missing in:\n%s", tt.args, want, text)
+			}
+		}
+		if status != tt.status || strings.Contains(text, tt.not) {
+			t.Errorf("%q: got status %d, want %d without %q:\n%s", tt.args, status, tt.status, tt.not, text)
 		}
 	}
 }

@@ -1,17 +1,26 @@
 package main
 
 import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
+
+	"example.com/api/internal/fetch"
 )
 
 func TestTLS(t *testing.T) {
@@ -167,5 +176,160 @@ func TestSilentServer(t *testing.T) {
 	}
 	if _, err := check(t.Context(), c, o.request); err == nil || !strings.Contains(unreachable(err), "did not answer within") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// What a browser adds, by page, target and request.
+func TestBrowserHeaders(t *testing.T) {
+	const page = "https://app.example.com"
+	for _, tt := range []struct {
+		name    string
+		request checkRequest
+		message fetch.Message
+		url     string
+		want    string
+	}{
+		{"cross-site", origin(page), fetch.Message{}, "https://b.example/", "Accept: */*|Referer: https://app.example.com/|Sec-Fetch-Dest: empty|Sec-Fetch-Mode: cors|Sec-Fetch-Site: cross-site|User-Agent: corscheck"},
+		{"same site", origin(page), fetch.Message{}, "https://api.example.com/", "Accept: */*|Referer: https://app.example.com/|Sec-Fetch-Dest: empty|Sec-Fetch-Mode: cors|Sec-Fetch-Site: same-site|User-Agent: corscheck"},
+		{"same origin", origin(page), fetch.Message{}, page + "/a", "Accept: */*|Referer: https://app.example.com/|Sec-Fetch-Dest: empty|Sec-Fetch-Mode: cors|Sec-Fetch-Site: same-origin|User-Agent: corscheck"},
+		{"plain http tells no Sec-Fetch", origin("http://app.example.com"), fetch.Message{}, "http://b.example/", "Accept: */*|Referer: http://app.example.com/|User-Agent: corscheck"},
+		{"https hides itself from http", origin(page), fetch.Message{}, "http://b.example/", "Accept: */*|User-Agent: corscheck"},
+		{"http shows itself to https", origin("http://app.example.com"), fetch.Message{}, "https://b.example/", "Accept: */*|Referer: http://app.example.com/|Sec-Fetch-Dest: empty|Sec-Fetch-Mode: cors|Sec-Fetch-Site: cross-site|User-Agent: corscheck"},
+		{"an opaque origin has no address", origin("null"), fetch.Message{}, "http://b.example/", "Accept: */*|User-Agent: corscheck"},
+		{"not from a page", checkRequest{}, fetch.Message{}, "https://b.example/", "Accept: */*|User-Agent: corscheck"},
+		{"no-cors", checkRequest{Request: fetch.Request{Origin: page, Mode: fetch.ModeNoCORS}}, fetch.Message{}, page, "Accept: */*|Referer: https://app.example.com/|Sec-Fetch-Dest: empty|Sec-Fetch-Mode: no-cors|Sec-Fetch-Site: same-origin|User-Agent: corscheck"},
+		{"the page's own Accept and User-Agent", checkRequest{}, fetch.Message{Header: fetch.Header{{Name: "accept", Value: "a/b"}, {Name: "user-agent", Value: "me"}, {Name: "x-a", Value: "1"}, {Name: "X-A", Value: "2"}}}, "http://b.example/", "Accept: a/b|User-Agent: me|X-A: 1|X-A: 2"},
+	} {
+		tt.message.URL = parsed(t, tt.url)
+		c := &client{request: tt.request}
+		var got []string
+		for name, values := range c.header(tt.message) {
+			for _, value := range values {
+				got = append(got, name+": "+value)
+			}
+		}
+		slices.Sort(got)
+		if got := strings.Join(got, "|"); got != tt.want {
+			t.Errorf("%s: got %s\nwant %s", tt.name, got, tt.want)
+		}
+	}
+}
+
+func origin(s string) checkRequest { return checkRequest{Request: fetch.Request{Origin: s}} }
+
+func parsed(t *testing.T, s string) *url.URL {
+	t.Helper()
+	u, err := url.Parse(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u
+}
+
+// Cookies go with the requests that carry credentials, if a browser sends
+// them.
+func TestSentCookies(t *testing.T) {
+	with := func(recorded []string, lines ...string) checkRequest {
+		r := origin("https://app.example.com")
+		r.recorded = recorded
+		for _, line := range lines {
+			c, _ := fetch.ParseCookie(line)
+			r.cookies = append(r.cookies, c)
+		}
+		return r
+	}
+	for _, tt := range []struct {
+		name    string
+		request checkRequest
+		message fetch.Message
+		url     string
+		want    string
+	}{
+		{"credentials", with(nil, "a=1", "b=2; SameSite=Strict"), fetch.Message{Credentials: true}, "https://api.example.com/", "a=1; b=2"},
+		{"no credentials", with([]string{"r=0"}, "a=1"), fetch.Message{}, "https://api.example.com/", ""},
+		{"a preflight", with([]string{"r=0"}, "a=1"), fetch.Message{Credentials: true, Preflight: true}, "https://api.example.com/", ""},
+		{"recorded", with([]string{"r=0"}, "a=1"), fetch.Message{Credentials: true}, "https://api.example.com/", "r=0; a=1"},
+		{"cross-site", with(nil, "a=1; SameSite=Lax", "b=2; SameSite=None; Secure"), fetch.Message{Credentials: true}, "https://b.example/", "b=2"},
+		{"none at all", with(nil), fetch.Message{Credentials: true}, "https://api.example.com/", ""},
+	} {
+		tt.message.URL = parsed(t, tt.url)
+		c := &client{request: tt.request}
+		h := c.header(tt.message)
+		if _, present := h["Cookie"]; h.Get("Cookie") != tt.want || present != (tt.want != "") {
+			t.Errorf("%s: got %q, want %q", tt.name, h["Cookie"], tt.want)
+		}
+	}
+}
+
+// --resolve decides about the address, the address space and the proxy.
+func TestResolve(t *testing.T) {
+	t.Setenv("HTTP_PROXY", "http://proxy.example:3128")
+	t.Setenv("HTTPS_PROXY", "http://proxy.example:3128")
+	t.Setenv("NO_PROXY", "")
+	c := &client{resolve: map[string]netip.AddrPort{
+		"a.example:80": netip.MustParseAddrPort("192.168.0.1:80"), "a.example:443": netip.MustParseAddrPort("127.0.0.1:443"),
+		"a.example:8080": netip.MustParseAddrPort("1.1.1.1:8080"),
+	}}
+	for address, want := range map[string]fetch.Space{
+		"http://a.example/": fetch.SpaceLocal, "https://a.example/": fetch.SpaceLoopback, "http://a.example:8080/": fetch.SpacePublic,
+		"http://localhost:8080/": fetch.SpaceLoopback, "http://10.0.0.1/": fetch.SpaceLocal,
+	} {
+		if got := c.space(t.Context(), parsed(t, address)); got != want {
+			t.Errorf("%s: got %v, want %v", address, got, want)
+		}
+	}
+	if proxy, err := c.proxy(&http.Request{URL: parsed(t, "http://a.example/")}); err != nil || proxy != nil {
+		t.Errorf("a name that --resolve gives: got the proxy %v, %v", proxy, err)
+	}
+}
+
+// Only a problem's detail is read from a body.
+func TestDetail(t *testing.T) {
+	for _, tt := range []struct{ contentType, body, want string }{
+		{"application/problem+json", `{"detail": "why"}`, "why"},
+		{"application/problem+json; charset=utf-8", `{"detail": "why"}`, "why"},
+		{"application/json", `{"detail": "why"}`, ""},
+		{"application/problem+json", `{"detail": 1}`, ""},
+		{"application/problem+json", `{"detail": "` + strings.Repeat("x", maxResponseBody) + `"}`, ""},
+	} {
+		address := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", tt.contentType)
+			_, _ = w.Write([]byte(tt.body))
+		})
+		c, err := newClient(options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := c.send(t.Context(), fetch.Message{Method: "GET", URL: parsed(t, address)})
+		c.close()
+		if err != nil || got.Detail != tt.want {
+			t.Errorf("%s, %.20s: got %q, %v", tt.contentType, tt.body, got.Detail, err)
+		}
+	}
+}
+
+// What people are told when there is no response.
+func TestUnreachable(t *testing.T) {
+	at := func(err error) error {
+		return &sendError{fetch.Message{URL: &url.URL{Scheme: "http", Host: "a.example"}}, err}
+	}
+	for _, tt := range []struct {
+		err  error
+		want string
+	}{
+		{at(&net.DNSError{Name: "a.example", IsNotFound: true}), "http://a.example cannot be reached: the name a.example is not known."},
+		{at(syscall.ECONNREFUSED), "http://a.example cannot be reached: nothing listens there"},
+		{at(x509.UnknownAuthorityError{}), "name its CA with --cacert"},
+		{at(x509.HostnameError{Certificate: &x509.Certificate{}, Host: "a.example"}), "for another name"},
+		{at(x509.CertificateInvalidError{Cert: &x509.Certificate{}, Reason: x509.Expired}), "that is not valid: x509: certificate has expired"},
+		{at(tls.RecordHeaderError{Msg: "x"}), "does not speak TLS"},
+		{at(context.DeadlineExceeded), "http://a.example did not answer within 15s."},
+		{at(context.Canceled), "interrupted."},
+		{at(errors.New("odd")), "http://a.example gave no response: odd."},
+		{errors.New("odd"), "the server gave no response: odd."},
+	} {
+		if got := unreachable(tt.err); !strings.Contains(got, tt.want) {
+			t.Errorf("%v: got %q, want %q", tt.err, got, tt.want)
+		}
 	}
 }
