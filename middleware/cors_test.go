@@ -89,7 +89,7 @@ func TestCORS(t *testing.T) {
 		listed    = middleware.CORSOptions{Credentials: true, Exposed: []string{"X-Request-ID"}, MaxAge: time.Minute}
 		any       = middleware.CORSOptions{Origins: origin.Any()}
 		named     = middleware.CORSOptions{Credentials: true, Methods: []string{"*"}, Headers: []string{"*"}}
-		nobody    = middleware.CORSOptions{Origins: origin.NewPolicy(nil, nil)}
+		nobody    = middleware.CORSOptions{Origins: allowing()}
 		acrm      = "Access-Control-Request-Method: "
 		acrh      = "Access-Control-Request-Headers: "
 		fromProxy = "X-Forwarded-Proto: https"
