@@ -276,6 +276,13 @@ func TestCORSSharesNothing(t *testing.T) {
 	if got := serve(e, request("GET", "/")).Header()["Vary"]; len(got) != 1 {
 		t.Errorf("Vary grew to %q", got)
 	}
+	preflight := request("OPTIONS", "/", "Origin: "+app, "Access-Control-Request-Method: PUT")
+	first, second := serve(e, preflight).Header(), serve(e, preflight).Header()
+	first.Add("Vary", "Accept")
+	second.Add("Vary", "Cookie")
+	if got := first.Values("Vary"); got[len(got)-1] != "Accept" {
+		t.Errorf("two preflights share the values of Vary: %q", got)
+	}
 }
 
 // The browser tells the developer nothing, so the log line must say it all,
