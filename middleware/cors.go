@@ -27,9 +27,9 @@ type CORSOptions struct {
 	MaxAge      time.Duration // how long a preflight may be cached, in whole seconds
 }
 
-// CORS decides which origins may call. It logs why another may not, and why a
-// browser will stop after a preflight.
-// gin-contrib/cors writes the headers for those that may.
+// CORS decides which origins may call; gin-contrib/cors writes the headers for
+// those that may. CORS logs why another origin may not, and why a browser will
+// stop after a preflight.
 //
 // It must be the first middleware of the engine. Then an allowed origin can
 // read whatever a later one refuses, and a preflight ends here, before it
@@ -125,10 +125,8 @@ func (m *cors) handle(c *gin.Context) {
 }
 
 // reflectRequested allows the method and the headers that a preflight asks for
-// where the settings say *.
-//
-// It reflects names (tokens: RFC 9110, 5.6.2) and nothing else that a client
-// sends.
+// where the settings say *. It reflects names (tokens: RFC 9110, 5.6.2) and
+// nothing else that a client sends.
 func (m *cors) reflectRequested(header http.Header, method string, names []string) {
 	if slices.Contains(m.options.Methods, "*") && httpguts.ValidHeaderFieldName(method) {
 		header["Access-Control-Allow-Methods"] = []string{method}

@@ -89,7 +89,7 @@ func TestCORS(t *testing.T) {
 		listed    = middleware.CORSOptions{Credentials: true, Exposed: []string{"X-Request-ID"}, MaxAge: time.Minute}
 		any       = middleware.CORSOptions{Origins: origin.Any()}
 		named     = middleware.CORSOptions{Credentials: true, Methods: []string{"*"}, Headers: []string{"*"}}
-		nobody    = middleware.CORSOptions{Origins: origin.NewPolicy(nil, nil)}
+		nobody    = middleware.CORSOptions{Origins: allowing()}
 		acrm      = "Access-Control-Request-Method: "
 		acrh      = "Access-Control-Request-Headers: "
 		fromProxy = "X-Forwarded-Proto: https"
@@ -275,6 +275,13 @@ func TestCORSSharesNothing(t *testing.T) {
 	group.Wait()
 	if got := serve(e, request("GET", "/")).Header()["Vary"]; len(got) != 1 {
 		t.Errorf("Vary grew to %q", got)
+	}
+	preflight := request("OPTIONS", "/", "Origin: "+app, "Access-Control-Request-Method: PUT")
+	first, second := serve(e, preflight).Header(), serve(e, preflight).Header()
+	first.Add("Vary", "Accept")
+	second.Add("Vary", "Cookie")
+	if got := first.Values("Vary"); got[len(got)-1] != "Accept" {
+		t.Errorf("two preflights share the values of Vary: %q", got)
 	}
 }
 

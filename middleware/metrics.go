@@ -31,7 +31,7 @@ func NewMetrics(version string, rateLimitCounters, droppedLines func() float64) 
 	m := &Metrics{
 		registry: prometheus.NewRegistry(),
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "http_requests_total", Help: "Requests that were responded to, without CORS preflights and denials.",
+			Name: "http_requests_total", Help: "Requests that got a response, except CORS preflights and denials.",
 		}, []string{"route", "method", "status"}),
 		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "http_request_duration_seconds", Help: "Time from the first middleware after CORS to the end of the response.",

@@ -17,7 +17,9 @@ func TestMetrics(t *testing.T) {
 	e := engine(cors, m.Handle)
 	serve(e, request("GET", "/"))
 	serve(e, request("PUT", "/", "Origin: "+app)) // not a preflight
-	serve(e, request("BREW", "/nobody/knows"))
+	for _, method := range []string{"HEAD", "POST", "PATCH", "DELETE", "OPTIONS", "BREW"} {
+		serve(e, request(method, "/nobody/knows"))
+	}
 	serve(e, request("OPTIONS", "/", "Origin: "+app, "Access-Control-Request-Method: PUT"))
 	serve(e, request("OPTIONS", "/", "Origin: "+app, "Access-Control-Request-Method: PURGE"))
 	serve(e, request("OPTIONS", "/", "Origin: "+app, "Access-Control-Request-Method: PUT", "Access-Control-Request-Headers: x-a"))
@@ -26,6 +28,11 @@ func TestMetrics(t *testing.T) {
 	for _, want := range []string{
 		`http_requests_total{method="GET",route="/",status="200"} 1`,
 		`http_requests_total{method="PUT",route="/",status="200"} 1`,
+		`http_requests_total{method="HEAD",route="unmatched",status="404"} 1`,
+		`http_requests_total{method="POST",route="unmatched",status="404"} 1`,
+		`http_requests_total{method="PATCH",route="unmatched",status="404"} 1`,
+		`http_requests_total{method="DELETE",route="unmatched",status="404"} 1`,
+		`http_requests_total{method="OPTIONS",route="unmatched",status="404"} 1`,
 		`http_requests_total{method="other",route="unmatched",status="404"} 1`,
 		`http_request_duration_seconds_count{method="GET",route="/"} 1`,
 		"cors_preflights_total 3", "cors_preflights_refused_total 2", "cors_denied_total 1", "rate_limit_counters 7", "log_dropped_total 8", `version="v1.2.3"`, "go_goroutines",
@@ -47,5 +54,13 @@ func TestMetrics(t *testing.T) {
 		if ok && !strings.HasPrefix(name, "go_") && !strings.HasPrefix(name, "process_") && !strings.Contains(string(readme), "`"+name+"`") {
 			t.Errorf("README.md lacks the metric %s", name)
 		}
+	}
+}
+
+func TestNilMetricsCountNothing(t *testing.T) {
+	t.Parallel()
+	var none *middleware.Metrics
+	if got := serve(engine(none.Handle), request("GET", "/")).Code; got != 200 {
+		t.Errorf("got %d, want 200", got)
 	}
 }

@@ -80,15 +80,11 @@ func (b *logBuffer) String() string {
 func discard() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
 func allowing(entries ...string) *origin.Policy {
-	var patterns []origin.Pattern
-	for _, entry := range entries {
-		pattern, err := origin.ParsePattern(entry)
-		if err != nil {
-			panic(err)
-		}
-		patterns = append(patterns, pattern)
+	policy, _, mistakes := origin.ParsePolicy(origin.Options{Entries: entries})
+	if len(mistakes) > 0 {
+		panic(mistakes[0])
 	}
-	return origin.NewPolicy(patterns, nil)
+	return policy
 }
 
 // sink is a ResponseWriter that discards everything, so that a benchmark counts

@@ -34,9 +34,8 @@ func remedy(s string) string {
 func guess(s string) (string, bool) {
 	s = strings.TrimSuffix(strings.TrimPrefix(s, `["`), `"]`) // an entry of a JSON list
 	s = strings.Trim(s, " \t\"'")
-	if wrong, meant := misspeltScheme(s); wrong != "" {
-		s = meant + s[len(wrong):]
-	}
+	wrong, meant := misspeltScheme(s)
+	s = meant + s[len(wrong):]
 	scheme, rest, found := strings.Cut(s, "://")
 	scheme = strings.ToLower(scheme)
 	switch {
@@ -78,7 +77,7 @@ func guessHost(scheme, rest string) string {
 	rest = strings.TrimSuffix(rest, ".")
 	if inner, ok := strings.CutPrefix(rest, "["); ok {
 		inner, tail, _ := strings.Cut(inner, "]")
-		if addr, err := netip.ParseAddr(inner); err == nil && addr.Is6() {
+		if addr, _ := netip.ParseAddr(inner); addr.Is6() {
 			if tail == ":"+defaultPort(scheme) {
 				tail = ""
 			}

@@ -183,7 +183,7 @@ func misspeltScheme(s string) (wrong, meant string) {
 	rest := strings.TrimLeft(s[letters:], `:/\`)
 	start := s[:len(s)-len(rest)]
 	lower := strings.ToLower(start)
-	if len(start) == letters || len(start) > len("https://")+maxMisspelling || lower == "http://" || lower == "https://" {
+	if lower == "http://" || lower == "https://" { // only the case is wrong
 		return "", ""
 	}
 	toHTTPS, toHTTP := spelling.Edits(lower, "https://"), spelling.Edits(lower, "http://")
@@ -261,7 +261,7 @@ func checkHost(host string) error {
 	// The URL standard reads a host that ends in a number as an IPv4 address
 	// and rewrites it: 127.1 is sent as 127.0.0.1.
 	if endsInNumber(host) {
-		if addr, err := netip.ParseAddr(host); err != nil || !addr.Is4() {
+		if addr, _ := netip.ParseAddr(host); !addr.Is4() {
 			return fmt.Errorf("has the host %q, which is not a complete IPv4 address", host)
 		}
 	}
@@ -312,9 +312,8 @@ func endsInNumber(host string) bool {
 }
 
 func checkIPv6(host string) error {
-	inner, closed := strings.CutSuffix(host[1:], "]")
-	addr, err := netip.ParseAddr(inner)
-	if !closed || err != nil || !addr.Is6() || addr.Zone() != "" {
+	addr, err := netip.ParseAddr(strings.TrimSuffix(host[1:], "]"))
+	if err != nil || !addr.Is6() || addr.Zone() != "" {
 		return fmt.Errorf("has the host %q, which is not an IPv6 address in brackets", host)
 	}
 	if canonical := FormatIPv6(addr); canonical != host {

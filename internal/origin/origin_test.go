@@ -32,6 +32,10 @@ func TestParse(t *testing.T) {
 		"chrome-extension://abcdefghijklmnopabcdefghijklmnop",
 		"moz-extension://0a1b2c3d-0000-4000-8000-000000000000",
 		"safari-web-extension://0A1B2C3D-0000-4000-8000-000000000000",
+		"safari-web-extension://AZaz09-_.",
+		"az09+.-://localhost",
+		"https://az09.example.com",
+		"https://" + strings.Repeat("a.", 126) + "a:65535",
 		"vscode-webview://1ab2cd3ef",
 		"app://obsidian.md",
 		"app://.",
@@ -73,6 +77,18 @@ func TestParseRefuses(t *testing.T) {
 		{`https:\\example.com`, `begins with "https:\\\\"`, "https://example.com"},
 		{"httttps://example.com", "misspelling", "https://example.com"},
 		{"hrrps://example.com/x", "misspelling", "https://example.com"},
+		{"HTPS://example.com", "misspelling", "https://example.com"},
+		{`"https://example.com"`, "is not valid", "https://example.com"},
+		{"https://a\x80b.com", "outside ASCII", ""},
+		{"https://a{b.com", `character '{'`, ""},
+		{"https://a`b.com", "character '`'", ""},
+		{"https://a/b.com:1", "path", "https://a"},
+		{"https:///x", "path", ""},
+		{"a!b://a", "not valid", ""},
+		{"http://[::ffff:1.2.3.4]", "[::ffff:102:304]", "http://[::ffff:102:304]"},
+		{"https://" + strings.Repeat("a.", 126) + "aa", "253 bytes", ""},
+		{"app://a{b", `character '{'`, ""},
+		{"app://a[b", `character '['`, ""},
 		{"Capacitor://localhost", "upper-case", "capacitor://localhost"},
 		{"capacitor://localhost/", "trailing slash", "capacitor://localhost"},
 		{"capacitor://", "no host", ""},
@@ -147,6 +163,17 @@ func TestParseRefuses(t *testing.T) {
 		}
 		if mistake.Remedy != hint || mistake.Value != tt.in {
 			t.Errorf("Parse(%q) offers %q for %q, want %q", tt.in, mistake.Remedy, mistake.Value, hint)
+		}
+	}
+}
+
+func TestCheckHost(t *testing.T) {
+	t.Parallel()
+	for host, want := range map[string]string{
+		"localhost": "", "[::1]": "", "LOCALHOST": "upper-case", "ü.example": "punycode", "a.": "trailing dot",
+	} {
+		if err := origin.CheckHost(host); (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("CheckHost(%q) = %v, want %q", host, err, want)
 		}
 	}
 }

@@ -15,16 +15,7 @@ type Pattern struct {
 	Subdomains bool
 }
 
-// ParsePattern reads an origin, or an origin whose left-most label is "*". The
-// error is a *Mistake.
-func ParsePattern(s string) (Pattern, error) {
-	pattern, mistake := parsePattern(s)
-	if mistake != nil { // a nil *Mistake in an error would not be a nil error
-		return Pattern{}, mistake
-	}
-	return pattern, nil
-}
-
+// parsePattern reads an origin, or an origin whose left-most label is "*".
 func parsePattern(s string) (Pattern, *Mistake) {
 	if strings.Count(s, "://") > 1 && strings.ContainsAny(s, "; \t\r\n") {
 		return Pattern{}, &Mistake{Value: s, Problem: "holds several origins", Remedy: "separate them with commas: https://app.example.com,https://www.example.com"}
@@ -79,7 +70,7 @@ func (p Pattern) hasHost(o Origin) bool {
 
 // isSubdomain compares whole labels: evilexample.com is not below example.com.
 func isSubdomain(host, parent string) bool {
-	return len(host) > len(parent)+1 && strings.HasSuffix(host, parent) && host[len(host)-len(parent)-1] == '.'
+	return len(host) > len(parent) && strings.HasSuffix(host, parent) && host[len(host)-len(parent)-1] == '.'
 }
 
 // checkPattern returns what is unsafe about a pattern that is well formed, or

@@ -73,17 +73,17 @@ func ParsePolicy(options Options) (policy *Policy, warnings, mistakes []*Mistake
 	if everyone {
 		return Any(), warnings, mistakes
 	}
-	return NewPolicy(patterns, expression), warnings, mistakes
+	return newPolicy(patterns, expression), warnings, mistakes
 }
 
 // Any returns the policy of ALLOWED_ORIGINS=*: every origin, "null" too. It
 // must not be used with credentials.
 func Any() *Policy { return &Policy{any: true} }
 
-// NewPolicy allows the origins that one of the patterns stands for or that
+// newPolicy allows the origins that one of the patterns stands for or that
 // the expression matches from end to end; a nil expression matches none, and
 // without any pattern or expression nobody is allowed.
-func NewPolicy(patterns []Pattern, expression *regexp.Regexp) *Policy {
+func newPolicy(patterns []Pattern, expression *regexp.Regexp) *Policy {
 	p := &Policy{patterns: patterns, exact: make(map[string]struct{}), regex: expression}
 	for _, pattern := range patterns {
 		if pattern.Subdomains {
@@ -107,9 +107,6 @@ func (p *Policy) Allows(value string) bool {
 	}
 	if _, listed := p.exact[value]; listed {
 		return true
-	}
-	if len(p.wildcards) == 0 && p.regex == nil {
-		return false
 	}
 	o, err := parse(value)
 	if err != nil {

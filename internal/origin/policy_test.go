@@ -20,10 +20,9 @@ func policy(t testing.TB, regex string, entries ...string) *origin.Policy {
 	return p
 }
 
-func TestParsePatternRefuses(t *testing.T) {
+func TestWildcardsAreRefused(t *testing.T) {
 	t.Parallel()
 	tests := []struct{ in, want string }{
-		{"*", "no scheme"},
 		{"https://*", "left-most label"},
 		{"https://*example.com", "left-most label"},
 		{"https://a*.example.com", "left-most label"},
@@ -46,8 +45,8 @@ func TestParsePatternRefuses(t *testing.T) {
 		{"https://*.[::1]", "IP address"},
 	}
 	for _, tt := range tests {
-		if _, err := origin.ParsePattern(tt.in); err == nil || !strings.Contains(err.Error(), tt.want) {
-			t.Errorf("ParsePattern(%q) = %v, want an error with %q", tt.in, err, tt.want)
+		if _, _, mistakes := origin.ParsePolicy(origin.Options{Entries: []string{tt.in}}); len(mistakes) != 1 || !strings.Contains(mistakes[0].Error(), tt.want) {
+			t.Errorf("%q: %v, want a mistake with %q", tt.in, mistakes, tt.want)
 		}
 	}
 }
@@ -64,6 +63,7 @@ func TestPatternsAreAccepted(t *testing.T) {
 		{"https://*.me.s3.amazonaws.com,https://*.me.blob.core.windows.net,https://*.cs.rit.edu,https://*.me.ovh.net", true, true},
 		{"https://name-5173.app.github.dev,https://abc.ngrok-free.app,https://5173-me.gitpod.io", true, true},
 		{"http://localhost:5173,http://127.0.0.1,http://[::1]:3000,http://*.localhost", true, true},
+		{"http://app.localhost,http://*.a.localhost", true, true},
 		{"http://app.example.com", false, true},
 		{"http://app.example.com,http://*.example.com,http://10.0.0.1:8080", true, false},
 		{"capacitor://localhost,ionic://localhost,tauri://localhost,chrome-extension://abcdefghijklmnop,app://obsidian.md", true, true},
@@ -202,6 +202,9 @@ func TestAllows(t *testing.T) {
 		}
 	}
 	anybody := origin.Any()
+	if !anybody.AllowsAny() || wildcard.AllowsAny() {
+		t.Error("AllowsAny does not tell * from a list")
+	}
 	for value, want := range map[string]bool{
 		"null": true, "https://a.com": true, "moz-extension://x": true,
 		"": false, "https://a.com, https://b.com": false, "https://a.com https://b.com": false,
@@ -258,6 +261,20 @@ func TestRegexHasToMatchFromEndToEnd(t *testing.T) {
 	}
 	if _, _, mistakes := origin.ParsePolicy(origin.Options{Regex: `a)|(?:b`}); len(mistakes) == 0 {
 		t.Error("a pattern that breaks out of its group compiles")
+	}
+}
+
+func TestPolicyString(t *testing.T) {
+	t.Parallel()
+	for want, p := range map[string]*origin.Policy{
+		"*":             origin.Any(),
+		"none":          policy(t, ""),
+		"https://a.com": policy(t, "", "https://a.com"),
+		`https://*.example.com,regex https://b\.com`: policy(t, `https://b\.com`, "https://*.example.com", "https://*.example.com"),
+	} {
+		if got := p.String(); got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
 	}
 }
 
