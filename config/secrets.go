@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -87,16 +88,15 @@ func (m *mistakes) url(name, value, file string, checks []Check, schemes ...stri
 			refuse("names no file; write file:app.db")
 			return Secret{}
 		}
-		// The error of net/url would quote the password.
-		if _, err := url.Parse(text); scheme != "file:" && err != nil || rest == "" {
+		i := slices.IndexFunc(checks, func(c Check) bool { return c.Variable == name })
+		// The error of net/url would quote the password. A Check knows better: the
+		// host of postgres://user@%2Frun%2Fpostgresql/app is no host to net/url.
+		if _, err := url.Parse(text); scheme != "file:" && err != nil && i < 0 || rest == "" {
 			refuse("is not a complete URL after " + scheme + "; percent-encode special characters in the password")
 			return Secret{}
 		}
-		for _, check := range checks {
-			if check.Variable != name {
-				continue
-			}
-			if err := check.URL(text); err != nil {
+		if i >= 0 {
+			if err := checks[i].URL(text); err != nil {
 				refuse("cannot be used: " + err.Error())
 			}
 		}

@@ -74,9 +74,14 @@ func TestChecksOfURLs(t *testing.T) {
 		}
 	}
 	asked = ""
-	setenv(t, "REDIS_URL=http://h", "DATABASE_URL=postgres://u:%@h")
+	setenv(t, "REDIS_URL=http://h", "DATABASE_URL=postgres://")
 	if _, err = config.Load(checks...); err == nil || asked != "" || !strings.HasPrefix(err.Error(), "2 settings") {
 		t.Errorf("asked %q of wrong URLs: %v", asked, err)
+	}
+	// The check knows more of its URLs than net/url does.
+	setenv(t, "DATABASE_URL=postgres://u@%2Frun%2Fpostgresql/app")
+	if _, err = config.Load(config.Check{Variable: "DATABASE_URL", URL: func(string) error { return nil }}); err != nil {
+		t.Errorf("a URL whose host is the directory of a socket: %v", err)
 	}
 }
 

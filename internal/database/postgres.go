@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net"
 	"net/url"
+	"regexp"
 	"strings"
 	"time"
 
@@ -50,7 +51,28 @@ func isPostgres(url string) bool {
 	return strings.HasPrefix(url, "postgres://") || strings.HasPrefix(url, "postgresql://")
 }
 
+// socketHost matches a URL whose host is a directory of sockets, percent-encoded,
+// up to and with the host's port: its user, the directory, and the port.
+var socketHost = regexp.MustCompile(`^(postgres(?:ql)?://(?:[^/?#@]*@)?)(%2[Ff][^/?#@:,]*)(:[0-9]+)?`)
+
+// socketAsParameter moves the directory of a socket from the host of a URL, where
+// libpq takes it (34.1.1.2, Connection URIs) but net/url does not, to the
+// parameter host, where pgx takes it as well.
+func socketAsParameter(text string) string {
+	parts := socketHost.FindStringSubmatch(text)
+	if parts == nil {
+		return text
+	}
+	rest := text[len(parts[0]):]
+	separator := "?"
+	if strings.Contains(rest, "?") {
+		separator = "&"
+	}
+	return parts[1] + parts[3] + rest + separator + "host=" + parts[2]
+}
+
 func parsePostgresURL(text string) (*pgx.ConnConfig, error) {
+	text = socketAsParameter(text)
 	u, urlErr := url.Parse(text)
 	config, err := pgx.ParseConfig(text)
 	if urlErr == nil && err == nil {
