@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"log/slog"
 	"maps"
 	"net/http"
@@ -215,5 +216,18 @@ func TestNoMethod(t *testing.T) {
 		if h := w.Header(); w.Code != tt.status || h.Get("Allow") != tt.allow || h.Get("Accept-Patch") != tt.acceptPatch {
 			t.Errorf("%s %s: got %d, Allow %q, Accept-Patch %q, want %+v", tt.method, tt.path, w.Code, h.Get("Allow"), h.Get("Accept-Patch"), tt)
 		}
+	}
+}
+
+// The Makefile offers seed only if a resource has examples.
+func TestSeedHasExamples(t *testing.T) {
+	makefile, err := os.ReadFile("Makefile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	offered := bytes.Contains(makefile, []byte("\nseed:"))
+	some := slices.ContainsFunc(resources(), func(r resource) bool { return r.seed != nil })
+	if offered && !some {
+		t.Error("no resource has examples; delete the target seed from the Makefile")
 	}
 }
