@@ -128,11 +128,11 @@ func (p *Policy) AllowedBy(value string) (setting, entry string) {
 		return "ALLOWED_ORIGINS", "*"
 	}
 	for _, pattern := range p.patterns {
-		if NewPolicy([]Pattern{pattern}, nil).Allows(value) {
+		if newPolicy([]Pattern{pattern}, nil).Allows(value) {
 			return "ALLOWED_ORIGINS", pattern.String()
 		}
 	}
-	if NewPolicy(nil, p.regex).Allows(value) {
+	if newPolicy(nil, p.regex).Allows(value) {
 		return "ALLOWED_ORIGIN_REGEX", p.regexText()
 	}
 	return "", ""
