@@ -1,13 +1,17 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"slices"
 	"strings"
 	"testing"
+
+	"example.com/api/internal/fetch"
 )
 
 // The audit's page and API of these tests: the page may call, nobody else may.
@@ -270,6 +274,9 @@ func TestAuditProbes(t *testing.T) {
 		{"https://api.example.com/items/", "http://example.com",
 			"high http://example.com.corscheck.example, high http://corscheckexample.com, medium http://corscheck.example.com, medium http://localhost:5173, high http://localhost.corscheck.example",
 			"/items/ /items/ /items/corscheck-does-not-exist /items/ /items"},
+		{"http://localhost:8080/", "http://example.com:8081",
+			"high http://example.com.corscheck.example, high http://corscheckexample.com, medium http://corscheck.example.com, high http://localhost.corscheck.example",
+			"/ / /corscheck-does-not-exist /"},
 		{"http://localhost:8080/", "http://localhost:5173",
 			"high http://corschecklocalhost:5173, low http://localhost:1, high http://localhost.corscheck.example",
 			"/ / /corscheck-does-not-exist /"},
@@ -432,6 +439,46 @@ func TestAuditOutput(t *testing.T) {
 		}
 		if status != tt.status || strings.Contains(text, tt.not) {
 			t.Errorf("%q: got status %d, want %d without %q:\n%s", tt.args, status, tt.status, tt.not, text)
+		}
+	}
+}
+
+// A finding shows the request that revealed it, and what came.
+func TestAuditEvidence(t *testing.T) {
+	p := probe{origin: "https://a.example", message: fetch.Message{Method: "GET"}, reply: answer(200, "Access-Control-Allow-Origin: *")}
+	if got, want := p.evidence(allowOrigin, "Vary"), "GET with Origin: https://a.example got Access-Control-Allow-Origin: *, no Vary"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	p.origin = ""
+	if got, want := p.evidence("Vary"), "GET without Origin got no Vary"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	// The preflight is shown only where the request itself reveals nothing.
+	every := policy{allows: func(string) bool { return true }}
+	inPreflight := policy{preflight: func(w http.ResponseWriter, r *http.Request) bool {
+		w.Header().Set(allowOrigin, r.Header.Get("Origin"))
+		return r.Header.Get("Origin") != auditPage
+	}}
+	for want, p := range map[string]policy{"GET with Origin: https://" + attacker: every, "OPTIONS with Origin: https://" + attacker: inPreflight} {
+		if found := auditOf(t, p); len(found) != 1 || !strings.HasPrefix(found[0].Evidence, want) {
+			t.Errorf("got %+v, want the evidence %q", found, want)
+		}
+	}
+}
+
+func TestAuditColors(t *testing.T) {
+	for want, p := range map[string]policy{
+		"\x1b[31mHIGH":   {allows: func(string) bool { return true }},
+		"\x1b[33mMEDIUM": {allows: func(string) bool { return true }, noCreds: true},
+	} {
+		o, err := parseOptions([]string{serve(t, p.ServeHTTP) + "/items", "--audit"}, nil, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var out bytes.Buffer
+		runAudit(t.Context(), o, &printer{w: &out, color: true}, io.Discard)
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("%q is missing in:\n%s", want, out.String())
 		}
 	}
 }
