@@ -316,10 +316,11 @@ export interface components {
             next_cursor?: components["schemas"]["Cursor"];
         };
         UploadForm: {
-            /** @description The file. Its part of the form must have a file name. */
+            /**
+             * Format: binary
+             * @description The file. Its part of the form must have a file name.
+             */
             file: string;
-        } & {
-            [key: string]: unknown;
         };
         UploadedFile: {
             /** @description The last element of the file name that the client sent. */
@@ -429,6 +430,16 @@ export interface components {
         BadRequest: {
             headers: {
                 "X-Request-ID": components["headers"]["X-Request-ID"];
+                /** @description How many requests a client may make per period. */
+                "X-RateLimit-Limit"?: number;
+                /** @description How many of them are left. */
+                "X-RateLimit-Remaining"?: number;
+                /** @description When more requests may pass, in Unix seconds. */
+                "X-RateLimit-Reset"?: number;
+                /** @description The policy, with `q` requests in `w` seconds. */
+                "RateLimit-Policy"?: string;
+                /** @description The policy has `r` requests left; more may pass in `t` seconds. */
+                RateLimit?: string;
                 [name: string]: unknown;
             };
             content: {
@@ -1571,7 +1582,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/yaml": Record<string, never>;
+                    "application/yaml": string;
                 };
             };
             308: components["responses"]["UseHTTPS"];
