@@ -332,7 +332,7 @@ func apiLines(reason fetch.Reason, n need) []string {
 	case fetch.WildcardOriginNotAllowed:
 		return []string{"ALLOWED_ORIGINS=" + n.origin, "CORS_ALLOW_CREDENTIALS=true"}
 	}
-	return []string{"ALLOWED_ORIGINS=" + n.origin + "  # and those that are listed already, with commas"}
+	return []string{"ALLOWED_ORIGINS=" + n.origin + "  # add it to the list, after a comma"}
 }
 
 func unlessListed(name, list string) string {

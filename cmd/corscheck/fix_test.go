@@ -53,7 +53,7 @@ const (
 func TestFixLines(t *testing.T) {
 	r := judged(t, "PUT", fetch.CredentialsInclude, fetch.Header{{Name: "X-A", Value: "1"}, {Name: "Content-Type", Value: "application/json"}}, answer(404))
 	for server, want := range map[string][]string{
-		"api": {"ALLOWED_ORIGINS=https://app.example.com  # and those that are listed already, with commas"},
+		"api": {"ALLOWED_ORIGINS=https://app.example.com  # add it to the list, after a comma"},
 		"nginx": {
 			`add_header Access-Control-Allow-Origin "https://app.example.com" always;`,
 			`add_header Vary "Origin" always;`,
