@@ -14,7 +14,8 @@ func TestSecretsAccepts(t *testing.T) {
 	checkAccepts(t, []accepted{
 		{[]string{"DATABASE_URL=postgresql://u:p@db/app"}, func(s config.Settings) any { return s.DatabaseURL.Reveal() }, "postgresql://u:p@db/app"},
 		{[]string{"REDIS_URL=rediss-sentinel://u:p@h:26379/0?master=m", "REDIS_PREFIX=a:b:"}, func(s config.Settings) any { return s.RedisURL.Reveal() + s.RedisPrefix }, "rediss-sentinel://u:p@h:26379/0?master=ma:b:"},
-		{[]string{"SESSION_SECRET_PREVIOUS=" + secret}, func(s config.Settings) any { return s.SessionSecretPrevious.Reveal() }, secret},
+		{[]string{"DATABASE_URL=file:100%.db"}, func(s config.Settings) any { return s.DatabaseURL.Reveal() }, "file:100%.db"},
+		{[]string{"SESSION_SECRET_PREVIOUS=" + secret}, func(s config.Settings) any { return fmt.Sprint(s.SessionSecretPrevious.Reveal(), s.SessionSecretPrevious.IsSet()) }, secret + " true"},
 	})
 }
 
@@ -22,6 +23,8 @@ func TestSecretsRejects(t *testing.T) {
 	checkRejects(t, []rejected{
 		{production("ALLOWED_ORIGINS=", "SESSION_SECRET="), []string{"SESSION_SECRET is missing", "openssl rand -hex 32"}},
 		{[]string{"SESSION_SECRET=hunter2"}, []string{"SESSION_SECRET has 7 bytes", "at least 32"}},
+		{[]string{"SESSION_SECRET=" + secret[1:]}, []string{"SESSION_SECRET has 31 bytes", "at least 32"}},
+		{production("ALLOWED_ORIGINS=", "SESSION_SECRET=", "SESSION_SECRET_FILE=/nowhere"), []string{"1 setting is wrong", "cannot be read"}},
 		{[]string{"SESSION_SECRET_FILE=/nowhere"}, []string{`SESSION_SECRET_FILE="/nowhere"`, "cannot be read (no such file or directory)"}},
 		{[]string{"SESSION_SECRET_PREVIOUS=hunter2"}, []string{"SESSION_SECRET_PREVIOUS has 7 bytes", "at least 32"}},
 		{[]string{"SESSION_SECRET_PREVIOUS_FILE=/nowhere"}, []string{`SESSION_SECRET_PREVIOUS_FILE="/nowhere"`, "cannot be read"}},
@@ -87,7 +90,7 @@ func TestSecretsAreNotPrinted(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, format := range []string{"%v", "%+v", "%#v", "%s", "%q", "%d"} {
-		if text := fmt.Sprintf(format, s.SessionSecret) + fmt.Sprintf(format, s.DatabaseURL); strings.Contains(text, secret) {
+		if text := fmt.Sprintf(format, s.SessionSecret) + fmt.Sprintf(format, s.DatabaseURL); text != "[secret][secret]" {
 			t.Errorf("%s prints %s", format, text)
 		}
 	}

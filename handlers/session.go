@@ -164,7 +164,7 @@ func (s *Sessions) Delete(c *gin.Context) {
 	own := s.nameFor(c.Request)
 	names := []string{own}
 	for _, cookie := range c.Request.Cookies() {
-		// This server's own cookie of another port would stay in charge.
+		// This server's own cookie of another port would keep the guest signed in.
 		if _, ok := s.decode(cookie); ok && !slices.Contains(names, cookie.Name) {
 			names = append(names, cookie.Name)
 		}
@@ -182,7 +182,7 @@ func (s *Sessions) Delete(c *gin.Context) {
 
 // clearTwin clears the cookie of the same name that a server with another
 // SESSION_SAMESITE may have left. To a browser, a partitioned cookie and one
-// that is not are two cookies, and the old one could stay in charge. The twin
+// that is not are two cookies, and the old one could keep its effect. The twin
 // must be cleared before the cookie is set: a browser without partitions takes
 // both for the same one.
 func (s *Sessions) clearTwin(c *gin.Context, name string) {
@@ -201,15 +201,11 @@ func (s *Sessions) nameFor(r *http.Request) string {
 	return s.cookie.Name
 }
 
-// isOurs reports whether the cookie has the name of a session cookie, for
-// whatever port.
+// isOurs reports whether the cookie has the name of a session cookie, for any
+// port.
 func (s *Sessions) isOurs(cookie *http.Cookie) bool {
-	rest, found := strings.CutPrefix(cookie.Name, s.cookie.Name)
-	if !found || rest == "" {
-		return found
-	}
-	port, found := strings.CutPrefix(rest, "_")
-	return s.bearsPort && found && port != "" && strings.Trim(port, "0123456789") == ""
+	port, found := strings.CutPrefix(cookie.Name, s.cookie.Name+"_")
+	return cookie.Name == s.cookie.Name || s.bearsPort && found && port != "" && strings.Trim(port, "0123456789") == ""
 }
 
 // decode returns the session in the cookie. Its keys tell whose it is: a cookie
