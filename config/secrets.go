@@ -67,8 +67,8 @@ func (m *mistakes) sessionSecret(name, value, file string, required bool) Secret
 }
 
 func (m *mistakes) url(name, value, file string, checks []Check, schemes ...string) Secret {
-	text, ok := m.fromFile(name, value, file)
-	if !ok || text == "" {
+	text, _ := m.fromFile(name, value, file)
+	if text == "" {
 		return Secret{}
 	}
 	refuse := func(wrong string) {

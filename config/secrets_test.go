@@ -15,7 +15,9 @@ func TestSecretsAccepts(t *testing.T) {
 		{[]string{"DATABASE_URL=postgresql://u:p@db/app"}, func(s config.Settings) any { return s.DatabaseURL.Reveal() }, "postgresql://u:p@db/app"},
 		{[]string{"REDIS_URL=rediss-sentinel://u:p@h:26379/0?master=m", "REDIS_PREFIX=a:b:"}, func(s config.Settings) any { return s.RedisURL.Reveal() + s.RedisPrefix }, "rediss-sentinel://u:p@h:26379/0?master=ma:b:"},
 		{[]string{"DATABASE_URL=file:100%.db"}, func(s config.Settings) any { return s.DatabaseURL.Reveal() }, "file:100%.db"},
-		{[]string{"SESSION_SECRET_PREVIOUS=" + secret}, func(s config.Settings) any { return fmt.Sprint(s.SessionSecretPrevious.Reveal(), s.SessionSecretPrevious.IsSet()) }, secret + " true"},
+		{[]string{"SESSION_SECRET_PREVIOUS=" + secret}, func(s config.Settings) any {
+			return fmt.Sprint(s.SessionSecretPrevious.Reveal(), s.SessionSecretPrevious.IsSet())
+		}, secret + "true"},
 	})
 }
 
@@ -25,6 +27,8 @@ func TestSecretsRejects(t *testing.T) {
 		{[]string{"SESSION_SECRET=hunter2"}, []string{"SESSION_SECRET has 7 bytes", "at least 32"}},
 		{[]string{"SESSION_SECRET=" + secret[1:]}, []string{"SESSION_SECRET has 31 bytes", "at least 32"}},
 		{production("ALLOWED_ORIGINS=", "SESSION_SECRET=", "SESSION_SECRET_FILE=/nowhere"), []string{"1 setting is wrong", "cannot be read"}},
+		{production("ALLOWED_ORIGINS=", "SESSION_SECRET=", "SESSION_SECRET_FILE="+os.DevNull), []string{"1 setting is wrong", "is an empty file"}},
+		{production("ALLOWED_ORIGINS=", "SESSION_SECRET=", "SESSION_SECRET_FILE=a://hunter2"), []string{"1 setting is wrong", "holds a value instead of the name of a file"}},
 		{[]string{"SESSION_SECRET_FILE=/nowhere"}, []string{`SESSION_SECRET_FILE="/nowhere"`, "cannot be read (no such file or directory)"}},
 		{[]string{"SESSION_SECRET_PREVIOUS=hunter2"}, []string{"SESSION_SECRET_PREVIOUS has 7 bytes", "at least 32"}},
 		{[]string{"SESSION_SECRET_PREVIOUS_FILE=/nowhere"}, []string{`SESSION_SECRET_PREVIOUS_FILE="/nowhere"`, "cannot be read"}},
@@ -93,6 +97,17 @@ func TestSecretsAreNotPrinted(t *testing.T) {
 		if text := fmt.Sprintf(format, s.SessionSecret) + fmt.Sprintf(format, s.DatabaseURL); text != "[secret][secret]" {
 			t.Errorf("%s prints %s", format, text)
 		}
+	}
+}
+
+// A file that is named by mistake may hold nothing but a secret.
+func TestContentOfFilesIsNotShown(t *testing.T) {
+	t.Chdir(t.TempDir())
+	if err := os.WriteFile("url", []byte("hunter2.db"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := load(t, "DATABASE_URL_FILE=url"); err == nil || strings.Contains(err.Error(), "hunter2") || !strings.Contains(err.Error(), "DATABASE_URL has no scheme") {
+		t.Errorf("got %v, want an error without the content of the file", err)
 	}
 }
 

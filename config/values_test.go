@@ -34,6 +34,7 @@ func TestValuesAccepts(t *testing.T) {
 		{[]string{"LOG_LEVEL=warn"}, func(s config.Settings) any { return s.LogLevel }, "WARN"},
 		{[]string{"LOG_LEVEL=error"}, func(s config.Settings) any { return s.LogLevel }, "ERROR"},
 		{[]string{"SHUTDOWN_DELAY=5s", "SHUTDOWN_TIMEOUT=0s"}, func(s config.Settings) any { return fmt.Sprint(s.ShutdownDelay, s.ShutdownTimeout) }, "5s 0s"},
+		{[]string{"RATE_LIMIT_MAX_CLIENTS=1", "MAX_UPLOAD_BYTES=1"}, func(s config.Settings) any { return fmt.Sprint(s.RateLimitMaxClients, s.MaxUploadBytes) }, "1 1"},
 		{[]string{"MAX_BODY_BYTES=1", "MAX_UPLOAD_BYTES=1099511627776"}, func(s config.Settings) any { return fmt.Sprint(s.MaxBodyBytes, s.MaxUploadBytes) }, "1 1099511627776"},
 	})
 }
@@ -81,6 +82,7 @@ func TestValuesRejects(t *testing.T) {
 		{[]string{"METRICS_ADDR=:8080"}, []string{"METRICS_ADDR", "PORT"}},
 		{[]string{"METRICS_ADDR=nowhere at all:9090"}, []string{"METRICS_ADDR", "is not an address to listen on"}},
 		{[]string{"METRICS_ADDR=127.0.0.1:65536"}, []string{"METRICS_ADDR", "is not an address to listen on"}},
+		{[]string{"MAX_UPLOAD_BYTES=0"}, []string{`MAX_UPLOAD_BYTES="0" is out of range`}},
 		{[]string{"MAX_BODY_BYTES=0"}, []string{`MAX_BODY_BYTES="0" is out of range`, "from 1 to"}},
 		{[]string{"MAX_UPLOAD_BYTES=1099511627777"}, []string{"is out of range"}},
 		{[]string{"SHUTDOWN_DELAY=90000h"}, []string{`SHUTDOWN_DELAY="90000h" is out of range; write a duration from 0s to 87600h`}},
