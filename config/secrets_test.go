@@ -46,6 +46,8 @@ func TestSecretsRejects(t *testing.T) {
 		{[]string{"DATABASE_URL=u:hunter2@h/app.db"}, []string{"DATABASE_URL has no scheme"}},
 		{[]string{"DATABASE_URL=postgresq://u:12/hunter2@db/app"}, []string{"DATABASE_URL has a scheme"}},
 		{[]string{"DATABASE_URL=postgresq://u:12#hunter2@db/app"}, []string{"DATABASE_URL has a scheme"}},
+		{[]string{"DATABASE_URL=postgresq://db/app#hunter2"}, []string{"DATABASE_URL has a scheme"}},
+		{[]string{"DATABASE_URL=mysql://db/app;password=hunter2"}, []string{"DATABASE_URL has a scheme that is not supported (\"mysql\"); write file:…, postgres://…, postgresql://…"}},
 		{[]string{"DATABASE_URL=postgresq://u:12?hunter2@db/app"}, []string{"DATABASE_URL has a scheme"}},
 		{[]string{"DATABASE_URL=postgresq://u:hunter2@db/app?password=hunter2"}, []string{`DATABASE_URL="postgresq://xxxxx@db/app?…" has a scheme`}},
 		{[]string{"REDIS_URL=http://hunter2@cache.internal:6379"}, []string{`REDIS_URL="http://xxxxx@cache.internal:6379" has a scheme`}},
@@ -79,6 +81,10 @@ func TestChecksOfURLs(t *testing.T) {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %q in it", err, want)
 		}
+	}
+	setenv(t, "DATABASE_URL=file:x")
+	if _, err := config.Load(config.Check{Variable: "DATABASE_URL", URL: func(string) error { return nil }}); err != nil {
+		t.Errorf("a check that finds nothing wrong: %v", err)
 	}
 	asked = ""
 	setenv(t, "REDIS_URL=http://h", "DATABASE_URL=postgres://u:%@h")
