@@ -136,8 +136,8 @@ func (m *mistakes) host(name, value string, production bool) string {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), lookupTimeout)
 	defer cancel()
-	addresses, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
-	if err != nil || !slices.ContainsFunc(addresses, isLocal) {
+	addresses, _ := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+	if !slices.ContainsFunc(addresses, isLocal) {
 		m.add(name, value, "is not a name of this machine; write an IP address that it has, or 0.0.0.0 for all of them")
 	}
 	return host
@@ -154,8 +154,8 @@ func isLocal(addr netip.Addr) bool {
 		return true // unknown: listening will tell
 	}
 	return slices.ContainsFunc(interfaces, func(own net.Addr) bool {
-		network, err := netip.ParsePrefix(own.String())
-		return err == nil && network.Addr().Unmap().WithZone("") == addr
+		network, _ := netip.ParsePrefix(own.String())
+		return network.Addr().Unmap().WithZone("") == addr
 	})
 }
 

@@ -2,7 +2,9 @@ package config_test
 
 import (
 	"fmt"
+	"net"
 	"net/http"
+	"net/netip"
 	"strings"
 	"testing"
 
@@ -37,6 +39,25 @@ func TestValuesAccepts(t *testing.T) {
 		{[]string{"RATE_LIMIT_MAX_CLIENTS=1", "MAX_UPLOAD_BYTES=1"}, func(s config.Settings) any { return fmt.Sprint(s.RateLimitMaxClients, s.MaxUploadBytes) }, "1 1"},
 		{[]string{"MAX_BODY_BYTES=1", "MAX_UPLOAD_BYTES=1099511627776"}, func(s config.Settings) any { return fmt.Sprint(s.MaxBodyBytes, s.MaxUploadBytes) }, "1 1099511627776"},
 	})
+}
+
+// An address of a network interface is one of this machine, in either form.
+func TestHostIsAnAddressOfThisMachine(t *testing.T) {
+	addresses, err := net.InterfaceAddrs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var tests []accepted
+	for _, address := range addresses {
+		network, err := netip.ParsePrefix(address.String())
+		if err != nil || !network.Addr().Is4() {
+			continue
+		}
+		for _, host := range []string{network.Addr().String(), "::ffff:" + network.Addr().String()} {
+			tests = append(tests, accepted{[]string{"HOST=" + host}, func(s config.Settings) any { return s.Host }, host})
+		}
+	}
+	checkAccepts(t, tests)
 }
 
 func TestValuesRejects(t *testing.T) {
