@@ -13,11 +13,11 @@ import (
 )
 
 const (
-	// bufferBytes is how much may wait to be written: some thousand lines. The
-	// last quarter is left to warnings and errors.
+	// bufferBytes is how much may wait to be written: a few thousand lines. The
+	// last quarter is reserved for warnings and errors.
 	bufferBytes = 1 << 20
-	// rest is how long the writer rests after each write, so that under load
-	// one write takes many lines; or until the buffer is half full.
+	// rest is how long the writer waits after each write, unless the buffer
+	// becomes half full, so that under load one write takes many lines.
 	rest = 20 * time.Millisecond
 	// closeTimeout is how long Close waits for a destination that blocks.
 	closeTimeout = time.Second
@@ -41,8 +41,8 @@ type Writer struct {
 }
 
 // New returns a Writer to out. Format returns the handler that formats lines,
-// as slog.NewTextHandler does: with one Write to its argument for each. Close
-// must be called in the end.
+// which must call Write once for each line, as that of slog.NewTextHandler does.
+// The caller must call Close at the end.
 func New(out io.Writer, format func(io.Writer) slog.Handler) *Writer {
 	w := &Writer{
 		out:    out,
@@ -151,7 +151,7 @@ func (w *Writer) write(spare []byte) []byte {
 	return batch
 }
 
-// report is the line that tells of lines that were dropped.
+// report returns the line that says how many lines were dropped.
 func (w *Writer) report(dropped int64) []byte {
 	var line bytes.Buffer
 	record := slog.NewRecord(time.Now(), slog.LevelWarn, "log_dropped", 0)
@@ -171,8 +171,8 @@ func (l limited) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
-// handler lets warnings and errors into the part of the buffer that is left to
-// them.
+// handler lets only warnings and errors into the part of the buffer that is
+// reserved for them.
 type handler struct{ low, high slog.Handler }
 
 func (h handler) Enabled(ctx context.Context, level slog.Level) bool {
