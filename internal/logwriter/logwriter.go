@@ -133,9 +133,6 @@ func (w *Writer) write(spare []byte) []byte {
 	batch, untold := w.pending, w.untold
 	w.pending, w.untold = spare[:0], 0
 	w.mu.Unlock()
-	if len(batch) == 0 && untold == 0 {
-		return batch
-	}
 	lines := batch
 	if untold > 0 { // last: lines are dropped when the buffer is full
 		batch = append(batch, w.report(untold)...)
