@@ -220,7 +220,7 @@ func (m *mistakes) parse(v variables, checks []Check) Settings {
 	if origins.AllowsAny() && s.SessionSameSite == http.SameSiteNoneMode {
 		m.add("SESSION_SAMESITE", v.SessionSameSite, "cannot be used with ALLOWED_ORIGINS=*: a page of any site could act with the user's session; write lax or strict, or list the origins")
 	}
-	if s.MetricsAddr != "" && s.Port != 0 && strings.HasSuffix(s.MetricsAddr, fmt.Sprintf(":%d", s.Port)) {
+	if s.Port != 0 && strings.HasSuffix(s.MetricsAddr, fmt.Sprintf(":%d", s.Port)) {
 		m.add("METRICS_ADDR", s.MetricsAddr, "is the port of the API (PORT); write one that the public cannot reach")
 	}
 	for _, warning := range originWarnings {
@@ -236,7 +236,7 @@ func unlikely(s Settings, v variables) []string {
 	if !slices.Contains(s.CORSHeaders, "*") && !slices.ContainsFunc(s.CORSHeaders, func(h string) bool { return strings.EqualFold(h, "Content-Type") }) {
 		warnings = append(warnings, describe("CORS_ALLOWED_HEADERS", v.CORSHeaders, "lacks Content-Type: no page of another origin can send JSON; add it"))
 	}
-	if s.Production && s.AllowedHosts.IsAny() {
+	if s.AllowedHosts.IsAny() { // only in production
 		warnings = append(warnings, "ALLOWED_HOSTS is not set: requests for any Host are served; set it to this API's names, such as api.example.com")
 	}
 	if s.MaxBufferedBytes < s.MaxBodyBytes {

@@ -68,8 +68,8 @@ func (m *mistakes) sessionSecret(name, value, file string, required bool) Secret
 }
 
 func (m *mistakes) url(name, value, file string, checks []Check, schemes ...string) Secret {
-	text, ok := m.fromFile(name, value, file)
-	if !ok || text == "" {
+	text, _ := m.fromFile(name, value, file)
+	if text == "" {
 		return Secret{}
 	}
 	refuse := func(wrong string) {
@@ -113,13 +113,14 @@ func (m *mistakes) url(name, value, file string, checks []Check, schemes ...stri
 // schemeOf returns the part of a URL that cannot be a secret, or "".
 func schemeOf(text string) string {
 	scheme, _, found := strings.Cut(text, "://")
-	if !found || len(scheme) > 20 || strings.ContainsFunc(scheme, func(r rune) bool {
-		return !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || r == '+' || r == '-')
-	}) {
+	if !found || !schemeForm.MatchString(scheme) {
 		return ""
 	}
 	return scheme
 }
+
+// schemeForm matches a scheme that is too short to be a secret.
+var schemeForm = regexp.MustCompile(`^[A-Za-z0-9+-]{1,20}$`)
 
 // address and databaseFile match what people write who forget the scheme.
 var (

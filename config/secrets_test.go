@@ -14,7 +14,10 @@ func TestSecretsAccepts(t *testing.T) {
 	checkAccepts(t, []accepted{
 		{[]string{"DATABASE_URL=postgresql://u:p@db/app"}, func(s config.Settings) any { return s.DatabaseURL.Reveal() }, "postgresql://u:p@db/app"},
 		{[]string{"REDIS_URL=rediss-sentinel://u:p@h:26379/0?master=m", "REDIS_PREFIX=a:b:"}, func(s config.Settings) any { return s.RedisURL.Reveal() + s.RedisPrefix }, "rediss-sentinel://u:p@h:26379/0?master=ma:b:"},
-		{[]string{"SESSION_SECRET_PREVIOUS=" + secret}, func(s config.Settings) any { return s.SessionSecretPrevious.Reveal() }, secret},
+		{[]string{"DATABASE_URL=file:100%.db"}, func(s config.Settings) any { return s.DatabaseURL.Reveal() }, "file:100%.db"},
+		{[]string{"SESSION_SECRET_PREVIOUS=" + secret}, func(s config.Settings) any {
+			return fmt.Sprint(s.SessionSecretPrevious.Reveal(), s.SessionSecretPrevious.IsSet())
+		}, secret + "true"},
 	})
 }
 
@@ -22,6 +25,10 @@ func TestSecretsRejects(t *testing.T) {
 	checkRejects(t, []rejected{
 		{production("ALLOWED_ORIGINS=", "SESSION_SECRET="), []string{"SESSION_SECRET is missing", "openssl rand -hex 32"}},
 		{[]string{"SESSION_SECRET=hunter2"}, []string{"SESSION_SECRET has 7 bytes", "at least 32"}},
+		{[]string{"SESSION_SECRET=" + secret[1:]}, []string{"SESSION_SECRET has 31 bytes", "at least 32"}},
+		{production("ALLOWED_ORIGINS=", "SESSION_SECRET=", "SESSION_SECRET_FILE=/nowhere"), []string{"1 setting is wrong", "cannot be read"}},
+		{production("ALLOWED_ORIGINS=", "SESSION_SECRET=", "SESSION_SECRET_FILE="+os.DevNull), []string{"1 setting is wrong", "is an empty file"}},
+		{production("ALLOWED_ORIGINS=", "SESSION_SECRET=", "SESSION_SECRET_FILE=a://hunter2"), []string{"1 setting is wrong", "holds a value instead of the name of a file"}},
 		{[]string{"SESSION_SECRET_FILE=/nowhere"}, []string{`SESSION_SECRET_FILE="/nowhere"`, "cannot be read (no such file or directory)"}},
 		{[]string{"SESSION_SECRET_PREVIOUS=hunter2"}, []string{"SESSION_SECRET_PREVIOUS has 7 bytes", "at least 32"}},
 		{[]string{"SESSION_SECRET_PREVIOUS_FILE=/nowhere"}, []string{`SESSION_SECRET_PREVIOUS_FILE="/nowhere"`, "cannot be read"}},
@@ -39,6 +46,8 @@ func TestSecretsRejects(t *testing.T) {
 		{[]string{"DATABASE_URL=u:hunter2@h/app.db"}, []string{"DATABASE_URL has no scheme"}},
 		{[]string{"DATABASE_URL=postgresq://u:12/hunter2@db/app"}, []string{"DATABASE_URL has a scheme"}},
 		{[]string{"DATABASE_URL=postgresq://u:12#hunter2@db/app"}, []string{"DATABASE_URL has a scheme"}},
+		{[]string{"DATABASE_URL=postgresq://db/app#hunter2"}, []string{"DATABASE_URL has a scheme"}},
+		{[]string{"DATABASE_URL=mysql://db/app;password=hunter2"}, []string{"DATABASE_URL has a scheme that is not supported (\"mysql\"); write file:…, postgres://…, postgresql://…"}},
 		{[]string{"DATABASE_URL=postgresq://u:12?hunter2@db/app"}, []string{"DATABASE_URL has a scheme"}},
 		{[]string{"DATABASE_URL=postgresq://u:hunter2@db/app?password=hunter2"}, []string{`DATABASE_URL="postgresq://xxxxx@db/app?…" has a scheme`}},
 		{[]string{"REDIS_URL=http://hunter2@cache.internal:6379"}, []string{`REDIS_URL="http://xxxxx@cache.internal:6379" has a scheme`}},
@@ -73,6 +82,10 @@ func TestChecksOfURLs(t *testing.T) {
 			t.Errorf("got %v, want %q in it", err, want)
 		}
 	}
+	setenv(t, "DATABASE_URL=file:x")
+	if _, err := config.Load(config.Check{Variable: "DATABASE_URL", URL: func(string) error { return nil }}); err != nil {
+		t.Errorf("a check that finds nothing wrong: %v", err)
+	}
 	asked = ""
 	setenv(t, "REDIS_URL=http://h", "DATABASE_URL=postgres://")
 	if _, err = config.Load(checks...); err == nil || asked != "" || !strings.HasPrefix(err.Error(), "2 settings") {
@@ -92,9 +105,20 @@ func TestSecretsAreNotPrinted(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, format := range []string{"%v", "%+v", "%#v", "%s", "%q", "%d"} {
-		if text := fmt.Sprintf(format, s.SessionSecret) + fmt.Sprintf(format, s.DatabaseURL); strings.Contains(text, secret) {
+		if text := fmt.Sprintf(format, s.SessionSecret) + fmt.Sprintf(format, s.DatabaseURL); text != "[secret][secret]" {
 			t.Errorf("%s prints %s", format, text)
 		}
+	}
+}
+
+// A file that is named by mistake may hold nothing but a secret.
+func TestContentOfFilesIsNotShown(t *testing.T) {
+	t.Chdir(t.TempDir())
+	if err := os.WriteFile("url", []byte("hunter2.db"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := load(t, "DATABASE_URL_FILE=url"); err == nil || strings.Contains(err.Error(), "hunter2") || !strings.Contains(err.Error(), "DATABASE_URL has no scheme") {
+		t.Errorf("got %v, want an error without the content of the file", err)
 	}
 }
 

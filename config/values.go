@@ -40,8 +40,8 @@ func describe(name, value, wrong string) string {
 	if len(value) > 200 {
 		value = value[:200] + "…"
 	}
-	// Shown as it was written where that is legible: %q would double the
-	// backslashes of a regex.
+	// The value is shown as it was written where that is legible, because %q
+	// would double the backslashes of a regex.
 	quoted := `"` + value + `"`
 	if strings.Contains(value, `"`) || strings.ContainsFunc(value, func(r rune) bool { return !strconv.IsPrint(r) }) {
 		quoted = strconv.Quote(value)
@@ -86,7 +86,7 @@ func (m *mistakes) integer(name, value string, least, most int64) int64 {
 	switch {
 	case errors.Is(err, strconv.ErrSyntax):
 		wrong = "is not a whole number"
-	case err != nil || n < least || n > most:
+	case n < least || n > most:
 		wrong = "is out of range"
 	}
 	if wrong != "" {
@@ -136,8 +136,8 @@ func (m *mistakes) host(name, value string, production bool) string {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), lookupTimeout)
 	defer cancel()
-	addresses, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
-	if err != nil || !slices.ContainsFunc(addresses, isLocal) {
+	addresses, _ := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+	if !slices.ContainsFunc(addresses, isLocal) {
 		m.add(name, value, "is not a name of this machine; write an IP address that it has, or 0.0.0.0 for all of them")
 	}
 	return host
@@ -154,8 +154,8 @@ func isLocal(addr netip.Addr) bool {
 		return true // unknown: listening will tell
 	}
 	return slices.ContainsFunc(interfaces, func(own net.Addr) bool {
-		network, err := netip.ParsePrefix(own.String())
-		return err == nil && network.Addr().Unmap().WithZone("") == addr
+		network, _ := netip.ParsePrefix(own.String())
+		return network.Addr().Unmap().WithZone("") == addr
 	})
 }
 
@@ -164,7 +164,7 @@ func (m *mistakes) listenAddress(name, value string) string {
 		return ""
 	}
 	host, port, err := net.SplitHostPort(value)
-	if err == nil && host != "" && origin.CheckHost(host) != nil {
+	if host != "" && origin.CheckHost(host) != nil {
 		_, err = netip.ParseAddr(host)
 	}
 	if err == nil {
@@ -182,7 +182,6 @@ func (m *mistakes) trustedProxies(name, value string) forwarded.Proxies {
 		network, err := forwarded.ParseNetwork(entry)
 		if err != nil {
 			m.add(name, entry, err.Error())
-			continue
 		}
 		networks = append(networks, network)
 	}
@@ -202,8 +201,8 @@ func (m *mistakes) allowedHosts(name, value string, production bool) origin.Host
 	return hosts
 }
 
-// redisPrefixForm has no braces, which would put all keys on one node of a Redis
-// Cluster, and none of the characters that are wildcards in an ACL.
+// redisPrefixForm excludes braces, which would put all keys on one node of a
+// Redis Cluster, and the characters that are wildcards in an ACL.
 var redisPrefixForm = regexp.MustCompile(`^[A-Za-z0-9._:/-]{1,64}$`)
 
 func (m *mistakes) redisPrefix(name, value string) string {

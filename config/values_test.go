@@ -2,7 +2,9 @@ package config_test
 
 import (
 	"fmt"
+	"net"
 	"net/http"
+	"net/netip"
 	"strings"
 	"testing"
 
@@ -27,13 +29,35 @@ func TestValuesAccepts(t *testing.T) {
 		{[]string{"HOST=[::]"}, func(s config.Settings) any { return s.Host }, "::"},
 		{[]string{"SESSION_SAMESITE=Strict"}, func(s config.Settings) any { return s.SessionSameSite == http.SameSiteStrictMode }, "true"},
 		{[]string{"METRICS_ADDR=127.0.0.1:9090"}, func(s config.Settings) any { return s.MetricsAddr }, "127.0.0.1:9090"},
+		{[]string{"METRICS_ADDR=localhost:65535"}, func(s config.Settings) any { return s.MetricsAddr }, "localhost:65535"},
+		{[]string{"METRICS_ADDR=127.0.0.1:0", "PORT=0"}, func(s config.Settings) any { return s.MetricsAddr }, "127.0.0.1:0"},
 		{[]string{"METRICS_ADDR=:9090"}, func(s config.Settings) any { return s.MetricsAddr }, ":9090"},
 		{[]string{"METRICS_ADDR=:8080", "PORT=8081"}, func(s config.Settings) any { return s.MetricsAddr }, ":8080"},
 		{[]string{"LOG_LEVEL=warn"}, func(s config.Settings) any { return s.LogLevel }, "WARN"},
 		{[]string{"LOG_LEVEL=error"}, func(s config.Settings) any { return s.LogLevel }, "ERROR"},
 		{[]string{"SHUTDOWN_DELAY=5s", "SHUTDOWN_TIMEOUT=0s"}, func(s config.Settings) any { return fmt.Sprint(s.ShutdownDelay, s.ShutdownTimeout) }, "5s 0s"},
+		{[]string{"RATE_LIMIT_MAX_CLIENTS=1", "MAX_UPLOAD_BYTES=1"}, func(s config.Settings) any { return fmt.Sprint(s.RateLimitMaxClients, s.MaxUploadBytes) }, "1 1"},
 		{[]string{"MAX_BODY_BYTES=1", "MAX_UPLOAD_BYTES=1099511627776"}, func(s config.Settings) any { return fmt.Sprint(s.MaxBodyBytes, s.MaxUploadBytes) }, "1 1099511627776"},
 	})
+}
+
+// An address of a network interface is one of this machine, in either form.
+func TestHostIsAnAddressOfThisMachine(t *testing.T) {
+	addresses, err := net.InterfaceAddrs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var tests []accepted
+	for _, address := range addresses {
+		network, err := netip.ParsePrefix(address.String())
+		if err != nil || !network.Addr().Is4() {
+			continue
+		}
+		for _, host := range []string{network.Addr().String(), "::ffff:" + network.Addr().String()} {
+			tests = append(tests, accepted{[]string{"HOST=" + host}, func(s config.Settings) any { return s.Host }, host})
+		}
+	}
+	checkAccepts(t, tests)
 }
 
 func TestValuesRejects(t *testing.T) {
@@ -50,7 +74,7 @@ func TestValuesRejects(t *testing.T) {
 		{[]string{"HOST=2001:db8::1"}, []string{`HOST="2001:db8::1" is not an address of this machine`}},
 		{[]string{"HOST=nowhere.invalid"}, []string{`HOST="nowhere.invalid" is not a name of this machine`, "0.0.0.0"}},
 		{[]string{"SHUTDOWN_TIMEOUT=soon"}, []string{`SHUTDOWN_TIMEOUT="soon"`, "90s"}},
-		{[]string{"HSTS_MAX_AGE=31536000"}, []string{"31536000s"}},
+		{[]string{"HSTS_MAX_AGE=31536000"}, []string{"31536000s or 525600m"}},
 		{[]string{"HTTPS_REDIRECT=true"}, []string{"ALLOWED_HOSTS"}},
 		{[]string{"HTTPS_REDIRECT=true", "ALLOWED_HOSTS= "}, []string{"HTTPS_REDIRECT", "needs ALLOWED_HOSTS"}},
 		{[]string{"ALLOWED_HOSTS=https://api.example.com"}, []string{`ALLOWED_HOSTS="https://api.example.com"`, "without scheme"}},
@@ -68,7 +92,7 @@ func TestValuesRejects(t *testing.T) {
 		{[]string{"REDIS_PREFIX=" + strings.Repeat("a", 65)}, []string{"REDIS_PREFIX", "1 to 64"}},
 		{[]string{"REDIS_PREFIX=shop*"}, []string{`REDIS_PREFIX="shop*" is not a prefix`}},
 		{[]string{"IDLE_TIMEOUT=0s"}, []string{`IDLE_TIMEOUT="0s" would keep no connection`, "120s"}},
-		{[]string{"IDLE_TIMEOUT=600"}, []string{`IDLE_TIMEOUT="600"`, "600s or 10m"}},
+		{[]string{"IDLE_TIMEOUT=600"}, []string{"1 setting is wrong", `IDLE_TIMEOUT="600"`, "600s or 10m"}},
 		{[]string{"IDLE_TIMEOUT=-1s"}, []string{`IDLE_TIMEOUT="-1s"`}},
 		{[]string{"MAX_BUFFERED_BYTES=0"}, []string{`MAX_BUFFERED_BYTES="0"`}},
 		{[]string{"SESSION_SAMESITE=Relaxed"}, []string{`SESSION_SAMESITE="Relaxed"`, "lax or strict or none"}},
@@ -79,10 +103,14 @@ func TestValuesRejects(t *testing.T) {
 		{[]string{"METRICS_ADDR=:8080"}, []string{"METRICS_ADDR", "PORT"}},
 		{[]string{"METRICS_ADDR=nowhere at all:9090"}, []string{"METRICS_ADDR", "is not an address to listen on"}},
 		{[]string{"METRICS_ADDR=127.0.0.1:65536"}, []string{"METRICS_ADDR", "is not an address to listen on"}},
+		{[]string{"MAX_UPLOAD_BYTES=0"}, []string{`MAX_UPLOAD_BYTES="0" is out of range`}},
 		{[]string{"MAX_BODY_BYTES=0"}, []string{`MAX_BODY_BYTES="0" is out of range`, "from 1 to"}},
 		{[]string{"MAX_UPLOAD_BYTES=1099511627777"}, []string{"is out of range"}},
 		{[]string{"SHUTDOWN_DELAY=90000h"}, []string{`SHUTDOWN_DELAY="90000h" is out of range; write a duration from 0s to 87600h`}},
-		{[]string{"SHUTDOWN_DELAY=61"}, []string{`SHUTDOWN_DELAY="61" has no unit; write 61s`}},
+		{[]string{"SHUTDOWN_DELAY=90000h", "SHUTDOWN_TIMEOUT=90000h"}, []string{"to 87600h\n"}},
+		{[]string{"METRICS_ADDR=:909a"}, []string{"METRICS_ADDR", "is not an address to listen on"}},
+		{[]string{"SHUTDOWN_DELAY=61", "SHUTDOWN_TIMEOUT=x"}, []string{`SHUTDOWN_DELAY="61" has no unit; write 61s` + "\n"}},
+		{[]string{"LOG_FORMAT=" + strings.Repeat("x", 200)}, []string{`x" is unknown`}},
 		{[]string{"TRUSTED_PROXIES=a,,b"}, []string{"TRUSTED_PROXIES=\"a,,b\" has an empty entry", `"a" is not an IP address`}},
 		{[]string{"LOG_FORMAT=" + strings.Repeat("x", 201)}, []string{`LOG_FORMAT="` + strings.Repeat("x", 200) + `…" is unknown`}},
 		{[]string{"LOG_FORMAT=a\"b"}, []string{`LOG_FORMAT="a\"b" is unknown`}},

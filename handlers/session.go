@@ -205,12 +205,8 @@ func (s *Sessions) nameFor(r *http.Request) string {
 
 // isOurs reports whether the cookie has the name of a session cookie of any port.
 func (s *Sessions) isOurs(cookie *http.Cookie) bool {
-	rest, found := strings.CutPrefix(cookie.Name, s.cookie.Name)
-	if !found || rest == "" {
-		return found
-	}
-	port, found := strings.CutPrefix(rest, "_")
-	return s.bearsPort && found && port != "" && strings.Trim(port, "0123456789") == ""
+	port, found := strings.CutPrefix(cookie.Name, s.cookie.Name+"_")
+	return cookie.Name == s.cookie.Name || s.bearsPort && found && port != "" && strings.Trim(port, "0123456789") == ""
 }
 
 // decode returns the session in the cookie. The keys show which server set it: a

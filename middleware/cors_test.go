@@ -114,6 +114,8 @@ func TestCORS(t *testing.T) {
 			headers{"Vary": preflightVary, "Allow-Origin": app, "Allow-Credentials": "true", "Allow-Methods": "GET,PUT", "Allow-Headers": "Content-Type", "Max-Age": "60"}},
 		{"max age 0 is sent", middleware.CORSOptions{}, request("OPTIONS", "/", "Origin: "+app, acrm+"PUT"), 204,
 			headers{"Vary": preflightVary, "Allow-Origin": app, "Allow-Methods": "GET,PUT", "Allow-Headers": "Content-Type", "Max-Age": "0"}},
+		{"nothing but simple requests", middleware.CORSOptions{Methods: []string{}, Headers: []string{}}, request("OPTIONS", "/", "Origin: "+app, acrm+"PUT", acrh+"X-A"), 204,
+			headers{"Vary": preflightVary, "Allow-Origin": app, "Max-Age": "0"}},
 		{"plain OPTIONS is no preflight", listed, request("OPTIONS", "/", "Origin: "+app), 200, allowed},
 		{"preflight without Origin", listed, request("OPTIONS", "/", acrm+"PUT"), 200, vary},
 		{"disallowed", listed, request("GET", "/", "Origin: http://localhost:5174"), 403, vary},
@@ -285,6 +287,15 @@ func TestCORSSharesNothing(t *testing.T) {
 	}
 }
 
+func TestDenialNamesTheOrigin(t *testing.T) {
+	t.Parallel()
+	e := engine(newCORS(middleware.CORSOptions{}, discard()))
+	got := serve(e, request("GET", "/", "Origin: "+app, "Origin: https://evil.test")).Body.String()
+	if want := app + ", https://evil.test"; !strings.Contains(got, want) {
+		t.Errorf("got %s, want %s in it", got, want)
+	}
+}
+
 // The browser tells the developer nothing, so the log line must say it all,
 // whatever a client writes into the header.
 func TestDenialIsLogged(t *testing.T) {
@@ -340,6 +351,7 @@ func TestRefusedPreflightIsLogged(t *testing.T) {
 		{"allowed, in capitals and with empty elements", listed, request("OPTIONS", "/", "Origin: "+app, acrm+"PUT", acrh+",Content-Type, ,X-REQUEST-ID"), nil},
 		{"methods that need no permission", listed, request("OPTIONS", "/", "Origin: "+app, acrm+"POST"), nil},
 		{"HEAD needs no permission", listed, request("OPTIONS", "/", "Origin: "+app, acrm+"HEAD"), nil},
+		{"GET needs no permission", middleware.CORSOptions{Methods: []string{"PUT"}}, request("OPTIONS", "/", "Origin: "+app, acrm+"GET"), nil},
 		{"reflected", reflected, request("OPTIONS", "/", "Origin: "+app, acrm+"PURGE", acrh+"x-a"), nil},
 		{"not a preflight", listed, request("PATCH", "/", "Origin: "+app, acrm+"PATCH"), nil},
 		{"a denied origin", listed, request("OPTIONS", "/", "Origin: https://evil.test", acrm+"PATCH"), nil},

@@ -1,9 +1,12 @@
 package middleware_test
 
 import (
+	"net/http"
 	"os"
 	"strings"
 	"testing"
+
+	"github.com/gin-gonic/gin"
 
 	"example.com/api/internal/forwarded"
 	"example.com/api/middleware"
@@ -14,8 +17,14 @@ func TestMetrics(t *testing.T) {
 	m := middleware.NewMetrics("v1.2.3", func() float64 { return 7 }, func() float64 { return 8 })
 	headers := middleware.NewSecurityHeaders(0, false, forwarded.Proxies{})
 	cors := middleware.CORS(middleware.CORSOptions{Origins: allowing(app), Methods: []string{"PUT"}}, nil, forwarded.Proxies{}, headers, m, discard())
-	e := engine(cors, m.Handle)
+	refuse := func(c *gin.Context) {
+		if c.Request.URL.Path == "/refused" {
+			c.AbortWithStatus(http.StatusTooManyRequests)
+		}
+	}
+	e := engine(cors, m.Handle, refuse)
 	serve(e, request("GET", "/"))
+	serve(e, request("GET", "/refused"))
 	serve(e, request("PUT", "/", "Origin: "+app)) // not a preflight
 	for _, method := range []string{"HEAD", "POST", "PATCH", "DELETE", "OPTIONS", "BREW"} {
 		serve(e, request(method, "/nobody/knows"))
@@ -27,6 +36,7 @@ func TestMetrics(t *testing.T) {
 	got := serve(m.Endpoint(), request("GET", "/metrics")).Body.String()
 	for _, want := range []string{
 		`http_requests_total{method="GET",route="/",status="200"} 1`,
+		`http_requests_total{method="GET",route="unmatched",status="429"} 1`,
 		`http_requests_total{method="PUT",route="/",status="200"} 1`,
 		`http_requests_total{method="HEAD",route="unmatched",status="404"} 1`,
 		`http_requests_total{method="POST",route="unmatched",status="404"} 1`,

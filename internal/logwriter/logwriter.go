@@ -133,9 +133,6 @@ func (w *Writer) write(spare []byte) []byte {
 	batch, unreported := w.pending, w.unreported
 	w.pending, w.unreported = spare[:0], 0
 	w.mu.Unlock()
-	if len(batch) == 0 && unreported == 0 {
-		return batch
-	}
 	lines := batch
 	if unreported > 0 { // last, because lines are dropped when the buffer is full
 		batch = append(batch, w.report(unreported)...)

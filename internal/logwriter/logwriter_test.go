@@ -212,6 +212,9 @@ func TestBlockedDestination(t *testing.T) {
 		if last := got[len(got)-2:]; last[0] != want || last[1] != "msg=\"it flows\"" {
 			t.Errorf("the last lines are %q, want %q before the one that came later", last, want)
 		}
+		if size := out.text.Len(); size > 1<<20+300 { // besides what did not wait: three short lines
+			t.Errorf("%d bytes were written, more than the buffer holds", size)
+		}
 		if w.Dropped() != dropped {
 			t.Errorf("Dropped: got %d, want %d as before", w.Dropped(), dropped)
 		}
@@ -246,6 +249,17 @@ func TestFailingDestination(t *testing.T) {
 		}
 		if got := w.Dropped(); got != 3 {
 			t.Errorf("Dropped: got %d, want 3", got)
+		}
+
+		w = logwriter.New(&out, text)
+		out.fail(errors.New("broken pipe"), 0)
+		slog.New(w.Handler()).Info("f")
+		time.Sleep(time.Second)
+		out.fail(nil, 0)
+		w.Close()
+		got = out.lines()
+		if last := got[len(got)-1]; !strings.HasPrefix(last, "msg=log_dropped lines=1 ") {
+			t.Errorf("the last line is %q, want one that says that 1 was dropped", last)
 		}
 	})
 }

@@ -3,7 +3,6 @@ package origin
 import (
 	"net/netip"
 	"strings"
-	"unicode"
 
 	"golang.org/x/net/idna"
 )
@@ -64,30 +63,27 @@ func guess(s string) (string, bool) {
 	return guessed, err == nil
 }
 
-// guessHost returns the host and the port that a browser would send.
+// guessHost returns the host and the port that a browser would send, if there
+// are any.
 func guessHost(scheme, rest string) string {
-	if host, port, found := strings.Cut(rest, ":"); found && !strings.HasPrefix(rest, "[") {
-		port = strings.TrimLeft(port, "0")
-		if port == "" || port == defaultPort(scheme) {
-			rest = host
-		} else {
-			rest = strings.TrimSuffix(host, ".") + ":" + port
-		}
+	host, port, _ := strings.Cut(rest, ":")
+	port = strings.TrimLeft(port, "0")
+	if port == "" || port == defaultPort(scheme) {
+		rest = host
+	} else {
+		rest = strings.TrimSuffix(host, ".") + ":" + port
 	}
 	rest = strings.TrimSuffix(rest, ".")
 	if inner, ok := strings.CutPrefix(rest, "["); ok {
 		inner, tail, _ := strings.Cut(inner, "]")
-		if addr, _ := netip.ParseAddr(inner); addr.Is6() {
-			if tail == ":"+defaultPort(scheme) {
-				tail = ""
-			}
-			rest = FormatIPv6(addr.WithZone("")) + tail
+		addr, _ := netip.ParseAddr(inner)
+		if tail == ":"+defaultPort(scheme) {
+			tail = ""
 		}
+		rest = FormatIPv6(addr.WithZone("")) + tail
 	}
-	if strings.ContainsFunc(rest, func(r rune) bool { return r > unicode.MaxASCII }) {
-		if ascii, err := idna.Lookup.ToASCII(rest); err == nil {
-			rest = ascii
-		}
+	if ascii, err := idna.Lookup.ToASCII(rest); err == nil {
+		rest = ascii
 	}
 	return rest
 }

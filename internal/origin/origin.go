@@ -49,8 +49,8 @@ func (o Origin) IsLoopback() bool {
 	if o.Host == "localhost" || strings.HasSuffix(o.Host, ".localhost") {
 		return true
 	}
-	addr, err := netip.ParseAddr(strings.Trim(o.Host, "[]"))
-	return err == nil && addr.IsLoopback()
+	addr, _ := netip.ParseAddr(strings.Trim(o.Host, "[]"))
+	return addr.IsLoopback()
 }
 
 // Parse reads s, which must be exactly what a browser sends. The error is a
@@ -312,8 +312,8 @@ func endsInNumber(host string) bool {
 }
 
 func checkIPv6(host string) error {
-	addr, err := netip.ParseAddr(strings.TrimSuffix(host[1:], "]"))
-	if err != nil || !addr.Is6() || addr.Zone() != "" {
+	addr, _ := netip.ParseAddr(strings.TrimSuffix(host[1:], "]"))
+	if !addr.Is6() || addr.Zone() != "" {
 		return fmt.Errorf("has the host %q, which is not an IPv6 address in brackets", host)
 	}
 	if canonical := FormatIPv6(addr); canonical != host {

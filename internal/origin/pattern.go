@@ -96,9 +96,6 @@ const plainHTTP = "is plain http: with credentials in production, anyone on the 
 // isBrowserPunycode reports whether the URL standard's domain to ASCII leaves
 // the host as it is.
 func isBrowserPunycode(host string) bool {
-	if !strings.Contains(host, "xn--") {
-		return true
-	}
 	browser := idna.New(idna.MapForLookup(), idna.BidiRule(), idna.CheckHyphens(false), idna.StrictDomainName(false))
 	ascii, err := browser.ToASCII(host)
 	return err == nil && ascii == host

@@ -53,7 +53,6 @@ func ParsePolicy(options Options) (policy *Policy, warnings, mistakes []*Mistake
 		}
 		if mistake != nil {
 			report(&mistakes, "ALLOWED_ORIGINS", mistake)
-			continue
 		}
 		if !slices.Contains(patterns, pattern) {
 			patterns = append(patterns, pattern)

@@ -40,7 +40,7 @@ func TestWildcardsAreRefused(t *testing.T) {
 		{"*://*.example.com", "left-most label"},
 		{"*.example.com", "no scheme"},
 		{"https://*.example.com/", "trailing slash"},
-		{"https://*.", "no host"},
+		{"https://*.", "has no host; the only wildcard is https://*.example.com"},
 		{"https://*.1.2.3.4", "IP address"},
 		{"https://*.[::1]", "IP address"},
 	}
@@ -66,7 +66,7 @@ func TestPatternsAreAccepted(t *testing.T) {
 		{"http://app.localhost,http://*.a.localhost", true, true},
 		{"http://app.example.com", false, true},
 		{"http://app.example.com,http://*.example.com,http://10.0.0.1:8080", true, false},
-		{"capacitor://localhost,ionic://localhost,tauri://localhost,chrome-extension://abcdefghijklmnop,app://obsidian.md", true, true},
+		{"capacitor://localhost,ionic://localhost,tauri://localhost,chrome-extension://abcdefghijklmnop,app://obsidian.md,app://xn--a", true, true},
 		{"moz-extension://0a1b2c3d-0000-4000-8000-000000000000,safari-web-extension://0A1B2C3D-0000-4000-8000-000000000000", true, true},
 	} {
 		p, warnings, mistakes := origin.ParsePolicy(origin.Options{Entries: strings.Split(tt.entries, ","), Production: tt.production, Credentials: tt.credentials})
@@ -275,6 +275,9 @@ func TestPolicyString(t *testing.T) {
 		if got := p.String(); got != want {
 			t.Errorf("got %s, want %s", got, want)
 		}
+	}
+	if p, _, mistakes := origin.ParsePolicy(origin.Options{Entries: []string{"*"}}); len(mistakes) > 0 || p.String() != "*" {
+		t.Errorf("* without credentials: got %s, %v", p, mistakes)
 	}
 }
 

@@ -55,6 +55,13 @@ func TestAbort(t *testing.T) {
 		{"GET", problem.Unavailable(cause), 503,
 			`{"type":"about:blank","title":"Service Unavailable","status":503,"detail":"The database does not answer; retry in a moment.","request_id":"id1"}`,
 			"the password is hunter2", map[string]string{"Retry-After": "1"}},
+		{"POST", problem.Overloaded(cause), 503,
+			`{"type":"about:blank","title":"Service Unavailable","status":503,"detail":"The server is reading too many large bodies; retry in a moment.","request_id":"id1"}`,
+			"the password is hunter2", map[string]string{"Retry-After": "1"}},
+		{"GET", problem.QuotaExceeded("search", 30, 60, 7), 429,
+			`{"type":"https://iana.org/assignments/http-problem-types#quota-exceeded","title":"Quota Exceeded","status":429,` +
+				`"detail":"The limit of 30 requests in 60 s was reached; retry in 7 s.","request_id":"id1","violated-policies":["search"]}`,
+			"The limit of 30 requests in 60 s was reached; retry in 7 s.", nil},
 	}
 	for _, tt := range tests {
 		w := httptest.NewRecorder()

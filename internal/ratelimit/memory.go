@@ -32,8 +32,8 @@ const (
 // is used up and the only one of its network, new clients share one counter
 // per policy.
 //
-// Clients are told apart by 64 bits of a hash whose seed is secret: of a
-// million, two are confused once in 37 million times.
+// Clients are told apart by 64 bits of a hash whose seed is secret: among a
+// million clients, the chance that any two share a counter is 1 in 37 million.
 type Memory struct {
 	start    time.Time // its monotonic reading is the origin of the windows' clock
 	seed     maphash.Seed
@@ -106,8 +106,8 @@ func (m *Memory) Get(ctx context.Context, key string, rate limiter.Rate) (limite
 	return m.Increment(ctx, key, 1, rate)
 }
 
-// Peek reads the key's counter without counting. Of the result, Reached tells
-// whether a request would be refused.
+// Peek reads the key's counter without counting. Reached says whether a request
+// would be refused.
 func (m *Memory) Peek(_ context.Context, key string, rate limiter.Rate) (limiter.Context, error) {
 	wall := time.Now()
 	now := int64(wall.Sub(m.start))

@@ -27,11 +27,11 @@ type counter struct {
 	kind  kind
 }
 
-// group is the counters of one network under one policy.
+// group holds the counters of one network under one policy.
 type group struct {
-	held   uint32 // all of them
-	fresh  uint32 // lists
-	usedUp uint32
+	held   uint32 // their number
+	fresh  uint32 // the list of those that are fresh
+	usedUp uint32 // the list of those that are used up
 }
 
 // rank returns how many counters a group holds, or 0 if none of them can go:
@@ -82,9 +82,9 @@ func (s *shard) current(id uint64, rate limiter.Rate, now int64) uint32 {
 	return i
 }
 
-// insert adds a counter for a client; none if the pool is empty. If its network
-// shares one, the client may have been merged into that, so its own starts as
-// a copy.
+// insert adds a counter for a client and returns it, or none if the pool is
+// empty. If the network shares a counter, the client may have been merged into
+// that, so its own starts as a copy.
 func (s *shard) insert(network, client uint64, rate limiter.Rate, now int64) uint32 {
 	i := s.counters.take()
 	if i == none {
@@ -145,8 +145,8 @@ func (s *shard) file(i uint32) {
 	c.kind = to
 }
 
-// change applies a change of one counter to a group and moves it to its new
-// rank, which differs from the old one by at most two: so far the loops go.
+// change applies a change of one counter to a group and moves the group to its
+// new rank. The two ranks differ by at most two, so the loops are short.
 func (s *shard) change(g uint32, apply func(*group)) {
 	group := s.groups.at(g)
 	before := group.rank()
@@ -174,10 +174,11 @@ func (s *shard) change(g uint32, apply func(*group)) {
 	}
 }
 
-// evict removes a counter of a group of the highest rank; false if none can
-// go. It takes the groups of that rank, and the fresh counters of each, in
-// turn, and removes the least used of a sample. If there are no fresh counters,
-// it merges two of those that are used up: a group of a rank above 1 has them.
+// evict removes a counter of a group of the highest rank, and reports whether
+// one could go. It goes through the groups of that rank, and the fresh counters
+// of each, in turn, and removes the least used of a sample. If there are no
+// fresh counters, it merges two that are used up, which any group of a rank
+// above 1 then has.
 func (s *shard) evict(now int64) bool {
 	top := s.top.Load()
 	if top == 0 {

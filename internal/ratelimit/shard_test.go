@@ -165,22 +165,24 @@ func TestClientsLeaveASharedCounter(t *testing.T) {
 // Of a sample of the clients that hold one counter each, the least used goes.
 func TestLeastUsedGoes(t *testing.T) {
 	t.Parallel()
-	m, rate := NewMemory(sample), limiter.Rate{Limit: 100, Period: time.Hour}
-	client := func(i int) string { return fmt.Sprintf("p:192.0.%d.1", i) }
-	order := rand.New(rand.NewPCG(1, 1)).Perm(sample)
-	for _, i := range order {
-		for range 10 + i {
-			pass(m, client(i), rate)
+	for _, network := range []string{"p:192.0.%d.1", "p:192.0.2.%d"} { // one each, one for all
+		m, rate := NewMemory(sample), limiter.Rate{Limit: 100, Period: time.Hour}
+		client := func(i int) string { return fmt.Sprintf(network, i) }
+		order := rand.New(rand.NewPCG(1, 1)).Perm(sample)
+		for _, i := range order {
+			for range 10 + i {
+				pass(m, client(i), rate)
+			}
 		}
-	}
-	for evicted := range sample - 1 {
-		for range 50 { // the new client is used more than they are
-			pass(m, client(sample+evicted), rate)
-		}
-		for i := range sample {
-			state, _ := m.Peek(context.Background(), client(i), rate)
-			if gone := state.Remaining == 100; gone != (i <= evicted) {
-				t.Errorf("after %d evictions: client %d of %d requests is gone: %t", evicted+1, i, 10+i, gone)
+		for evicted := range sample - 1 {
+			for range 50 { // the new client is used more than they are
+				pass(m, fmt.Sprintf("p:198.51.%d.1", evicted), rate)
+			}
+			for i := range sample {
+				state, _ := m.Peek(context.Background(), client(i), rate)
+				if gone := state.Remaining == 100; gone != (i <= evicted) {
+					t.Errorf("%s: after %d evictions: client %d of %d requests is gone: %t", network, evicted+1, i, 10+i, gone)
+				}
 			}
 		}
 	}

@@ -10,8 +10,8 @@ const chunkSize = 256
 
 // pool holds the entries of several tables. They refer to each other by index,
 // which takes half of a pointer's memory and spares the garbage collector from
-// visiting a million entries. Memory is taken when it is first needed, up to
-// the bound, and used again.
+// visiting a million entries. Memory is allocated when it is first needed, up to
+// the bound, and then reused.
 type pool[T any] struct {
 	mu     sync.Mutex
 	chunks []*[chunkSize]entry[T] // never grows: an entry may be read meanwhile

@@ -70,6 +70,12 @@ var readAll = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 // refuse reads nothing of the body.
 var refuse = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(http.StatusForbidden) })
 
+// readOne reads one byte of the body.
+var readOne = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	_, _ = r.Body.Read(make([]byte, 1))
+	w.WriteHeader(http.StatusForbidden)
+})
+
 // stretch is a number of bytes that a client sends at equal intervals.
 type stretch struct {
 	bytes, pieces int
@@ -106,6 +112,7 @@ func TestPace(t *testing.T) {
 		{"unread, nothing", refuse, "", []stretch{{0, 1, forever}}, 403, 5 * second},
 		{"unread, slow", refuse, "", []stretch{{1, 100, 4 * second}}, 403, 30 * second},
 		{"unread, more than is drained", refuse, "", []stretch{{1 << 20, 1, 0}, {1 << 20, 2, forever}}, 403, 0},
+		{"unread but for a byte, after 100 Continue", readOne, "100-continue", []stretch{{1, 1, forever}, {1, 1, 0}}, 403, 5 * second},
 		{"unread, waits for 100 Continue", refuse, "100-continue", []stretch{{0, 1, forever}}, 403, 0},
 	}
 	for _, tt := range tests {
