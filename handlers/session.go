@@ -164,7 +164,8 @@ func (s *Sessions) Delete(c *gin.Context) {
 	own := s.nameFor(c.Request)
 	names := []string{own}
 	for _, cookie := range c.Request.Cookies() {
-		// This server's own cookie of another port would keep the guest signed in.
+		// Otherwise, a cookie that this server set on another port would keep the
+		// guest signed in.
 		if _, ok := s.decode(cookie); ok && !slices.Contains(names, cookie.Name) {
 			names = append(names, cookie.Name)
 		}
@@ -181,10 +182,10 @@ func (s *Sessions) Delete(c *gin.Context) {
 }
 
 // clearTwin clears the cookie of the same name that a server with another
-// SESSION_SAMESITE may have left. To a browser, a partitioned cookie and one
-// that is not are two cookies, and the old one could keep its effect. The twin
-// must be cleared before the cookie is set: a browser without partitions takes
-// both for the same one.
+// SESSION_SAMESITE may have left. To a browser, a partitioned and an unpartitioned
+// cookie are two cookies, and the server could go on reading the old one. The twin
+// must be cleared before the cookie is set, because a browser without partitions
+// treats both as the same cookie.
 func (s *Sessions) clearTwin(c *gin.Context, name string) {
 	twin := s.cookie
 	twin.Name, twin.MaxAge = name, -1
@@ -201,8 +202,7 @@ func (s *Sessions) nameFor(r *http.Request) string {
 	return s.cookie.Name
 }
 
-// isOurs reports whether the cookie has the name of a session cookie, for any
-// port.
+// isOurs reports whether the cookie has the name of a session cookie of any port.
 func (s *Sessions) isOurs(cookie *http.Cookie) bool {
 	port, found := strings.CutPrefix(cookie.Name, s.cookie.Name+"_")
 	return cookie.Name == s.cookie.Name || s.bearsPort && found && port != "" && strings.Trim(port, "0123456789") == ""

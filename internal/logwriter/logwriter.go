@@ -16,8 +16,8 @@ const (
 	// bufferBytes is how much may wait to be written: a few thousand lines. The
 	// last quarter is reserved for warnings and errors.
 	bufferBytes = 1 << 20
-	// rest is how long the writer waits after each write, unless the buffer
-	// becomes half full, so that under load one write takes many lines.
+	// rest is how long the writer rests after each write, so that under load
+	// one write takes many lines. The rest ends early if the buffer is half full.
 	rest = 20 * time.Millisecond
 	// closeTimeout is how long Close waits for a destination that blocks.
 	closeTimeout = time.Second
@@ -40,9 +40,9 @@ type Writer struct {
 	stopOnce sync.Once
 }
 
-// New returns a Writer to out. Format returns the handler that formats lines,
-// which must call Write once for each line, as that of slog.NewTextHandler does.
-// The caller must call Close at the end.
+// New returns a Writer to out. The function format returns the handler that formats
+// lines. Like slog.NewTextHandler, it must write each line to its argument in one
+// call of Write. The caller must call Close at the end.
 func New(out io.Writer, format func(io.Writer) slog.Handler) *Writer {
 	w := &Writer{
 		out:    out,
@@ -168,8 +168,8 @@ func (l limited) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
-// handler lets only warnings and errors into the part of the buffer that is
-// reserved for them.
+// handler lets only warnings and errors use the part of the buffer that is reserved
+// for them.
 type handler struct{ low, high slog.Handler }
 
 func (h handler) Enabled(ctx context.Context, level slog.Level) bool {

@@ -80,7 +80,7 @@ func (b *pacedBody) readUntil(deadline time.Time, p []byte) (int, error) {
 	if b.err != nil {
 		return 0, b.err
 	}
-	// An error means that the writer does not support deadlines, as in tests.
+	// Some writers do not support deadlines, as in tests.
 	_ = b.connection.SetReadDeadline(deadline)
 	_ = b.connection.SetWriteDeadline(deadline.Add(responseTime))
 	n, err := b.ReadCloser.Read(p)
