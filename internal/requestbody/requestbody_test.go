@@ -70,17 +70,17 @@ var readAll = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 // refuse reads nothing of the body.
 var refuse = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(http.StatusForbidden) })
 
-// readOne reads one byte of the body.
-var readOne = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-	_, _ = r.Body.Read(make([]byte, 1))
-	w.WriteHeader(http.StatusForbidden)
-})
-
 // stretch is a number of bytes that a client sends at equal intervals.
 type stretch struct {
 	bytes, pieces int
 	interval      time.Duration // after each piece
 }
+
+// readOne reads one byte of the body.
+var readOne = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	_, _ = r.Body.Read(make([]byte, 1))
+	w.WriteHeader(http.StatusForbidden)
+})
 
 func TestPace(t *testing.T) {
 	t.Parallel()
