@@ -59,7 +59,7 @@ export function advise({ pageOrigin, apiOrigin, reachable, method, headers }: Fa
       summary: `The response to the preflight does not allow ${asked.join(' or ')}.`,
       check: settings.join('; '),
       console: '… is not allowed by Access-Control-Allow-Methods, or -Headers, in preflight response',
-      log: 'no cors_denied: the API answered the preflight, and the browser stopped the request',
+      log: 'cors_preflight_refused with what was asked for and the setting to change',
     })
   }
   if (reachable) {
