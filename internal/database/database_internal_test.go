@@ -14,6 +14,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // That a commit is on the disk before it is acknowledged shows only when the
@@ -150,7 +152,7 @@ func TestOwnErrorsAreNotAnOutage(t *testing.T) {
 			t.Errorf("%v is taken for an outage", err)
 		}
 	}
-	for _, err := range []error{io.ErrUnexpectedEOF, sql.ErrConnDone, driver.ErrBadConn, context.DeadlineExceeded} {
+	for _, err := range []error{io.ErrUnexpectedEOF, sql.ErrConnDone, pgconn.ErrConnClosed, driver.ErrBadConn, context.DeadlineExceeded} {
 		if !postgresUnavailable(err) {
 			t.Errorf("%v is not taken for an outage", err)
 		}
