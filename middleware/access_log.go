@@ -8,6 +8,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"example.com/api/internal/forwarded"
+	"example.com/api/internal/tracecontext"
 )
 
 // AccessLog writes one line per request: server errors at error, health checks
@@ -38,6 +39,7 @@ func AccessLog(routes Routes, proxies forwarded.Proxies, log *slog.Logger) gin.H
 				slog.Float64("duration_ms", float64(time.Since(start).Microseconds())/1000),
 				slog.String("client_ip", proxies.Client(c.Request).String()),
 				slog.String("request_id", c.Writer.Header().Get(requestIDKey)),
+				tracecontext.Attr(c.Request.Header),
 			}
 			if err := c.Errors.Last(); err != nil { // why it was refused or failed
 				attrs = append(attrs, slog.String("error", logText(err.Error(), 500)))

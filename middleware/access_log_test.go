@@ -36,6 +36,7 @@ func TestAccessLog(t *testing.T) {
 		}{
 			{request("GET", "/?q=private", "X-Forwarded-For: 198.51.100.7", "X-Request-ID: id1"),
 				[]string{"level=INFO msg=request method=GET path=/ route=/ status=200 bytes=6 duration_ms=0 client_ip=198.51.100.7 request_id=id1\n"}},
+			{request("GET", "/", "X-Request-ID: id1", "traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"), []string{"request_id=id1 trace_id=4bf92f3577b34da6a3ce929d0e0e4736\n"}},
 			{request("GET", "/slow/7"), []string{"path=/slow/7", "route=/slow/:id", "duration_ms=1234.567"}},
 			{request("GET", "/empty"), []string{"status=204", "bytes=0"}},
 			{request("GET", "/none"), []string{"level=INFO", "path=/none", `route=""`, "status=404"}},

@@ -15,6 +15,7 @@ import (
 	"example.com/api/internal/forwarded"
 	"example.com/api/internal/origin"
 	"example.com/api/internal/problem"
+	"example.com/api/internal/tracecontext"
 )
 
 // CORSOptions says what browsers may do across origins.
@@ -169,6 +170,7 @@ func (m *cors) warnRefusal(r *http.Request, asked, setting, remedy string) {
 			slog.String("asked_for", logText(asked, 200)),
 			slog.String("setting", setting),
 			slog.String("remedy", remedy),
+			tracecontext.Attr(r.Header),
 		}
 	})
 }
@@ -230,6 +232,7 @@ func (m *cors) deny(c *gin.Context, lines []string) {
 			slog.String("method", logText(c.Request.Method, 20)),
 			slog.String("path", logText(c.Request.URL.Path, 200)),
 			slog.String("reason", logText(m.options.Origins.Why(lines, c.Request.Host), 500)),
+			tracecontext.Attr(c.Request.Header),
 		}
 	})
 	m.headers.write(c)

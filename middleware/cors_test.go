@@ -307,6 +307,7 @@ func TestDenialIsLogged(t *testing.T) {
 	}{
 		{"near a listed origin", request("PUT", "/?secret=1", "Origin: http://localhost:5174"),
 			[]string{"level=WARN", "msg=cors_denied", "origin=http://localhost:5174", "method=PUT", "path=/ ", "port differs: 5174 is not 5173"}},
+		{"in a trace", request("GET", "/", "Origin: http://localhost:5174", "traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"), []string{" trace_id=4bf92f3577b34da6a3ce929d0e0e4736\n"}},
 		{"the API's own https origin", request("GET", "http://h.test:443/", "Origin: https://h.test"),
 			[]string{"origin=https://h.test", "own address over https", "X-Forwarded-Proto", "TRUSTED_PROXIES"}},
 		{"the API's own https origin, from an untrusted proxy", untrusted(request("GET", "http://h.test/", "Origin: https://h.test", "X-Forwarded-Proto: https")),

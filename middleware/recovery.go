@@ -9,6 +9,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"example.com/api/internal/problem"
+	"example.com/api/internal/tracecontext"
 )
 
 // Recovery turns a panic into a 500 problem that shows no internals, and logs
@@ -26,6 +27,7 @@ func Recovery(log *slog.Logger) gin.HandlerFunc {
 			}
 			log.LogAttrs(c.Request.Context(), slog.LevelError, "panic",
 				slog.String("request_id", c.Writer.Header().Get(requestIDKey)),
+				tracecontext.Attr(c.Request.Header),
 				slog.String("panic", fmt.Sprint(recovered)),
 				slog.String("stack", string(debug.Stack())))
 			if c.Writer.Written() {

@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/gin-gonic/gin"
+
+	"example.com/api/internal/tracecontext"
 )
 
 // ContentType is the media type of every problem.
@@ -23,6 +25,7 @@ type Problem struct {
 	Status           int          `json:"status"`
 	Detail           string       `json:"detail"`
 	RequestID        string       `json:"request_id,omitempty"`
+	TraceID          string       `json:"trace_id,omitempty"` // of the caller's trace, if it sent a traceparent
 	Errors           []FieldError `json:"errors,omitempty"`
 	ViolatedPolicies []string     `json:"violated-policies,omitempty"`
 
@@ -146,9 +149,11 @@ const AcceptPatch = "application/json"
 
 // Abort responds with the problem, ends the chain of handlers, and leaves the
 // problem in c.Errors for the access log. It reads the request ID from the
-// response header that middleware.RequestID has set.
+// response header that middleware.RequestID has set, and the trace ID from the
+// request.
 func Abort(c *gin.Context, p *Problem) {
 	p.RequestID = c.Writer.Header().Get("X-Request-Id")
+	p.TraceID = tracecontext.TraceID(c.Request.Header)
 	switch {
 	case p.Status == http.StatusServiceUnavailable:
 		c.Header("Retry-After", retryAfterUnavailable)

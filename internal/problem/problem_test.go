@@ -103,3 +103,17 @@ func TestAbort(t *testing.T) {
 		t.Error("the cause cannot be found with errors.Is")
 	}
 }
+
+// A problem names the trace of its request, also before a request has an ID.
+func TestAbortNamesTheTrace(t *testing.T) {
+	t.Parallel()
+	w := httptest.NewRecorder()
+	c, _ := gin.CreateTestContext(w)
+	c.Request = httptest.NewRequest("GET", "/", nil)
+	c.Request.Header.Set("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
+	problem.Abort(c, problem.NotFound("why"))
+	want := `{"type":"about:blank","title":"Not Found","status":404,"detail":"why","trace_id":"4bf92f3577b34da6a3ce929d0e0e4736"}`
+	if got := w.Body.String(); got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}

@@ -377,6 +377,11 @@ export interface components {
             /** @description What is wrong and, if there is one, the remedy. */
             detail: string;
             request_id?: components["schemas"]["RequestID"];
+            /**
+             * @description The trace-id of the request's `traceparent`, if it has a valid one.
+             * @example 4bf92f3577b34da6a3ce929d0e0e4736
+             */
+            trace_id?: string;
             /** @description With 422: each rule that a field of the body breaks. */
             errors?: components["schemas"]["FieldError"][];
             /** @description With 429: the policies whose limit was reached. */
