@@ -113,8 +113,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	memory := ratelimit.NewMemory(settings.RateLimitMaxClients)
 	var counters limiter.Store = memory
 	redis := func() string { return "off" }
+	var shared *ratelimit.Redis // nil: off
 	if settings.RedisURL.IsSet() {
-		shared, err := ratelimit.NewRedis(settings.RedisURL.Reveal(), settings.RedisPrefix, memory, log)
+		shared, err = ratelimit.NewRedis(settings.RedisURL.Reveal(), settings.RedisPrefix, memory, log)
 		if err != nil {
 			return err
 		}
@@ -131,9 +132,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		draining: ctx.Done(),
 	}
 	if settings.MetricsAddr != "" {
-		parts.metrics = middleware.NewMetrics(parts.version,
-			func() float64 { return float64(memory.Len()) },
-			func() float64 { return float64(logs.Dropped()) })
+		parts.metrics = middleware.NewMetrics(gauges(parts.version, logs, memory, shared, db)...)
 	}
 	router, err := newRouter(settings, parts)
 	if err != nil {

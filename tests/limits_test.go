@@ -286,8 +286,7 @@ func TestFloodOfClients(t *testing.T) {
 	}
 	checkOverLimit(t, s.get(t, "/api/hello", limited), "default", 2, 3600)
 
-	metrics := &server{process: s.process, URL: "http://" + s.announced(t, "metrics").Host, client: newClient("")}
-	match := regexp.MustCompile(`(?m)^rate_limit_counters (\d+)$`).FindStringSubmatch(metrics.get(t, "/metrics").body)
+	match := regexp.MustCompile(`(?m)^rate_limit_counters (\d+)$`).FindStringSubmatch(s.metrics(t).get(t, "/metrics").body)
 	if match == nil {
 		t.Fatal("the metrics lack rate_limit_counters")
 	}

@@ -207,12 +207,34 @@ type pool struct {
 	*sql.DB
 	writes    bool
 	semaphore chan struct{} // holds one value for each running operation
+	waiting   *atomic.Int64 // operations that wait for a connection
+	timeouts  *atomic.Int64 // operations that waited in vain
 }
 
 func newPool(db *sql.DB, conns int, writes bool) pool {
 	db.SetMaxOpenConns(conns)
 	db.SetMaxIdleConns(conns)
-	return pool{DB: db, writes: writes, semaphore: make(chan struct{}, conns)}
+	return pool{DB: db, writes: writes, semaphore: make(chan struct{}, conns), waiting: new(atomic.Int64), timeouts: new(atomic.Int64)}
+}
+
+// PoolStats is the state of one of the pools.
+type PoolStats struct {
+	Max, Used, Idle int   // connections
+	Waiting         int64 // operations that wait for a connection
+	Timeouts        int64 // operations that have waited for one in vain
+}
+
+// Stats returns the state of the pools read, scan and write.
+func (db *DB) Stats() map[string]PoolStats {
+	return map[string]PoolStats{"read": db.read.stats(), "scan": db.scan.stats(), "write": db.write.stats()}
+}
+
+func (p pool) stats() PoolStats {
+	stats := p.DB.Stats()
+	return PoolStats{
+		Max: stats.MaxOpenConnections, Used: stats.InUse, Idle: stats.Idle,
+		Waiting: p.waiting.Load(), Timeouts: p.timeouts.Load(),
+	}
 }
 
 // errBusy means that more operations are running than there are connections.
@@ -221,13 +243,23 @@ var errBusy = errors.New("all connections are in use")
 // run runs the operation as soon as a connection is free, or returns errBusy if
 // none becomes free within wait.
 func (p pool) run(ctx context.Context, wait time.Duration, operation func(context.Context, *sql.DB) error) error {
+	if err := p.acquire(ctx, wait); err != nil {
+		return err
+	}
+	defer func() { <-p.semaphore }()
+	return operation(ctx, p.DB)
+}
+
+func (p pool) acquire(ctx context.Context, wait time.Duration) error {
+	p.waiting.Add(1)
+	defer p.waiting.Add(-1)
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	select {
 	case p.semaphore <- struct{}{}:
-		defer func() { <-p.semaphore }()
-		return operation(ctx, p.DB)
+		return nil
 	case <-timer.C:
+		p.timeouts.Add(1)
 		return errBusy
 	case <-ctx.Done():
 		return ctx.Err()

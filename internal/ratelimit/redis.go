@@ -53,6 +53,7 @@ type Redis struct {
 
 	connection atomic.Pointer[connection] // nil: count in local
 	up         atomic.Bool                // as logged
+	fallbacks  atomic.Int64               // see Fallbacks
 	attempted  chan struct{}              // closed after the first attempt to connect
 
 	stop    context.CancelFunc
@@ -103,6 +104,10 @@ func (r *Redis) State() string {
 	return "down"
 }
 
+// Fallbacks returns how many requests have been counted in this process because
+// Redis did not answer.
+func (r *Redis) Fallbacks() int64 { return r.fallbacks.Load() }
+
 // Increment counts n requests, which must not be negative, if all of them are
 // within the limit. Its error is always nil. It does not use the caller's
 // context: a client that disconnects early has still made a request, and
@@ -110,6 +115,7 @@ func (r *Redis) State() string {
 func (r *Redis) Increment(ctx context.Context, key string, n int64, rate limiter.Rate) (limiter.Context, error) {
 	c, err := r.count(key, n, rate)
 	if err != nil {
+		r.fallbacks.Add(1)
 		return r.local.Increment(ctx, key, n, rate)
 	}
 	return c, nil

@@ -534,6 +534,9 @@ func TestRedisDownCostsNothing(t *testing.T) {
 	if took := time.Since(start); took > time.Second { // 10,000 timeouts are 500 s
 		t.Errorf("10,000 requests took %s", took)
 	}
+	if n := store.Fallbacks(); n != 10_001 {
+		t.Errorf("requests counted in this process: got %d, want 10,001", n)
+	}
 	server.signal(syscall.SIGCONT)
 }
 
