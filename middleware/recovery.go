@@ -28,8 +28,8 @@ func Recovery(log *slog.Logger) gin.HandlerFunc {
 			log.LogAttrs(c.Request.Context(), slog.LevelError, "panic",
 				slog.String("request_id", c.Writer.Header().Get(requestIDKey)),
 				tracecontext.Attr(c.Request.Header),
-				slog.String("panic", fmt.Sprint(recovered)),
-				slog.String("stack", string(debug.Stack())))
+				slog.String("exception.message", fmt.Sprint(recovered)),
+				slog.String("exception.stacktrace", string(debug.Stack())))
 			if c.Writer.Written() {
 				panic(http.ErrAbortHandler)
 			}
