@@ -1,6 +1,6 @@
 # The commands of this project; `make` lists them.
 .POSIX:
-.PHONY: help dev run seed test test-go test-template test-openapi test-page test-browsers oracle screenshots build
+.PHONY: help dev run seed test test-go test-template test-openapi test-page test-browsers oracle screenshots bench build
 
 # These commands fail without Node.js.
 REQUIRE_NODE = command -v node >/dev/null || { echo "make $@: Node.js is missing; install Node.js 20.19 or later" >&2; exit 1; }
@@ -25,6 +25,7 @@ test-go:
 	@race=-race; command -v cc >/dev/null || command -v gcc >/dev/null || { \
 	  echo "SKIP the race detector: no C compiler; install gcc"; test -z "$$CI" || exit 1; race=; }; \
 	set -x; go test $$race -shuffle=on $$(go list ./... | grep -v /tests/template)
+	go test -run '^TestAllocations' . # the race detector adds allocations
 	@# go test hides what tests of a package that passes have skipped.
 	@for program in redis-server caddy nginx curl; do \
 	  command -v $$program >/dev/null || echo "SKIP the tests that need $$program: install it"; done; \
@@ -50,6 +51,9 @@ test-browsers: test-page
 
 oracle: ## compare corscheck with Chromium and Firefox (CASES=2000 SEED=today)
 	@sh scripts/oracle.sh
+
+bench: ## measure what a request costs, beside other servers (ten minutes)
+	cd bench && go run . -write
 
 screenshots: ## take screenshots of the page at two widths, light and dark
 	@$(REQUIRE_NODE); cd e2e && npm ci --no-audit --no-fund && npm run screenshots
