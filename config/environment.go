@@ -98,17 +98,18 @@ func nearestName(name string, settings []string) string {
 	if slices.Contains(settings, name) {
 		return name
 	}
-	upper := strings.ToUpper(name)
+	upper := withoutCORS(strings.ToUpper(name))
 	best, fewest := "", maxEdits+1
 	for _, setting := range settings {
 		most := maxEdits
 		if len(setting) <= len("PORT") {
 			most = 1 // HOME is two edits away from HOST
 		}
-		if max(len(upper)-len(setting), len(setting)-len(upper)) > len("IES") {
+		plain := withoutCORS(setting)
+		if max(len(upper)-len(plain), len(plain)-len(upper)) > len("IES") {
 			continue // far away, at less expense
 		}
-		edits := min(spelling.Edits(upper, setting), spelling.Edits(singular(upper), singular(setting)))
+		edits := min(spelling.Edits(upper, plain), spelling.Edits(singular(upper), singular(plain)))
 		if edits <= most && edits < fewest {
 			best, fewest = setting, edits
 		}
@@ -118,6 +119,10 @@ func nearestName(name string, settings []string) string {
 
 // maxEdits is how many edits away from a setting a name counts as misspelt.
 const maxEdits = 2
+
+// withoutCORS returns ALLOWED_ORIGINS for CORS_ALLOWED_ORIGINS, which is easily
+// written because CORS_ALLOWED_METHODS and CORS_ALLOWED_HEADERS are settings.
+func withoutCORS(name string) string { return strings.TrimPrefix(name, "CORS_") }
 
 // singular returns TRUSTED_PROXY for TRUSTED_PROXIES.
 func singular(name string) string {

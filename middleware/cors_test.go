@@ -116,7 +116,7 @@ func TestCORS(t *testing.T) {
 			headers{"Vary": preflightVary, "Allow-Origin": app, "Allow-Methods": "GET,PUT", "Allow-Headers": "Content-Type", "Max-Age": "0"}},
 		{"nothing but simple requests", middleware.CORSOptions{Methods: []string{}, Headers: []string{}}, request("OPTIONS", "/", "Origin: "+app, acrm+"PUT", acrh+"X-A"), 204,
 			headers{"Vary": preflightVary, "Allow-Origin": app, "Max-Age": "0"}},
-		{"plain OPTIONS is no preflight", listed, request("OPTIONS", "/", "Origin: "+app), 200, allowed},
+		{"plain OPTIONS is not a preflight", listed, request("OPTIONS", "/", "Origin: "+app), 200, allowed},
 		{"preflight without Origin", listed, request("OPTIONS", "/", acrm+"PUT"), 200, vary},
 		{"disallowed", listed, request("GET", "/", "Origin: http://localhost:5174"), 403, vary},
 		{"disallowed preflight", listed, request("OPTIONS", "/", "Origin: http://localhost:5174", acrm+"PUT"), 403, headers{"Vary": preflightVary}},
@@ -126,7 +126,7 @@ func TestCORS(t *testing.T) {
 		{"two lines, both allowed", listed, request("GET", "/", "Origin: "+app, "Origin: "+app), 403, vary},
 		{"two lines, both the same-origin one", listed, request("GET", "http://h.test/", "Origin: http://h.test", "Origin: http://h.test"), 403, vary},
 		{"two lines, the first empty", listed, request("GET", "/", "Origin: ", "Origin: "+app), 403, vary},
-		{"empty Origin is no preflight", listed, request("OPTIONS", "/", "Origin: ", acrm+"PUT"), 200, vary},
+		{"with an empty Origin, not a preflight", listed, request("OPTIONS", "/", "Origin: ", acrm+"PUT"), 200, vary},
 		{"two lines are never same-origin", listed, request("GET", "http://h.test/", "Origin: http://h.test", "Origin: http://h.test", "Sec-Fetch-Site: same-origin"), 403, vary},
 		{"nobody is listed", nobody, request("GET", "/", "Origin: "+app), 403, vary},
 

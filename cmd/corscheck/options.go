@@ -32,7 +32,8 @@ The request
                         is sent if a browser would send it; may be repeated
   --mode MODE           cors (default), no-cors or same-origin
   --from-curl 'curl …'  a request copied as cURL; - reads it from standard input
-  --from-fetch 'fetch(…)'  a request copied as fetch; - reads it likewise
+  --from-fetch 'fetch(…)'  a request copied as fetch; - reads it from standard
+                        input
   --har FILE            judge the cross-origin entries of a HAR file; sends
                         nothing
 

@@ -233,7 +233,7 @@ func TestRedisResetIsTrue(t *testing.T) {
 	})
 }
 
-// redisKey is where a store keeps a counter.
+// redisKey returns the key under which a store keeps a counter.
 func redisKey(key string, r limiter.Rate) string { return "ratelimit:" + key + "/" + r.Period.String() }
 
 // Values that are not windows count as empty ones, and a counter of an earlier
@@ -273,7 +273,7 @@ func TestRedisForeignValues(t *testing.T) {
 	}
 }
 
-// Two programs that share a Redis have a prefix each.
+// Two programs that share a Redis each have their own prefix.
 func TestRedisPrefix(t *testing.T) {
 	server := startRedis(t)
 	undisturbed(t, func(a *attempt) {
@@ -293,7 +293,7 @@ func TestRedisPrefix(t *testing.T) {
 	})
 }
 
-// Replicas together grant the limit, not one more, not one less.
+// Replicas together grant exactly the limit.
 func TestRedisExactTogether(t *testing.T) {
 	server := startRedis(t)
 	const limit = 1000
@@ -358,8 +358,8 @@ func TestRedisCancelledRequest(t *testing.T) {
 	})
 }
 
-// Memory bounds the counters of blocked clients as well. For those that find no
-// room there, Redis is asked.
+// Memory bounds the counters of blocked clients as well. For those without
+// room there, the store asks Redis.
 func TestRedisBound(t *testing.T) {
 	server := startRedis(t)
 	undisturbed(t, func(a *attempt) {
@@ -541,8 +541,8 @@ func TestRedisDownCostsNothing(t *testing.T) {
 }
 
 // When Redis hangs, more requests come than the client's queue has room for. A
-// busy machine wakes so many goroutines one after the other, which the pause of
-// a single one does not show, so the test fails only if it is late each time.
+// busy machine wakes that many goroutines one after another, and the pause of a
+// single one does not show this, so the test fails only if it is late each time.
 func TestRedisHangsUnderManyRequests(t *testing.T) {
 	server := startRedis(t)
 	for range 5 {
@@ -836,7 +836,7 @@ func TestRedisCluster(t *testing.T) {
 }
 
 // A URL that names one node of a cluster is enough, by TCP or by a socket. If
-// another server takes the node's place that is not in a cluster, it is used.
+// a server that is not in a cluster takes the node's place, it is used as well.
 func TestRedisIsACluster(t *testing.T) {
 	socket := filepath.Join(t.TempDir(), "redis.sock")
 	nodes := startCluster(t, "--unixsocket", socket)
@@ -900,8 +900,8 @@ func TestRedisIsNotACluster(t *testing.T) {
 	refused(t, one.url()+"?addr="+two.address(), "does not describe a Redis Cluster")
 }
 
-// A failure that the first attempt to connect ends is logged once a minute, and
-// the state stays up. Here, each request fails, and each probe succeeds.
+// A failure that is over at the first attempt to connect again is logged once a
+// minute, and the state stays up. Here, each request fails, and each probe succeeds.
 func TestRedisInterruptions(t *testing.T) {
 	server := startRedis(t)
 	server.do(t, "ACL", "SETUSER", "api", "on", ">right", "~ratelimit:probe:*", "+@all")
