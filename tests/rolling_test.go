@@ -129,9 +129,10 @@ func (r *rolling) failed() []string {
 	return r.failures
 }
 
-// errSlowDatabase is the 503 that the server returns if PostgreSQL does not
-// respond in time, as on a machine that stalls for a while. Stopping a replica
-// causes it only by closing the database too early, which restart checks for.
+// errSlowDatabase is the 503 that the server returns while the database is not
+// available. In this test, PostgreSQL is only slow, because the machine stalls for
+// a while. Stopping a replica causes it only by closing the database too early,
+// which restart checks for.
 var errSlowDatabase = errors.New("PostgreSQL was too slow")
 
 // post sends one request and returns an error unless the status is 201.
@@ -150,7 +151,7 @@ func post(s *server, path, name string) error {
 	}
 	defer response.Body.Close()
 	text, err := io.ReadAll(response.Body)
-	if strings.Contains(string(text), "The database does not answer") {
+	if strings.Contains(string(text), "The database is not available") {
 		return errSlowDatabase
 	}
 	if err == nil && response.StatusCode != http.StatusCreated {

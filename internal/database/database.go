@@ -21,11 +21,11 @@ import (
 	"golang.org/x/sync/singleflight"
 )
 
-// ErrUnavailable means that the database does not answer or cannot write;
-// nothing is wrong with the request. Match it with errors.Is. The text
-// continues with the cause, which is meant for the log: it may name hosts and
-// files, never a password. A write that ends in this error was not made, unless
-// the error is ErrOutcomeUnknown too.
+// ErrUnavailable means that the database does not answer, rejects connections, or
+// takes no writes; nothing is wrong with the request. Match it with errors.Is.
+// The text continues with the cause, which is meant for the log: it may name
+// hosts and files, never a password. A write that ends in this error was not
+// made, unless the error is ErrOutcomeUnknown too.
 var ErrUnavailable = errors.New("the database is not available")
 
 // ErrOutcomeUnknown means that a write may or may not have been made: it was
@@ -104,9 +104,9 @@ type rules struct {
 //   - file:PATH is an SQLite file. It is created if it does not exist, readable
 //     only by its owner. PATH is taken literally, without escapes or
 //     parameters. A file that cannot be used is an error.
-//   - postgres:// or postgresql:// is a PostgreSQL server. A server that does
-//     not answer is not an error: every operation returns ErrUnavailable until
-//     it does.
+//   - postgres:// or postgresql:// is a PostgreSQL server. A server that
+//     cannot be used now is not an error: every operation returns
+//     ErrUnavailable until it can.
 func Open(ctx context.Context, url string, log *slog.Logger, migrations ...Migrations) (*DB, error) {
 	if path, ok := strings.CutPrefix(url, "file:"); ok {
 		return openSQLite(ctx, path, log, migrations)

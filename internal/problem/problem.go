@@ -53,7 +53,19 @@ func (p *Problem) Unwrap() error { return p.Cause }
 // newProblem returns a problem of the type about:blank, whose title is the
 // status's own phrase (RFC 9457, 4.2.1).
 func newProblem(status int, detail string) *Problem {
-	return &Problem{Type: "about:blank", Title: http.StatusText(status), Status: status, Detail: detail}
+	return &Problem{Type: "about:blank", Title: title(status), Status: status, Detail: detail}
+}
+
+// title returns the phrase that RFC 9110 has for the status. For two of them,
+// net/http has those of earlier standards.
+func title(status int) string {
+	switch status {
+	case http.StatusRequestEntityTooLarge:
+		return "Content Too Large" // 15.5.14
+	case http.StatusUnprocessableEntity:
+		return "Unprocessable Content" // 15.5.21
+	}
+	return http.StatusText(status)
 }
 
 // The kinds of problems follow. Each detail says what is wrong and, where there
@@ -125,10 +137,10 @@ func Internal(cause error) *Problem {
 	return p
 }
 
-// Unavailable is 503 with Retry-After: something that the route needs does not
-// respond.
+// Unavailable is 503 with Retry-After: the database cannot be used now. It may not
+// respond at all, reject connections, or take no writes; the log has the cause.
 func Unavailable(cause error) *Problem {
-	p := newProblem(http.StatusServiceUnavailable, "The database does not answer; retry in a moment.")
+	p := newProblem(http.StatusServiceUnavailable, "The database is not available; retry in a moment.")
 	p.Cause = cause
 	return p
 }
@@ -158,7 +170,7 @@ func Abort(c *gin.Context, p *Problem) {
 	case p.Status == http.StatusServiceUnavailable:
 		c.Header("Retry-After", retryAfterUnavailable)
 	case p.Status == http.StatusUnsupportedMediaType && c.Request.Method == http.MethodPatch:
-		c.Header("Accept-Patch", AcceptPatch)
+		c.Header("Accept-Patch", AcceptPatch) // RFC 5789, 2.2
 	}
 	_ = c.Error(p)
 	c.Abort()

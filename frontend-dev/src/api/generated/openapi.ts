@@ -564,6 +564,7 @@ export interface components {
             headers: {
                 "X-Request-ID": components["headers"]["X-Request-ID"];
                 Allow: components["headers"]["Allow"];
+                "Accept-Patch": components["headers"]["Accept-Patch"];
                 [name: string]: unknown;
             };
             content?: never;
@@ -610,7 +611,7 @@ export interface components {
                 /**
                  * @example {
                  *       "type": "about:blank",
-                 *       "title": "Request Entity Too Large",
+                 *       "title": "Content Too Large",
                  *       "status": 413,
                  *       "detail": "The body is larger than the limit of 262144 bytes.",
                  *       "request_id": "4f1c2ab09d3e5b67812f0c9ade345b61"
@@ -652,6 +653,9 @@ export interface components {
                 "X-RateLimit-Reset": components["headers"]["X-RateLimit-Reset"];
                 "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                 RateLimit: components["headers"]["RateLimit"];
+                "Accept-Patch": components["headers"]["Accept-Patch"];
+                /** @description Sent if the request has a `Content-Encoding`. */
+                "Accept-Encoding"?: "identity";
                 [name: string]: unknown;
             };
             content: {
@@ -682,7 +686,7 @@ export interface components {
                 /**
                  * @example {
                  *       "type": "about:blank",
-                 *       "title": "Unprocessable Entity",
+                 *       "title": "Unprocessable Content",
                  *       "status": 422,
                  *       "detail": "These fields are missing or break a rule: name.",
                  *       "request_id": "4f1c2ab09d3e5b67812f0c9ade345b61",
@@ -745,7 +749,7 @@ export interface components {
             };
         };
         /**
-         * @description The database does not answer or cannot write, or the server has no
+         * @description The database is not available or takes no writes, or the server has no
          *     memory left for another large body. Operations that do not need the
          *     database, and requests with small bodies, still work. If a change may
          *     have been saved anyway, `detail` says so.
@@ -767,7 +771,7 @@ export interface components {
                  *       "type": "about:blank",
                  *       "title": "Service Unavailable",
                  *       "status": 503,
-                 *       "detail": "The database does not answer; retry in a moment.",
+                 *       "detail": "The database is not available; retry in a moment.",
                  *       "request_id": "4f1c2ab09d3e5b67812f0c9ade345b61"
                  *     }
                  */
@@ -830,6 +834,11 @@ export interface components {
          * @example GET, HEAD
          */
         Allow: string;
+        /**
+         * @description The media type of the body that PATCH accepts. `OPTIONS` returns it for a path that supports PATCH, and so does a 415 to PATCH.
+         * @example application/json
+         */
+        "Accept-Patch": "application/json";
         /**
          * @description How many requests a client may make per period.
          * @example 100
