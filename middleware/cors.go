@@ -72,7 +72,7 @@ func CORS(options CORSOptions, routes Routes, proxies forwarded.Proxies, headers
 		metrics:    metrics,
 		denials:    newThrottledLog(log, "cors_denied"),
 		refusals:   newThrottledLog(log, "cors_preflight_refused"),
-		vary:       []string{"Origin"},
+		vary:       []string{"Origin", "Access-Control-Request-Method", "Access-Control-Request-Headers"},
 	}
 	return m.handle
 }
@@ -90,7 +90,7 @@ type cors struct {
 	metrics    *Metrics
 	denials    *throttledLog
 	refusals   *throttledLog // of preflights
-	vary       []string      // shared by all requests: its element must not be assigned
+	vary       []string      // shared by all requests: its elements must not be assigned
 }
 
 func (m *cors) handle(c *gin.Context) {
@@ -103,13 +103,15 @@ func (m *cors) handle(c *gin.Context) {
 		method = requested
 	}
 	anyOrigin := m.options.Origins.AllowsAny() || m.public.has(c, method)
-	if !anyOrigin {
+	switch {
+	case preflight && anyOrigin:
+		header["Vary"] = m.vary[1:]
+	case preflight:
+		header["Vary"] = m.vary
+	case !anyOrigin:
 		// Also on responses to requests without Origin: otherwise a cache could
 		// serve them to a page of an allowed origin, without CORS headers.
-		header["Vary"] = m.vary
-	}
-	if preflight {
-		header["Vary"] = append(header["Vary"], "Access-Control-Request-Method", "Access-Control-Request-Headers")
+		header["Vary"] = m.vary[:1:1]
 	}
 	switch {
 	case anyOrigin:

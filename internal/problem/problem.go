@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"github.com/gin-gonic/gin"
@@ -122,8 +123,8 @@ func Invalid(errors []FieldError) *Problem {
 // registers. The policy is the name of the limit that was reached; period and
 // wait are in seconds.
 func QuotaExceeded(policy string, limit, period, wait int64) *Problem {
-	p := newProblem(http.StatusTooManyRequests,
-		fmt.Sprintf("The limit of %d requests in %d s was reached; retry in %d s.", limit, period, wait))
+	p := newProblem(http.StatusTooManyRequests, "The limit of "+strconv.FormatInt(limit, 10)+" requests in "+
+		strconv.FormatInt(period, 10)+" s was reached; retry in "+strconv.FormatInt(wait, 10)+" s.")
 	p.Type = "https://iana.org/assignments/http-problem-types#quota-exceeded"
 	p.Title = "Quota Exceeded" // as registered with the type
 	p.ViolatedPolicies = []string{policy}
