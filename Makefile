@@ -27,7 +27,7 @@ test-go:
 	set -x; go test $$race -shuffle=on $$(go list ./... | grep -v /tests/template)
 	go test -run '^TestAllocations' . # the race detector adds allocations
 	@# go test hides what tests of a package that passes have skipped.
-	@for program in redis-server caddy nginx curl; do \
+	@for program in redis-server caddy nginx curl promtool; do \
 	  command -v $$program >/dev/null || echo "SKIP the tests that need $$program: install it"; done; \
 	ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || echo "SKIP the tests on PostgreSQL: install postgresql"; \
 	test "$$(id -u)" = 0 || echo "SKIP the test of a full disk: run it as root"

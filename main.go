@@ -17,7 +17,6 @@ import (
 	"time"
 
 	"github.com/gin-gonic/gin"
-	"github.com/ulule/limiter/v3"
 
 	"example.com/api/config"
 	"example.com/api/handlers"
@@ -111,7 +110,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return err
 	}
 	memory := ratelimit.NewMemory(settings.RateLimitMaxClients)
-	var counters limiter.Store = memory
+	var counters ratelimit.Store = memory
 	redis := func() string { return "off" }
 	var shared *ratelimit.Redis // nil: off
 	if settings.RedisURL.IsSet() {

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/redis/rueidis"
-	"github.com/ulule/limiter/v3"
 )
 
 const (
@@ -24,7 +23,7 @@ const (
 	interruptionInterval = time.Minute
 )
 
-// Redis is a limiter.Store whose counters all replicas share: together they
+// Redis is a Store whose counters all replicas share: together they
 // grant exactly the limit, in the same sliding windows as Memory. ulule's own
 // Redis store fits in its place, but its windows are fixed.
 //
@@ -112,7 +111,7 @@ func (r *Redis) Fallbacks() int64 { return r.fallbacks.Load() }
 // within the limit. Its error is always nil. It does not use the caller's
 // context: a client that disconnects early has still made a request, and
 // callTimeout ends the call soon enough.
-func (r *Redis) Increment(ctx context.Context, key string, n int64, rate limiter.Rate) (limiter.Context, error) {
+func (r *Redis) Increment(ctx context.Context, key string, n int64, rate Rate) (State, error) {
 	c, err := r.count(key, n, rate)
 	if err != nil {
 		r.fallbacks.Add(1)
@@ -122,13 +121,13 @@ func (r *Redis) Increment(ctx context.Context, key string, n int64, rate limiter
 }
 
 // Get counts one request.
-func (r *Redis) Get(ctx context.Context, key string, rate limiter.Rate) (limiter.Context, error) {
+func (r *Redis) Get(ctx context.Context, key string, rate Rate) (State, error) {
 	return r.Increment(ctx, key, 1, rate)
 }
 
 // Peek reads the key's counter without counting. Of the result, Reached tells
 // whether a request would be refused.
-func (r *Redis) Peek(ctx context.Context, key string, rate limiter.Rate) (limiter.Context, error) {
+func (r *Redis) Peek(ctx context.Context, key string, rate Rate) (State, error) {
 	c, err := r.count(key, 0, rate)
 	if err != nil {
 		return r.local.Peek(ctx, key, rate)
@@ -140,7 +139,7 @@ func (r *Redis) Peek(ctx context.Context, key string, rate limiter.Rate) (limite
 // Reset forgets the key's counter: in this process, and in Redis if it
 // answers. Another process that knows the window to be used up does not forget
 // that.
-func (r *Redis) Reset(ctx context.Context, key string, rate limiter.Rate) (limiter.Context, error) {
+func (r *Redis) Reset(ctx context.Context, key string, rate Rate) (State, error) {
 	if c := r.current(); c != nil {
 		if err := c.forget(r.key(key, rate)); err != nil {
 			r.markDown(c, failure{key, err})
@@ -151,10 +150,10 @@ func (r *Redis) Reset(ctx context.Context, key string, rate limiter.Rate) (limit
 
 // count counts n requests in Redis, unless this process knows the window to be
 // used up. It fails if Redis does.
-func (r *Redis) count(key string, n int64, rate limiter.Rate) (limiter.Context, error) {
+func (r *Redis) count(key string, n int64, rate Rate) (State, error) {
 	c := r.current()
 	if c == nil {
-		return limiter.Context{}, errDown
+		return State{}, errDown
 	}
 	if state, ok := r.local.usedUp(key, n, rate); ok {
 		return state, nil
@@ -162,7 +161,7 @@ func (r *Redis) count(key string, n int64, rate limiter.Rate) (limiter.Context, 
 	reply, err := c.count(r.script, r.key(key, rate), n, rate)
 	if err != nil {
 		r.markDown(c, failure{key, err})
-		return limiter.Context{}, err
+		return State{}, err
 	}
 	now := time.Now() // later than in the script: the wait is never too short
 	if reply.total >= rate.Limit {
@@ -173,7 +172,7 @@ func (r *Redis) count(key string, n int64, rate limiter.Rate) (limiter.Context, 
 
 // key is where Redis keeps the counter. The period is in it because windows of
 // different periods cannot be compared.
-func (r *Redis) key(key string, rate limiter.Rate) string {
+func (r *Redis) key(key string, rate Rate) string {
 	return r.prefix + key + "/" + rate.Period.String()
 }
 
@@ -308,7 +307,7 @@ func (r *Redis) monitor(ctx context.Context, c *connection) failure {
 // second and whose limit is never reached, so that it writes. The braces put
 // it on the node of a Redis Cluster that holds the key.
 func (r *Redis) probe(c *connection, key string) error {
-	rate := limiter.Rate{Limit: 1 << 40, Period: time.Second}
+	rate := Rate{Limit: 1 << 40, Period: time.Second}
 	probe := r.prefix + "probe:{" + r.key(key, rate) + "}"
 	for range 2 {
 		if _, err := c.count(r.script, probe, 1, rate); err != nil {

@@ -4,8 +4,6 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
-
-	"github.com/ulule/limiter/v3"
 )
 
 // sample is the number of counters that are examined to find one to remove.
@@ -63,7 +61,7 @@ type shard struct {
 
 // find returns the counter of a client, or the one that its network shares if
 // that is used up.
-func (s *shard) find(network, client uint64, rate limiter.Rate, now int64) uint32 {
+func (s *shard) find(network, client uint64, rate Rate, now int64) uint32 {
 	if i := s.current(client, rate, now); i != none {
 		return i
 	}
@@ -74,7 +72,7 @@ func (s *shard) find(network, client uint64, rate limiter.Rate, now int64) uint3
 }
 
 // current returns the counter of a client or a network, brought up to date.
-func (s *shard) current(id uint64, rate limiter.Rate, now int64) uint32 {
+func (s *shard) current(id uint64, rate Rate, now int64) uint32 {
 	i := s.counters.find(id)
 	if i != none {
 		s.counters.at(i).update(rate, now)
@@ -85,7 +83,7 @@ func (s *shard) current(id uint64, rate limiter.Rate, now int64) uint32 {
 // insert adds a counter for a client and returns it, or none if the pool is
 // empty. If the network shares a counter, the client may have been merged into
 // that, so its own starts as a copy.
-func (s *shard) insert(network, client uint64, rate limiter.Rate, now int64) uint32 {
+func (s *shard) insert(network, client uint64, rate Rate, now int64) uint32 {
 	i := s.counters.take()
 	if i == none {
 		return none
