@@ -115,7 +115,8 @@ async function buildApi() {
 async function startApi() {
   await rename(binary('next'), binary('api'))
   if (stopping) return
-  const child = (api = run(binary('api'), [], { cwd: root, env: { ...process.env, ...pageOrigins(), PORT: apiPort } }))
+  const child = run(binary('api'), [], { cwd: root, env: { ...process.env, ...pageOrigins(), PORT: apiPort } })
+  api = child
   const ended = exit(child).then((status) => {
     api = undefined
     throw new Error(`the API exited with status ${status}, see above`)

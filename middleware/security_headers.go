@@ -1,6 +1,7 @@
 package middleware
 
 import (
+	"maps"
 	"net/http"
 	"strconv"
 	"time"
@@ -61,9 +62,7 @@ func (s *SecurityHeaders) Handle(c *gin.Context) { s.write(c) }
 // elements.
 func (s *SecurityHeaders) write(c *gin.Context) {
 	header := c.Writer.Header()
-	for key, values := range s.fixed {
-		header[key] = values
-	}
+	maps.Copy(header, s.fixed)
 	if s.hsts == nil {
 		return
 	}
