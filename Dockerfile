@@ -1,7 +1,10 @@
 # docker build -t api .
 # Builds one static binary from the whole repository. It includes .git, from which
 # Go takes the version that GET / and build_info show.
-FROM golang:1.26-bookworm AS build
+# The compiler runs on the machine that builds, for whichever platform the image is.
+FROM --platform=$BUILDPLATFORM golang:1.26-bookworm AS build
+ARG TARGETARCH
+ENV GOARCH=$TARGETARCH
 WORKDIR /src
 COPY go.mod go.sum ./
 RUN go mod download
