@@ -1,7 +1,6 @@
 package middleware
 
 import (
-	"maps"
 	"net/http"
 	"strconv"
 	"time"
@@ -62,7 +61,9 @@ func (s *SecurityHeaders) Handle(c *gin.Context) { s.write(c) }
 // elements.
 func (s *SecurityHeaders) write(c *gin.Context) {
 	header := c.Writer.Header()
-	maps.Copy(header, s.fixed)
+	for key, values := range s.fixed {
+		header[key] = values
+	}
 	if s.hsts == nil {
 		return
 	}
