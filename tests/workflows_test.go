@@ -133,7 +133,8 @@ func TestWorkflowRunsWhatCIRuns(t *testing.T) {
 						if _, err := os.Stat(filepath.Join("..", argument)); err != nil {
 							t.Errorf("%s: %v", name, err)
 						}
-					case argument != "programs" && !regexp.MustCompile(`(?m)^`+regexp.QuoteMeta(argument)+`:`).MatchString(makefile):
+					case argument == "programs":
+					case !regexp.MustCompile(`(?m)^` + regexp.QuoteMeta(argument) + `:`).MatchString(makefile):
 						t.Errorf("%s: the Makefile has no target %s", name, argument)
 					default:
 						got[name] = append(got[name], argument)
