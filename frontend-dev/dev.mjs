@@ -115,8 +115,7 @@ async function buildApi() {
 async function startApi() {
   await rename(binary('next'), binary('api'))
   if (stopping) return
-  const child = run(binary('api'), [], { cwd: root, env: { ...process.env, ...pageOrigins(), PORT: apiPort } })
-  api = child
+  const child = (api = run(binary('api'), [], { cwd: root, env: { ...process.env, ...pageOrigins(), PORT: apiPort } }))
   const ended = exit(child).then((status) => {
     api = undefined
     throw new Error(`the API exited with status ${status}, see above`)
