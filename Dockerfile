@@ -1,7 +1,11 @@
 # docker build -t api .
 # Builds one static binary from the whole repository. It includes .git, from which
 # Go takes the version that GET / and build_info show.
-FROM golang:1.26-bookworm AS build
+# The compiler runs on the platform of the machine that builds, for the platform of
+# the image. BuildKit, the default since Docker 23, sets both variables.
+FROM --platform=$BUILDPLATFORM golang:1.26-bookworm AS build
+ARG TARGETARCH
+ENV GOARCH=$TARGETARCH
 WORKDIR /src
 COPY go.mod go.sum ./
 RUN go mod download

@@ -1,6 +1,6 @@
 # The commands of this project; `make` lists them.
 .POSIX:
-.PHONY: help dev run seed test test-go test-template test-openapi test-page test-browsers oracle screenshots bench build
+.PHONY: help dev run seed check lint fmt vulncheck audit test test-go test-template test-openapi test-page test-browsers oracle screenshots bench build
 
 # These commands fail without Node.js.
 REQUIRE_NODE = command -v node >/dev/null || { echo "make $@: Node.js is missing; install Node.js 20.19 or later" >&2; exit 1; }
@@ -16,6 +16,24 @@ run: ## run only the API
 
 seed: ## add example items to an empty database
 	go run . seed
+
+check: lint vulncheck test ## run what CI runs
+
+lint: ## check the code, the scripts and the workflows without running them
+	@sh scripts/lint.sh
+
+fmt: ## format the code
+	go tool -modfile=tools/go.mod golangci-lint fmt
+	@$(REQUIRE_NODE); $(MAKE) -s tools/node_modules && tools/node_modules/.bin/biome check --write
+
+tools/node_modules: tools/package-lock.json
+	cd tools && npm ci --ignore-scripts --no-audit --no-fund && touch node_modules
+
+vulncheck:
+	@go -C tools run ./vulncheck ..
+
+audit: vulncheck ## look for known vulnerabilities in the dependencies
+	@$(REQUIRE_NODE); sh scripts/audit.sh
 
 test: test-go test-openapi test-page test-browsers test-template ## run every test
 

@@ -67,6 +67,10 @@ func TestDotEnv(t *testing.T) {
 	if _, err = load(t); err == nil || !strings.Contains(err.Error(), "without =") || strings.Contains(err.Error(), "hunter2") {
 		t.Errorf("a line without = or a name: %v", err)
 	}
+	write(".env", "SESSION_SECRET=hunter2\x00hunter2\n")
+	if _, err = load(t); err == nil || !strings.Contains(err.Error(), ".env has a value for SESSION_SECRET that contains a NUL byte") || strings.Contains(err.Error(), "hunter2") {
+		t.Errorf("a value with a NUL byte: %v", err)
+	}
 	write(".env", "\uFEFFPORT=1111\r\nCORS_MAX_AGE=1m\r\n")
 	if s, err = load(t); err != nil || s.Port != 1111 || s.CORSMaxAge != time.Minute {
 		t.Errorf("a file of a Windows editor: port %d, %v", s.Port, err)

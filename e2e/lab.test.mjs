@@ -392,7 +392,9 @@ for (const engine of engines) {
 
     test('a request copied as fetch or as curl works, and so does a copied setting', async () => {
       await page.evaluate(() => {
-        navigator.clipboard.writeText = async (text) => void (window.copied = text)
+        navigator.clipboard.writeText = async (text) => {
+          window.copied = text
+        }
       })
       const copy = async (card, button) => {
         await page.click(`#${card} .copy`, button)

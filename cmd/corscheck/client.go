@@ -216,8 +216,7 @@ func (e *sendError) Unwrap() error { return e.err }
 // unreachable says why there is no response, and what helps.
 func unreachable(err error) string {
 	where := "the server"
-	var failed *sendError
-	if errors.As(err, &failed) {
+	if failed, ok := errors.AsType[*sendError](err); ok {
 		where = fetch.OriginOf(failed.message.URL)
 	}
 	var (

@@ -326,7 +326,7 @@ func apiLines(reason fetch.Reason, n need) []string {
 	case fetch.HeaderDisallowed, fetch.InvalidAllowHeaders:
 		line := "CORS_ALLOWED_HEADERS=Authorization,Content-Type,If-Match,X-Request-ID"
 		for _, name := range n.headers {
-			line += unlessListed(http.CanonicalHeaderKey(name), line[strings.Index(line, "=")+1:])
+			line += unlessListed(http.CanonicalHeaderKey(name), line[strings.Index(line, "=")+1:]) //nolint:modernize // each step reads the line so far
 		}
 		return []string{line}
 	case fetch.WildcardOriginNotAllowed:
@@ -388,8 +388,8 @@ func quoteList(list string) string {
 
 // guessServer tells the server by its response headers, or returns nothing.
 func guessServer(o outcome) string {
-	for i := len(o.Exchanges) - 1; i >= 0; i-- {
-		h := o.Exchanges[i].Response.Header
+	for _, exchange := range slices.Backward(o.Exchanges) {
+		h := exchange.Response.Header
 		get := func(name string) string { v, _ := h.Get(name); return strings.ToLower(v) }
 		server := get("Server")
 		switch {

@@ -217,7 +217,7 @@ func (c *connection) dial(ctx context.Context, address string, dialer *net.Diale
 	config.ServerName, _, _ = net.SplitHostPort(address) // each node of a cluster has its own name
 	secure := tls.Client(monitored, config)
 	if err := secure.HandshakeContext(ctx); err != nil {
-		monitored.Close()
+		_ = monitored.Close()
 		return nil, err
 	}
 	return secure, nil

@@ -176,6 +176,7 @@ export function createClient(options: ClientOptions) {
   async function request<P extends Path, M extends Method<P>>(
     method: M,
     path: P,
+    // biome-ignore lint/complexity/noBannedTypes: {} fits options that may all be left out
     ...[options]: {} extends Options<OperationOf<P, M>>
       ? [options?: Options<OperationOf<P, M>>]
       : [options: Options<OperationOf<P, M>>]
