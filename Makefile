@@ -1,6 +1,6 @@
 # The commands of this project; `make` lists them.
 .POSIX:
-.PHONY: help dev run seed test test-go test-template test-openapi test-page test-browsers oracle screenshots build
+.PHONY: help dev run seed test test-go test-template test-openapi test-page test-browsers oracle screenshots rename build
 
 # These commands fail without Node.js.
 REQUIRE_NODE = command -v node >/dev/null || { echo "make $@: Node.js is missing; install Node.js 20.19 or later" >&2; exit 1; }
@@ -54,5 +54,8 @@ oracle: ## compare corscheck with Chromium and Firefox (CASES=2000 SEED=today)
 screenshots: ## take screenshots of the page at two widths, light and dark
 	@$(REQUIRE_NODE); cd e2e && npm ci --no-audit --no-fund && npm run screenshots
 
-build: ## build the server as bin/api
-	CGO_ENABLED=0 go build -trimpath -tags nomsgpack -ldflags='-s -w' -o bin/api .
+rename: ## give the project your own module path and name (MODULE=… NAME=…)
+	@go run ./cmd/rename '$(MODULE)' '$(NAME)'
+
+build: ## build the server as bin/reference-api
+	CGO_ENABLED=0 go build -trimpath -tags nomsgpack -ldflags='-s -w' -o bin/reference-api .
