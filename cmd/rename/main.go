@@ -33,7 +33,7 @@ import (
 
 // nameFiles are files, and directories with everything below them.
 func nameFiles() []string {
-	return []string{"Dockerfile", "Makefile", "deploy/", "docs/deployment.md", "docs/refusals.md"}
+	return []string{".devcontainer/", "Dockerfile", "Makefile", "deploy/", "docs/deployment.md", "docs/refusals.md"}
 }
 
 // titlePlaces are the files that contain the title. It is between the two groups
@@ -149,7 +149,7 @@ func (n names) binary() string {
 // readFiles reads the text files of the project.
 func readFiles(dir string) (map[string]string, error) {
 	texts := map[string]string{}
-	generated := []string{".git", "node_modules", "dist", "bin", "secrets"}
+	generated := []string{".git", "node_modules", "dist", "bin", "secrets", "observations"}
 	err := fs.WalkDir(os.DirFS(dir), ".", func(file string, entry fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
