@@ -107,19 +107,19 @@ func checkName(name string) error {
 // readNames reads what the project is called now.
 func readNames(dir string) (names, error) {
 	var n names
-	for _, place := range []struct {
+	for _, line := range []struct {
 		file, key string
 		value     *string
 	}{{"go.mod", "module ", &n.module}, {"deploy/compose.yaml", "name: ", &n.name}} {
-		text, err := os.ReadFile(filepath.Join(dir, place.file))
+		text, err := os.ReadFile(filepath.Join(dir, line.file))
 		if err != nil {
 			return n, fmt.Errorf("%w; run rename in the top directory of the project", err)
 		}
-		found := regexp.MustCompile(`(?m)^` + place.key + `(\S+)\s*$`).FindSubmatch(text)
+		found := regexp.MustCompile(`(?m)^` + line.key + `(\S+)\s*$`).FindSubmatch(text)
 		if found == nil {
-			return n, fmt.Errorf("%s has no line %qNAME, from which rename takes the present name", place.file, place.key)
+			return n, fmt.Errorf("%s has no line %qNAME, from which rename takes the present name", line.file, line.key)
 		}
-		*place.value = string(found[1])
+		*line.value = string(found[1])
 	}
 	return n, nil
 }
@@ -184,7 +184,9 @@ func plan(dir string, from, to names) (changes, error) {
 	}
 	for _, file := range slices.Sorted(maps.Keys(texts)) {
 		old := texts[file]
-		text := replaceModule(old, from.module, to.module)
+		// A character that no text file contains stands for the module until the
+		// name is replaced, which may be a part of its path.
+		text := replaceModule(old, from.module, "\x00")
 		if file == ".gitignore" || file == ".dockerignore" {
 			text = regexp.MustCompile(`(?m)^/`+regexp.QuoteMeta(from.binary())+`$`).ReplaceAllLiteralString(text, "/"+to.binary())
 		}
@@ -194,7 +196,7 @@ func plan(dir string, from, to names) (changes, error) {
 		if from.name != to.name && hasName(file) {
 			// Otherwise, the next rename could not tell the two apart.
 			if line := lineOf(replaceName(text, from.name, "\x00"), to.name); line != "" {
-				return c, fmt.Errorf("NAME=%q: %s uses this word for something else (%q); write another name, such as my-%[1]s", to.name, file, line)
+				return c, fmt.Errorf("NAME=%q: %s uses this word for something else (%q); write another name, such as my-%[1]s", to.name, file, strings.ReplaceAll(line, "\x00", from.name))
 			}
 			if renamed := replaceName(text, from.name, to.name); renamed != text {
 				text, c.name = renamed, append(c.name, file)
@@ -203,6 +205,7 @@ func plan(dir string, from, to names) (changes, error) {
 		if renamed := replaceTitle(file, text, to.title()); renamed != text {
 			text, c.titles = renamed, append(c.titles, file)
 		}
+		text = strings.ReplaceAll(text, "\x00", to.module)
 		if text == old {
 			continue
 		}

@@ -19,9 +19,15 @@ func TestRename(t *testing.T) {
 	t.Parallel()
 	original := readNamesOf(t, top)
 	dir := copyProject(t)
+	// A file of the name that also has the module.
+	dockerfile := filepath.Join(dir, "Dockerfile")
+	label := `LABEL org.opencontainers.image.source="https://` + original.module + "\"\n"
+	if err := os.WriteFile(dockerfile, []byte(read(t, dir)["Dockerfile"]+label), 0o644); err != nil {
+		t.Fatal(err)
+	}
 	before := read(t, dir)
 	// Not in one piece, because the later renames would change it in this file.
-	const module = "git.example.net/shops" + "/quartz.v2/v3"
+	const module = "git.example.net/shops" + "/quartz-api.v2/v3"
 	report := rename(t, dir, module, "quartz-api")
 	for _, want := range []string{original.module, module, "quartz-api", "Quartz API", "deploy/compose.yaml", "handlers/root.go"} {
 		if !strings.Contains(report, want) {
@@ -38,8 +44,8 @@ func TestRename(t *testing.T) {
 		}
 	}
 	for file, want := range map[string]string{
-		".gitignore":                                "\n/quartz.v2\n",
-		"Dockerfile":                                `ENTRYPOINT ["/quartz-api"]`,
+		".gitignore":                                "\n/quartz-api.v2\n",
+		"Dockerfile":                                `ENTRYPOINT ["/quartz-api"]` + "\nLABEL org.opencontainers.image.source=\"https://" + module + "\"\n",
 		"deploy/kubernetes/ingress.yaml":            "secretName: quartz-api-tls",
 		"deploy/kubernetes/configmap.yaml":          `"quartz-api:ratelimit:"`,
 		"handlers/root.go":                          `"Quartz API"`,
