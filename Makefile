@@ -4,7 +4,7 @@
 
 # Each command says what it lacks. An old Go cannot read go.mod.
 REQUIRE_GO = command -v go >/dev/null || { echo "make $@: Go is missing; install Go 1.26 or later from https://go.dev/dl" >&2; exit 1; }; \
-	go list -m >/dev/null || { echo "make $@: $$(go env GOVERSION) is too old; install Go 1.26 or later from https://go.dev/dl, or, with Go 1.21 or later, set GOTOOLCHAIN=auto" >&2; exit 1; }
+	go list -m >/dev/null || { echo "make $@: $$(GOTOOLCHAIN=local go env GOVERSION) is too old; install Go 1.26 or later from https://go.dev/dl, or, with Go 1.21 or later, set GOTOOLCHAIN=auto" >&2; exit 1; }
 NODE = Node.js 20.19 or later with npm, from https://nodejs.org
 HAVE_NODE = { command -v npm && node -e '[a, b] = process.versions.node.split("."); process.exit(a > 20 || a == 20 && b > 18 ? 0 : 1)'; } >/dev/null
 REQUIRE_NODE = $(HAVE_NODE) || { echo "make $@: install $(NODE)" >&2; exit 1; }
