@@ -13,13 +13,13 @@ help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-14s %s\n", $$1, $$2 }' Makefile
 
 dev: ## run the API and the page that calls it; reload both on change
-	@$(REQUIRE_NODE); node frontend-dev/dev.mjs
+	@$(REQUIRE_NODE); exec node frontend-dev/dev.mjs
 
 run: ## run only the API
-	@$(REQUIRE_GO); go run .
+	@$(REQUIRE_GO); exec go run .
 
 seed: ## add example items to an empty database
-	@$(REQUIRE_GO); go run . seed
+	@$(REQUIRE_GO); exec go run . seed
 
 test: test-go test-openapi test-page test-browsers test-template ## run every test
 
@@ -60,7 +60,7 @@ screenshots: ## take screenshots of the page at two widths, light and dark
 	@$(REQUIRE_NODE); cd e2e && npm ci --no-audit --no-fund && npm run screenshots
 
 rename: ## give the project your own module path and name (MODULE=… NAME=…)
-	@$(REQUIRE_GO); go run ./cmd/rename '$(MODULE)' '$(NAME)'
+	@$(REQUIRE_GO); exec go run ./cmd/rename '$(MODULE)' '$(NAME)'
 
 build: ## build the server as bin/reference-api
 	@$(REQUIRE_GO)
