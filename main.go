@@ -1,5 +1,4 @@
-// Command api is a reference API server for people whose frontend lives on
-// another origin.
+// This program is an API server for people whose frontend lives on another origin.
 package main
 
 import (

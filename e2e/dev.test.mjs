@@ -214,7 +214,17 @@ test('a machine without Go: one line with the remedy', async () => {
   env.PATH = scratch
   const dev = launch()
   assert.equal(await dev.ended, 1)
-  assert.match(dev.output(), /dev: go is not on the PATH; install it .*\n$/)
+  assert.match(dev.output(), /dev: go is not on the PATH; install Go 1\.26 .*\n$/)
+  await nothingIsLeft()
+})
+
+test('a Go that cannot read go.mod: its error and the remedy', async () => {
+  writeFileSync(path.join(scratch, 'go'), '#!/bin/sh\necho "go.mod:3: invalid go version" >&2\nexit 1\n', { mode: 0o755 })
+  env.PATH = scratch
+  const dev = launch()
+  assert.equal(await dev.ended, 1)
+  assert.match(dev.output(), /invalid go version\ndev: Go is too old, see above; install Go 1\.26 .*\n$/)
+  rmSync(path.join(scratch, 'go'))
   await nothingIsLeft()
 })
 

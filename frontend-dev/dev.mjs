@@ -62,6 +62,7 @@ await start().catch(fail)
 
 async function start() {
   if (apiPort === '0') throw new Error('PORT=0 picks a free port, which the page cannot know; set PORT to a fixed port')
+  await checkGo()
   await checkPorts()
   await installPackages()
 
@@ -105,9 +106,17 @@ async function stop(status) {
 
 // --- the API
 
+/** Throws if Go is missing or is too old to read go.mod. A Go that may do so downloads the version in go.mod here. */
+async function checkGo() {
+  step = run('go', ['list', '-m'], { cwd: root, stdio: ['ignore', 'ignore', 'inherit'] })
+  const status = await exit(step, 'go is not on the PATH; install Go 1.26 or later from https://go.dev/dl')
+  if (status === 0) return
+  throw new Error('Go is too old, see above; install Go 1.26 or later from https://go.dev/dl, or, with Go 1.21 or later, set GOTOOLCHAIN=auto')
+}
+
 async function buildApi() {
   step = run('go', ['build', '-o', binary('next'), '.'], { cwd: root })
-  const status = await exit(step, 'go is not on the PATH; install it from https://go.dev/dl')
+  const status = await exit(step, 'go is not on the PATH; install Go 1.26 or later from https://go.dev/dl')
   if (status !== 0) throw new Error('the API does not build, see above')
 }
 
@@ -221,7 +230,7 @@ function say(line) {
  * reaches only this process, which stops each command once and waits for it.
  */
 function run(command, args, options) {
-  const child = spawn(command, args, { ...options, stdio: ['ignore', 'inherit', 'inherit'], detached: !windows })
+  const child = spawn(command, args, { stdio: ['ignore', 'inherit', 'inherit'], ...options, detached: !windows })
   child.wanted = true // until end() is called
   return child
 }

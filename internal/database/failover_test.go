@@ -13,6 +13,7 @@ import (
 
 	"example.com/api/internal/database"
 	"example.com/api/internal/database/databasetest"
+	"example.com/api/internal/processtest"
 )
 
 // startOwn returns a running server of the test's own.
@@ -116,7 +117,7 @@ func TestPostgresPromotion(t *testing.T) {
 		fail func(t *testing.T, primary *databasetest.Postgres)
 	}{
 		{"killed", func(_ *testing.T, p *databasetest.Postgres) { p.SignalAll(syscall.SIGKILL) }},
-		{"hung", func(_ *testing.T, p *databasetest.Postgres) { p.SignalAll(syscall.SIGSTOP) }},
+		{"hung", func(_ *testing.T, p *databasetest.Postgres) { p.SignalAll(processtest.Pause) }},
 		{"stopped", func(_ *testing.T, p *databasetest.Postgres) { p.Stop(syscall.SIGINT) }},
 		{"fenced", func(t *testing.T, p *databasetest.Postgres) { p.Set(t, "default_transaction_read_only", "on") }},
 	} {

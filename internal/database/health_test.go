@@ -17,6 +17,7 @@ import (
 
 	"example.com/api/internal/database"
 	"example.com/api/internal/database/databasetest"
+	"example.com/api/internal/processtest"
 )
 
 // longest is how long a request may take while the database is down, and how
@@ -85,7 +86,7 @@ func TestPostgresHangs(t *testing.T) {
 	s := openLogged(t, p.URL("postgres"), log.Logger())
 	id := create(t, s, "x")
 	for round := range 2 {
-		p.SignalAll(syscall.SIGSTOP)
+		p.SignalAll(processtest.Pause)
 		if took, up := timed(func() error { return boolErr(s.Up(ctx)) }); up == nil || took > time.Second {
 			t.Errorf("Up: got %v in %s, want false within 1s", up == nil, took)
 		}
@@ -104,7 +105,7 @@ func TestPostgresHangs(t *testing.T) {
 				t.Errorf("Get while known to be down: got %v in %s, want ErrUnavailable at once", err, took)
 			}
 		}
-		p.SignalAll(syscall.SIGCONT)
+		p.SignalAll(processtest.Resume)
 		back := databasetest.Eventually(t, longest, "the server is used", func() bool { return second(s.Get(ctx, id)) == nil })
 		t.Logf("in use %s after the server went on", back)
 		for line, want := range map[string]int{"PostgreSQL was lost": round + 1, "PostgreSQL is available": round + 1} {

@@ -14,12 +14,12 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/ulule/limiter/v3"
 
+	"example.com/api/internal/processtest"
 	"example.com/api/internal/ratelimit"
 )
 
@@ -472,8 +472,8 @@ func TestRedisFails(t *testing.T) {
 	}{
 		{"killed", func(_ *testing.T, s *redisServer) { s.kill() }, func(t *testing.T, s *redisServer) { s.start(t) }, true},
 		{"hangs",
-			func(_ *testing.T, s *redisServer) { s.signal(syscall.SIGSTOP) },
-			func(_ *testing.T, s *redisServer) { s.signal(syscall.SIGCONT) }, true},
+			func(_ *testing.T, s *redisServer) { s.signal(processtest.Pause) },
+			func(_ *testing.T, s *redisServer) { s.signal(processtest.Resume) }, true},
 		{"out of memory",
 			func(t *testing.T, s *redisServer) {
 				s.do(t, "CONFIG", "SET", "maxmemory-policy", "noeviction", "maxmemory", "1")
@@ -527,7 +527,7 @@ func TestRedisDownCostsNothing(t *testing.T) {
 	server := startRedis(t)
 	store, _ := newRedis(t, server.url())
 	await(t, store, "up", 5*time.Second)
-	server.signal(syscall.SIGSTOP)
+	server.signal(processtest.Pause)
 	count(t, store, "a", rate(1, time.Hour)) // waits for callTimeout
 	start := time.Now()
 	granted(t, store, "b", rate(1, time.Hour), 10_000)
@@ -537,7 +537,7 @@ func TestRedisDownCostsNothing(t *testing.T) {
 	if n := store.Fallbacks(); n != 10_001 {
 		t.Errorf("requests counted in this process: got %d, want 10,001", n)
 	}
-	server.signal(syscall.SIGCONT)
+	server.signal(processtest.Resume)
 }
 
 // When Redis hangs, more requests come than the client's queue has room for. A
@@ -548,11 +548,11 @@ func TestRedisHangsUnderManyRequests(t *testing.T) {
 	for range 5 {
 		store, log := newRedis(t, server.url())
 		await(t, store, "up", 5*time.Second)
-		server.signal(syscall.SIGSTOP)
+		server.signal(processtest.Pause)
 		load := startLoad(t, store, 1500, time.Second) // all at once; the queue has room for 1024
 		await(t, store, "down", recovery)
 		late := load.late(t)
-		server.signal(syscall.SIGCONT)
+		server.signal(processtest.Resume)
 		await(t, store, "up", recovery)
 		logged(t, log)
 		store.Close()
@@ -956,7 +956,7 @@ func TestRedisCloseEndsAll(t *testing.T) {
 	}
 	hung, _ := newRedis(t, server.url())
 	await(t, hung, "up", recovery)
-	server.signal(syscall.SIGSTOP)
+	server.signal(processtest.Pause)
 	var group sync.WaitGroup
 	for range 50 {
 		group.Go(func() { count(t, hung, "b", rate(1, time.Hour)) })
@@ -967,7 +967,7 @@ func TestRedisCloseEndsAll(t *testing.T) {
 	if took := time.Since(start); took > recovery {
 		t.Errorf("Close of a hung Redis took %s", took)
 	}
-	server.signal(syscall.SIGCONT)
+	server.signal(processtest.Resume)
 	eventually(t, 5*time.Second, "goroutines end", func() bool { return runtime.NumGoroutine() <= before })
 }
 
@@ -1006,9 +1006,9 @@ func BenchmarkIncrementBy64(b *testing.B) {
 
 // cpu returns the CPU time of this process.
 func cpu(b *testing.B) time.Duration {
-	var usage syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
+	used, err := processtest.CPU()
+	if err != nil {
 		b.Fatal(err)
 	}
-	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
+	return used
 }

@@ -15,13 +15,12 @@ import (
 	"testing"
 )
 
-const module = "github.com/you/shop"
-
-// TestShop renames the module, adds a resource, and then removes the sample.
+// TestShop names the project, adds a resource, and then removes the sample.
 func TestShop(t *testing.T) {
 	c := copyRepository(t)
 	guide := c.read(t, "docs/make-it-yours.md")
 	c.rename(t, guide)
+	guide = c.read(t, "docs/make-it-yours.md") // its imports have the new name, too
 	c.addOrders(t, guide)
 	c.run(t, ".", "go", "vet", "./...")
 	c.run(t, ".", "go", "test", "./config", "./internal/openapi", ".")
@@ -148,19 +147,22 @@ func shell(t *testing.T, guide, heading string) string {
 	return commands
 }
 
-// rename runs the guide's commands that rename the module.
+// rename runs the guide's command that names the project. Nothing of the name of
+// the template may remain.
 func (c clone) rename(t *testing.T, guide string) {
 	t.Helper()
-	c.run(t, ".", "sh", "-ec", shell(t, guide, "Name the module"))
-	if text, err := c.try(".", "grep", "-rl", `"example.com/api/`, "--include=*.go", "."); err == nil {
-		t.Fatalf("the old module is still imported by\n%s", text)
+	c.run(t, ".", "sh", "-ec", shell(t, guide, "Name the project"))
+	// In pieces, so that a rename of the repository leaves them as they are.
+	const old = `(^|[^.])\bexample.com` + `/api\b|\breference` + `[- ]api\b`
+	if text, err := c.try(".", "grep", "-rIiE", "--exclude-dir=node_modules", old, "."); err == nil {
+		t.Fatalf("the name of the template remains in\n%s", text)
 	}
 }
 
 // addOrders creates the files and inserts the lines that the guide shows.
 func (c clone) addOrders(t *testing.T, guide string) {
 	t.Helper()
-	if n := c.follow(t, strings.ReplaceAll(guide, `"example.com/api/`, `"`+module+`/`)); n < 10 {
+	if n := c.follow(t, guide); n < 10 {
 		t.Fatalf("the guide has %d files and insertions, want at least 10", n)
 	}
 	c.run(t, ".", "gofmt", "-w", ".")
