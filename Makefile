@@ -1,6 +1,6 @@
 # The commands of this project; `make` lists them.
 .POSIX:
-.PHONY: help dev run seed test test-go test-template test-openapi test-page test-browsers oracle screenshots build
+.PHONY: help dev run seed test test-go test-template test-openapi test-page test-browsers chaos oracle screenshots build
 
 # These commands fail without Node.js.
 REQUIRE_NODE = command -v node >/dev/null || { echo "make $@: Node.js is missing; install Node.js 20.19 or later" >&2; exit 1; }
@@ -17,7 +17,8 @@ run: ## run only the API
 seed: ## add example items to an empty database
 	go run . seed
 
-test: test-go test-openapi test-page test-browsers test-template ## run every test
+test: ## run every test, and say how long each part took
+	@sh scripts/parts.sh test-go test-openapi test-page test-browsers test-template
 
 # The race detector needs a C compiler.
 test-go:
@@ -43,10 +44,19 @@ test-openapi:
 	@$(NEEDS_NODE); cd internal/openapi && npm run --silent lint && npm run --silent check-swagger-ui
 
 test-page:
-	@$(NEEDS_NODE); cd frontend-dev && npm ci --no-audit --no-fund && npm run check-generated && npm run typecheck && npm test
+	@$(NEEDS_NODE); $(MAKE) -s frontend-dev/node_modules && cd frontend-dev && npm run check-generated && npm run typecheck && npm test
 
-test-browsers: test-page
-	@$(NEEDS_NODE); cd e2e && npm ci --no-audit --no-fund && npm test
+test-browsers: build
+	@$(NEEDS_NODE); $(MAKE) -s frontend-dev/node_modules e2e/node_modules && cd e2e && API_BINARY=$$PWD/../bin/api npm test
+
+frontend-dev/node_modules: frontend-dev/package-lock.json
+	cd frontend-dev && npm ci --no-audit --no-fund && touch node_modules
+
+e2e/node_modules: e2e/package-lock.json
+	cd e2e && npm ci --no-audit --no-fund && touch node_modules
+
+chaos: ## repeat the tests of docs/reliability.md (ROUNDS=10)
+	@sh scripts/chaos.sh
 
 oracle: ## compare corscheck with Chromium and Firefox (CASES=2000 SEED=today)
 	@sh scripts/oracle.sh

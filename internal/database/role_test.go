@@ -82,10 +82,7 @@ func startRole(t *testing.T, binary, role, url string, as *syscall.Credential) (
 // backends.
 func TestKill9(t *testing.T) {
 	t.Parallel()
-	rounds := 50
-	if testing.Short() {
-		rounds = 4
-	}
+	const rounds = 10
 	binary, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
