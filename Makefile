@@ -46,8 +46,9 @@ test-openapi:
 test-page:
 	@$(NEEDS_NODE); $(MAKE) -s frontend-dev/node_modules && cd frontend-dev && npm run check-generated && npm run typecheck && npm test
 
-test-browsers: build
-	@$(NEEDS_NODE); $(MAKE) -s frontend-dev/node_modules e2e/node_modules && cd e2e && API_BINARY=$$PWD/../bin/api npm test
+test-browsers:
+	@$(NEEDS_NODE); $(MAKE) -s frontend-dev/node_modules e2e/node_modules && \
+	go build -o bin/tested . && cd e2e && API_BINARY=$$PWD/../bin/tested npm test
 
 frontend-dev/node_modules: frontend-dev/package-lock.json
 	cd frontend-dev && npm ci --no-audit --no-fund && touch node_modules
@@ -55,7 +56,7 @@ frontend-dev/node_modules: frontend-dev/package-lock.json
 e2e/node_modules: e2e/package-lock.json
 	cd e2e && npm ci --no-audit --no-fund && touch node_modules
 
-chaos: ## repeat the tests of docs/reliability.md (ROUNDS=10)
+chaos: ## repeat the tests of docs/reliability.md, and simulate (ROUNDS=10 SEEDS=20000)
 	@sh scripts/chaos.sh
 
 oracle: ## compare corscheck with Chromium and Firefox (CASES=2000 SEED=today)

@@ -1,8 +1,9 @@
 #!/bin/sh
 # Runs the tests that docs/reliability.md names, ROUNDS times each, with the race
-# detector. `make test` runs each of them once.
+# detector. `make test` runs each of them once. Then runs the simulation, if there
+# is one, with SEEDS seeds.
 #
-#	make chaos [ROUNDS=10]
+#	make chaos [ROUNDS=10] [SEEDS=20000]
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -17,4 +18,6 @@ while read -r dir names; do
 done <<END
 $packages
 END
+echo '== simulation'
+SEEDS=${SEEDS:-20000} go test -count=1 -timeout 4h -run '^TestSimulation' . || status=1
 exit $status

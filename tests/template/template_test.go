@@ -210,7 +210,9 @@ func (c clone) generate(t *testing.T) {
 	if _, err := exec.LookPath("npm"); err != nil {
 		return // check reports that Node.js is missing
 	}
-	c.run(t, "frontend-dev", "npm", "ci", "--no-audit", "--no-fund")
+	if _, err := os.Stat(filepath.Join(c.dir, "frontend-dev/node_modules")); err != nil {
+		c.run(t, "frontend-dev", "npm", "ci", "--no-audit", "--no-fund")
+	}
 	c.run(t, "frontend-dev", "npm", "run", "generate")
 }
 
