@@ -1,6 +1,6 @@
 # The commands of this project; `make` lists them.
 .POSIX:
-.PHONY: help dev run seed check lint fmt vulncheck audit test test-go test-template test-openapi test-page test-browsers oracle screenshots bench rename build
+.PHONY: help dev run seed check lint fmt vulncheck audit test test-go test-template test-openapi test-page test-browsers chaos oracle screenshots bench rename build
 
 # Each command says what it lacks. An old Go cannot read go.mod.
 REQUIRE_GO = command -v go >/dev/null || { echo "make $@: Go is missing; install Go 1.26 or later from https://go.dev/dl" >&2; exit 1; }; \
@@ -39,7 +39,8 @@ vulncheck:
 audit: vulncheck ## look for known vulnerabilities in the dependencies
 	@$(REQUIRE_NODE); sh scripts/audit.sh
 
-test: test-go test-openapi test-page test-browsers test-template ## run every test
+test: ## run every test, and say how long each part took
+	@sh scripts/parts.sh test-go test-openapi test-page test-browsers test-template
 
 # The race detector needs a C compiler.
 test-go:
@@ -67,10 +68,20 @@ test-openapi:
 	@$(NEEDS_NODE); cd internal/openapi && npm run --silent lint && npm run --silent check-swagger-ui
 
 test-page:
-	@$(NEEDS_NODE); cd frontend-dev && npm ci --no-audit --no-fund && npm run check-generated && npm run typecheck && npm test
+	@$(NEEDS_NODE); $(MAKE) -s frontend-dev/node_modules && cd frontend-dev && npm run check-generated && npm run typecheck && npm test
 
-test-browsers: test-page
-	@$(NEEDS_NODE); cd e2e && npm ci --no-audit --no-fund && npm test
+test-browsers:
+	@$(NEEDS_NODE); $(MAKE) -s frontend-dev/node_modules e2e/node_modules && \
+	go build -o bin/tested . && cd e2e && API_BINARY=$$PWD/../bin/tested npm test
+
+frontend-dev/node_modules: frontend-dev/package-lock.json
+	cd frontend-dev && npm ci --no-audit --no-fund && touch node_modules
+
+e2e/node_modules: e2e/package-lock.json
+	cd e2e && npm ci --no-audit --no-fund && touch node_modules
+
+chaos: ## repeat the tests of docs/reliability.md, and simulate (ROUNDS=10 SEEDS=20000)
+	@sh scripts/chaos.sh
 
 oracle: ## compare corscheck with Chromium and Firefox (CASES=2000 SEED=today)
 	@sh scripts/oracle.sh

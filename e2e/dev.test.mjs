@@ -253,7 +253,7 @@ function pressCtrlC({ child }) {
 }
 
 async function nothingIsLeft() {
-  assert.deepEqual(marked(), [])
+  await until('every process has ended', () => marked().length === 0, 5)
   for (const port of [env.PORT, env.PAGE_PORT, env.BLOCKED_PORT]) {
     await assert.rejects(fetch(`http://127.0.0.1:${port}`), undefined, `port ${port}`)
   }

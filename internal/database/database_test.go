@@ -11,6 +11,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/fstest"
+	"time"
 
 	"example.com/api/internal/database"
 	"example.com/api/internal/database/databasetest"
@@ -165,6 +167,28 @@ func TestOpenTogether(t *testing.T) {
 	}
 }
 
+// A migration that takes longer than Open may, such as one that builds an index
+// of a large table, runs in the background until it is done.
+func TestLongMigration(t *testing.T) {
+	t.Parallel()
+	url := databasetest.Shared(t).NewDatabase(t)
+	slow := migrations("things")
+	slow.Files.(fstest.MapFS)["migrations/postgres/00002_slow.sql"] = &fstest.MapFile{Data: []byte("-- +goose Up\nSELECT pg_sleep(11);\n")}
+	log := &databasetest.Log{}
+	db, err := database.Open(t.Context(), url, log.Logger(), slow)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if db.Up(t.Context()) {
+		t.Error("Up during the migration: got true, want false")
+	}
+	databasetest.Eventually(t, time.Minute, "the migration has run", func() bool { return db.Up(t.Context()) })
+	if n := log.Count("00002_slow.sql"); n != 1 {
+		t.Errorf("got %d lines about the migration, want 1:\n%s", n, log)
+	}
+}
+
 // Each resource counts its own migrations: those of a resource that is added
 // later run too, and a database that is opened again is left as it is.
 func TestMigrationsOfEachResource(t *testing.T) {
@@ -233,6 +257,39 @@ func TestTransaction(t *testing.T) {
 		if log.Count("lost") > 0 {
 			t.Errorf("an operation's own error was taken for an outage:\n%s", log)
 		}
+	})
+}
+
+// Scans have connections of their own: as many as one client may start at a time
+// keep nobody from reading and writing.
+func TestScansDoNotStarveOthers(t *testing.T) {
+	t.Parallel()
+	databasetest.Each(t, func(t *testing.T, newURL func(testing.TB) string) {
+		s := open(t, newURL(t))
+		id := create(t, s, "x")
+		started, end := make(chan struct{}, 30), make(chan struct{})
+		var scans sync.WaitGroup
+		for range cap(started) {
+			scans.Go(func() {
+				_ = s.Scan(t.Context(), func(ctx context.Context, _ *sql.DB) error {
+					started <- struct{}{}
+					select {
+					case <-end:
+					case <-ctx.Done():
+					}
+					return nil
+				})
+			})
+		}
+		<-started
+		for range 20 {
+			if text, err := s.Get(t.Context(), id); text != "x" || err != nil {
+				t.Errorf("Get during scans: got %q, %v", text, err)
+			}
+			create(t, s, "y")
+		}
+		close(end)
+		scans.Wait()
 	})
 }
 

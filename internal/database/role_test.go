@@ -83,10 +83,7 @@ func startRole(t *testing.T, binary, role, url string, as *processtest.User) (*e
 // backends.
 func TestKill9(t *testing.T) {
 	t.Parallel()
-	rounds := 50
-	if testing.Short() {
-		rounds = 4
-	}
+	const rounds = 10
 	binary, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)

@@ -104,8 +104,9 @@ func (c clone) run(t *testing.T, dir, program string, args ...string) {
 	}
 }
 
-// check runs the tests of the copy. It leaves out those that take minutes and
-// depend neither on the sample nor on the name of the module; go vet compiles them.
+// check runs the tests of the copy. It leaves out those that take minutes, many of
+// which docs/reliability.md names, and which depend neither on the sample nor on
+// the name of the module; go vet compiles them.
 func (c clone) check(t *testing.T) {
 	t.Helper()
 	unformatted, err := c.try(".", "gofmt", "-l", ".")
@@ -121,7 +122,11 @@ func (c clone) check(t *testing.T) {
 	packages := slices.DeleteFunc(strings.Fields(strings.ReplaceAll(listed, "./"+c.dir, ".")), func(name string) bool {
 		return slices.Contains(slow, name)
 	})
-	c.run(t, ".", "go", append([]string{"test", "-skip", "TestRollingRestarts"}, packages...)...)
+	var names []string
+	for _, link := range reliabilityLink.FindAllStringSubmatch(c.read(t, reliability), -1) {
+		names = append(names, link[1])
+	}
+	c.run(t, ".", "go", append([]string{"test", "-skip", "^(" + strings.Join(names, "|") + ")$"}, packages...)...)
 	if _, err := exec.LookPath("node"); err != nil {
 		if os.Getenv("CI") == "true" {
 			t.Fatal("Node.js is missing; install version 20.19 or later")
@@ -207,7 +212,9 @@ func (c clone) generate(t *testing.T) {
 	if _, err := exec.LookPath("npm"); err != nil {
 		return // check reports that Node.js is missing
 	}
-	c.run(t, "frontend-dev", "npm", "ci", "--no-audit", "--no-fund")
+	if _, err := os.Stat(filepath.Join(c.dir, "frontend-dev/node_modules")); err != nil {
+		c.run(t, "frontend-dev", "npm", "ci", "--no-audit", "--no-fund")
+	}
 	c.run(t, "frontend-dev", "npm", "run", "generate")
 }
 
@@ -221,6 +228,7 @@ func (c clone) removeSample(t *testing.T, guide string) {
 	}
 	c.removePaths(t, "/api/items", "/api/items/{id}", "/api/search")
 	c.removeSeed(t)
+	c.removeReliability(t)
 	c.generate(t)
 	if _, err := exec.LookPath("npm"); err == nil {
 		missing := regexp.MustCompile(`(?m)^(\S+\.tsx?)\((\d+),\d+\): error TS(?:2304|2307|2552): `)
@@ -332,4 +340,20 @@ func (c clone) removeSeed(t *testing.T) {
 	text := c.read(t, "Makefile")
 	text = regexp.MustCompile(`(?m)^seed:.*\n\t.*\n\n`).ReplaceAllString(text, "")
 	c.write(t, "Makefile", strings.Replace(text, " seed ", " ", 1))
+}
+
+const reliability = "docs/reliability.md"
+
+// reliabilityLink matches a link to a test; its groups are the name and the file.
+var reliabilityLink = regexp.MustCompile(`(?:, )?\[(Test\w+)\]\(\.\./([\w/]+_test\.go)\)`)
+
+// removeReliability deletes the links to tests that went with the sample.
+func (c clone) removeReliability(t *testing.T) {
+	t.Helper()
+	c.write(t, reliability, reliabilityLink.ReplaceAllStringFunc(c.read(t, reliability), func(link string) string {
+		if _, err := os.Stat(filepath.Join(c.dir, reliabilityLink.FindStringSubmatch(link)[2])); err != nil {
+			return ""
+		}
+		return link
+	}))
 }
