@@ -91,10 +91,13 @@ func parsePostgresURL(text string) (*pgx.ConnConfig, error) {
 // monitor. Reads have a pool of their own because writes may all have to wait:
 // for a lock that another client holds, or for a standby that confirms commits;
 // scans have one because they keep the server busy.
-func openPostgres(ctx context.Context, rawURL string, log *slog.Logger, migrations []Migrations) (*DB, error) {
+func openPostgres(ctx context.Context, rawURL string, dial pgconn.DialFunc, log *slog.Logger, migrations []Migrations) (*DB, error) {
 	config, err := parsePostgresURL(rawURL)
 	if err != nil {
 		return nil, err
+	}
+	if dial != nil {
+		config.DialFunc = dial
 	}
 	monitorCtx, stop := context.WithCancel(context.Background())
 	db := &DB{
