@@ -274,11 +274,14 @@ func postgresUnreachable(err error) bool {
 	return strings.HasPrefix(e.Code, "08") || strings.HasPrefix(e.Code, "57P") || e.Code == readOnlyTransaction
 }
 
-// postgresUnanswered: an error that the server sent is its answer.
+// postgresUnanswered: an error that the server sent is its answer. pgx calls
+// ErrConnClosed safe to retry, but also returns it if the connection was lost
+// while a COMMIT waited for its answer (v5.12.0, MultiResultReader.NextResult).
 func postgresUnanswered(err error) bool {
 	var answer *pgconn.PgError
 	var connect *pgconn.ConnectError
-	return err != nil && !errors.As(err, &answer) && !errors.As(err, &connect) && !pgconn.SafeToRetry(err)
+	neverSent := pgconn.SafeToRetry(err) && !errors.Is(err, pgconn.ErrConnClosed)
+	return err != nil && !errors.As(err, &answer) && !errors.As(err, &connect) && !neverSent
 }
 
 // connectionFailed reports whether the error is one of the network's or of a
