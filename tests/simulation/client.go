@@ -3,6 +3,7 @@ package simulation
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -20,6 +21,7 @@ type request struct {
 	conn        *client
 	method      string
 	path        string
+	shown       string // the path in the trace, without what chance decides; "": as it is
 	route       *route // nil: no route has the path
 	origin      origin
 	host        string
@@ -37,8 +39,9 @@ type request struct {
 	headAt      time.Time // when the headers were complete; zero: not yet
 	lastAt      time.Time // when the last byte so far was sent
 	complete    bool
-	bodyFrom    int64 // how many bytes the connection had carried before the body
-	held        map[int]int64
+	bodyFrom    int64         // how many bytes the connection had carried before the body
+	held        map[int]int64 // bytes of the body that the server had read, by tick
+	peak        int64         // the most bytes of all bodies that were sent and may have been held
 	usesWrites  bool
 	usesReads   bool
 	transaction bool // several statements
@@ -90,11 +93,19 @@ func (q *request) raw() []byte {
 	return b.Bytes()
 }
 
+// policy is the limit that counts the request, or "" if none does yet.
+func (q *request) policy() string {
+	if q.route == nil || q.headAt.IsZero() {
+		return ""
+	}
+	return q.route.policies[q.method]
+}
+
 // is reports whether a header line of the request is as given.
 func (q *request) is(line string) bool { return slices.Contains(q.headers, line) }
 
 func (q *request) String() string {
-	text := fmt.Sprintf("%s %s %s", q.id, q.method, q.path)
+	text := fmt.Sprintf("%s %s %s", q.id, q.method, cmp.Or(q.shown, q.path))
 	if len(q.origin.lines) > 0 {
 		text += fmt.Sprintf(" from %q", strings.Join(q.origin.lines, ", "))
 	}
@@ -106,8 +117,6 @@ func (c *client) begin(q *request, now time.Time) {
 	q.conn, q.begunAt, q.lastAt = c, now, now
 	q.held = make(map[int]int64)
 	c.pending = append(c.pending, q)
-	c.conn.mu.Lock()
-	c.conn.mu.Unlock()
 }
 
 // push sends bytes of the request that was begun last.

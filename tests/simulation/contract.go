@@ -296,8 +296,8 @@ func (w *world) judgeHandler(q *request, r *response) error {
 		switch {
 		case overloaded && len(q.body) <= freeBytes:
 			return errors.New("a small body found no memory")
-		case overloaded && w.sentBodies(q) <= w.settings.MaxBufferedBytes:
-			return fmt.Errorf("a body found no memory, but only %d bytes have been sent", w.sentBodies(q))
+		case overloaded && q.peak <= w.settings.MaxBufferedBytes:
+			return fmt.Errorf("a body found no memory, but only %d bytes were sent", q.peak)
 		case !overloaded && !w.databaseMayFail(q, r):
 			return fmt.Errorf("503 with a healthy database: %s", r.body)
 		}

@@ -49,7 +49,10 @@ func (w *world) plan() {
 	if w.chance(60) {
 		w.after(horizon, "everything is well again", w.healAll)
 		if w.resource != nil {
-			w.after(horizon+2*time.Second+time.Millisecond, "", func() { w.send(w.visitors[0], w.resource.write(w, w.visitors[0])) })
+			w.after(horizon+2*time.Second+time.Millisecond, "", func() {
+				v := &visitor{address: netip.AddrFrom4([4]byte{192, 0, 100, 1})}
+				w.send(v, w.resource.write(w, v))
+			})
 			horizon += 5 * time.Second
 		}
 		w.after(horizon, "", w.sigterm)
@@ -61,12 +64,9 @@ func (w *world) plan() {
 // healAll ends every fault.
 func (w *world) healAll() {
 	w.database.heal()
-	w.database.change(func() {
-		w.database.servers[0].readOnly, w.database.servers[1].readOnly = true, false
-		if w.rng.IntN(2) == 0 {
-			w.database.servers[0].readOnly, w.database.servers[1].readOnly = false, true
-		}
-	})
+	writer := w.rng.IntN(2)
+	w.database.servers[1-writer].fence()
+	w.database.servers[writer].unfence()
 	w.healed = true
 	w.databaseTrouble.begin(time.Now()) // another server may have to take over
 	w.databaseTrouble.clear(time.Now())
@@ -152,7 +152,7 @@ func (w *world) visit(v *visitor) {
 		q.settle, q.answered, q.unanswered = nil, nil, nil
 	case w.chance(5) && q.method == "GET":
 		q.method = "HEAD"
-		q.settle, q.answered = nil, nil
+		q.answered = nil
 	}
 	if w.chance(8) {
 		q.headers = append(q.headers, "Connection: close")
@@ -304,8 +304,16 @@ func (w *world) pushHead(c *client, q *request, head []byte) {
 }
 
 func (w *world) pushBody(c *client, q *request, body []byte) {
-	if len(body) > 0 {
-		c.push(q, body)
+	if len(body) == 0 {
+		return
+	}
+	c.push(q, body)
+	sum := int64(0)
+	for _, other := range w.bodies() {
+		sum += max(other.conn.sent-other.bodyFrom-freeBytes, 0)
+	}
+	for _, other := range w.bodies() {
+		other.peak = max(other.peak, sum)
 	}
 }
 

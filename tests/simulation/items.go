@@ -214,6 +214,7 @@ func (s *itemStore) create(w *world, v *visitor) *request {
 func (s *itemStore) get(w *world, v *visitor, k *knownItem) *request {
 	q := s.newRequest(w, v, "GET", "/api/items/"+k.id, 200)
 	names := slices.Clone(k.names)
+	q.shown = "/api/items/{" + names[0] + "}"
 	q.settle = func() { // what changed meanwhile is known only now
 		if names = append(names, k.names...); slices.Contains(names, "") {
 			q.statuses = append(q.statuses, 404)
@@ -278,6 +279,7 @@ func (s *itemStore) change(q *request, k *knownItem, name string) {
 	if slices.Contains(before, "") {
 		q.statuses = append(q.statuses, 404)
 	}
+	q.shown = "/api/items/{" + before[0] + "}"
 	q.unanswered = func() { k.changing = false }
 	q.answered = func(r *response) {
 		k.changing = false
@@ -301,9 +303,11 @@ func (s *itemStore) rename(w *world, v *visitor, k *knownItem) *request {
 	}
 	body := fmt.Sprintf(`{"name": %q}`, name)
 	w.setJSON(q, body, missing)
+	before := k.names
 	s.change(q, k, name)
-	if !strings.HasPrefix(string(q.body), body) { // wrong, or without a name
-		k.names = append(k.names, k.names[0])
+	if string(q.body) == "{}" { // changes nothing, or is wrong
+		k.changing, k.names = false, before
+		q.answered, q.unanswered = nil, nil
 	}
 	return q
 }

@@ -60,8 +60,15 @@ func (l *ledger) refuse(w *world, policy string, q *request, r *response) error 
 			n++
 		}
 	}
-	// Requests whose responses are lost have been counted, too.
+	// Those whose responses are lost or still to come have been counted, too.
 	n += w.uncounted[key]
+	for _, c := range w.clients {
+		for _, other := range c.pending {
+			if other != q && other.policy() == policy && ledgerKey(policy, other.client) == key {
+				n++
+			}
+		}
+	}
 	if n < int(rate.Limit) {
 		return fmt.Errorf("refused after %d requests under %q within the period and a tenth; the limit is %d in %s", n, policy, rate.Limit, rate.Period)
 	}

@@ -1,7 +1,8 @@
 // Package simulation runs the whole server in one process, in virtual time and
 // on a network in memory, against clients and faults that a seed determines, and
 // checks each response against what the server promises. A seed always tells
-// the same story, so one that fails can be replayed.
+// the same story, to the nanosecond, so one that fails can be replayed. (After
+// SIGTERM, net/http waits for connections in steps that it leaves to chance.)
 //
 // PostgreSQL and Redis are models that speak the real protocols. What cannot be
 // made virtual, such as SQLite's file and real sockets, is left to other tests.

@@ -15,8 +15,12 @@ import (
 	"example.com/api/config"
 )
 
-// shown is how many events of a run that failed are shown.
-const shown = 40
+const (
+	// shown is how many events of a run that failed are shown.
+	shown = 40
+	// replayed is how many seeds there are to one that is played twice.
+	replayed = 20
+)
 
 // Run runs the server with the seeds from first on, or with the one in the
 // variable SEED; SEEDS sets their number. A resource is made for each seed; nil
@@ -33,12 +37,29 @@ func Run(t *testing.T, first, count uint64, server Server, newResource func() *R
 		t.Run(strconv.FormatUint(seed, 10), func(t *testing.T) {
 			t.Parallel()
 			w := play(t, seed, scenarios, server, newResource)
+			if seed%replayed == 0 && w.failure == "" {
+				// After SIGTERM, net/http waits for connections in random steps.
+				again := play(t, seed, scenarios, server, newResource)
+				if difference := firstDifference(w.trace[:w.played], again.trace[:again.played]); difference != "" {
+					w.fail("played again, the seed tells another story:\n%s", difference)
+				}
+			}
 			if w.failure != "" {
 				t.Errorf("%s\n\nreplay with SEED=%d go test -count=1 -run '^%s$' .\n\nthe last events:\n%s\n\nthe last lines of the log:\n%s",
 					w.failure, seed, strings.Split(t.Name(), "/")[0], strings.Join(w.trace[max(0, len(w.trace)-shown):], "\n"), w.log.last())
 			}
 		})
 	}
+}
+
+// firstDifference returns the first line in which two traces differ, of both.
+func firstDifference(a, b []string) string {
+	for i := range max(len(a), len(b)) {
+		if i >= len(a) || i >= len(b) || a[i] != b[i] {
+			return strings.Join(a[min(i, len(a)):min(i+1, len(a))], "") + "\n" + strings.Join(b[min(i, len(b)):min(i+1, len(b))], "")
+		}
+	}
+	return ""
 }
 
 func number(t *testing.T, name, text string) uint64 {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"net/http"
 	"net/netip"
 	"runtime"
 	"slices"
@@ -86,6 +87,7 @@ type world struct {
 	endedAt time.Time
 	result  error
 	trace   []string
+	played  int    // lines of the trace before SIGTERM
 	failure string // the first
 	healed  bool   // no fault begins or ends any more
 }
@@ -167,6 +169,7 @@ func (w *world) run(server Server) {
 // sigterm ends the server's context.
 func (w *world) sigterm() {
 	w.stopped = time.Now()
+	w.played = len(w.trace)
 	w.note("SIGTERM")
 	w.stop()
 }
@@ -299,18 +302,14 @@ func (w *world) measure(c *client) {
 	}
 }
 
-// sentBodies is how many bytes of bodies clients have sent that may be held in
-// memory while q is answered.
-func (w *world) sentBodies(q *request) int64 {
-	sum := max(q.conn.sent-q.bodyFrom-freeBytes, 0)
+// bodies returns the requests whose bodies a handler may hold in memory.
+func (w *world) bodies() (found []*request) {
 	for _, c := range w.clients {
-		for _, other := range c.pending {
-			if other != q && other.readsBody {
-				sum += max(int64(len(other.body))-freeBytes, 0)
-			}
+		if n := len(c.pending); n > 0 && c.pending[n-1].readsBody && c.pending[n-1].bodyFrom > 0 {
+			found = append(found, c.pending[n-1])
 		}
 	}
-	return sum
+	return found
 }
 
 // checkBuffered checks that the bodies that handlers held never took more than
@@ -325,7 +324,14 @@ func (w *world) checkBuffered() {
 
 // answer judges the response to a request.
 func (w *world) answer(q *request, r *response) {
-	w.note("%s: %s -> %d%s", q.conn.name, q, r.StatusCode, remaining(r))
+	switch {
+	case !w.flooding(q.client):
+		w.note("%s: %s -> %d%s", q.conn.name, q, r.StatusCode, remaining(r))
+	case r.StatusCode == http.StatusTooManyRequests || r.StatusCode == http.StatusUnsupportedMediaType:
+		w.note("%s: %s", q.conn.name, q) // which of them lose their counters is left to chance
+	default:
+		w.fail("%s: %s -> %d", q.conn.name, q, r.StatusCode)
+	}
 	if r.StatusCode >= 500 {
 		w.note("%s", r.body)
 	}
@@ -356,10 +362,8 @@ func remaining(r *response) string {
 // lose judges that a request gets no response.
 func (w *world) lose(q *request, err error) {
 	w.note("%s: %s is lost: %v", q.conn.name, q, err)
-	if q.route != nil && !q.headAt.IsZero() {
-		if policy := q.route.policies[q.method]; policy != "" {
-			w.uncounted[ledgerKey(policy, q.client)]++
-		}
+	if policy := q.policy(); policy != "" {
+		w.uncounted[ledgerKey(policy, q.client)]++
 	}
 	if q.unanswered != nil {
 		q.unanswered()
@@ -367,6 +371,7 @@ func (w *world) lose(q *request, err error) {
 	switch {
 	case q.conn.gaveUp, q.conn.closing:
 	case w.late(q), w.cutOff():
+	case !w.stopped.IsZero() && q.conn.window > 0: // and others were pipelined behind it
 	case q.headAt.IsZero() && time.Since(q.begunAt) >= 5*time.Second: // headers too slow
 	case q.conn.window > 0 && time.Since(q.lastAt) >= 25*time.Second: // reads too slowly
 	default:
