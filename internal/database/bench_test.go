@@ -35,7 +35,7 @@ func BenchmarkSQLiteWriters(b *testing.B) {
 			dbs := make([]*database.DB, tt.databases)
 			for i := range dbs {
 				var err error
-				if dbs[i], err = database.Open(ctx, url, slog.New(slog.DiscardHandler), migrations("things"), migrations("orders")); err != nil {
+				if dbs[i], err = database.Open(ctx, url, nil, slog.New(slog.DiscardHandler), migrations("things"), migrations("orders")); err != nil {
 					b.Fatal(err)
 				}
 				defer dbs[i].Close()

@@ -39,7 +39,7 @@ func TestOpenRefuses(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			s, err := database.Open(context.Background(), tt.url, slog.New(slog.DiscardHandler))
+			s, err := database.Open(context.Background(), tt.url, nil, slog.New(slog.DiscardHandler))
 			if err == nil {
 				s.Close()
 				t.Fatalf("Open(%q): got no error", tt.url)
@@ -72,7 +72,7 @@ func TestOpenLeavesOtherFilesAlone(t *testing.T) {
 			if err := os.WriteFile(path, content, 0o600); err != nil {
 				t.Fatal(err)
 			}
-			s, err := database.Open(context.Background(), "file:"+path, slog.New(slog.DiscardHandler))
+			s, err := database.Open(context.Background(), "file:"+path, nil, slog.New(slog.DiscardHandler))
 			if err == nil {
 				s.Close()
 				t.Fatal("Open: got no error")
@@ -143,7 +143,7 @@ func TestOpenTogether(t *testing.T) {
 				for i := range stores {
 					wg.Go(func() {
 						var err error
-						if stores[i].DB, err = database.Open(context.Background(), url, log.Logger(), migrations("things")); err != nil {
+						if stores[i].DB, err = database.Open(context.Background(), url, nil, log.Logger(), migrations("things")); err != nil {
 							t.Errorf("Open: %v", err)
 						}
 					})
@@ -175,7 +175,7 @@ func TestLongMigration(t *testing.T) {
 	slow := migrations("things")
 	slow.Files.(fstest.MapFS)["migrations/postgres/00002_slow.sql"] = &fstest.MapFile{Data: []byte("-- +goose Up\nSELECT pg_sleep(11);\n")}
 	log := &databasetest.Log{}
-	db, err := database.Open(t.Context(), url, log.Logger(), slow)
+	db, err := database.Open(t.Context(), url, nil, log.Logger(), slow)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -203,7 +203,7 @@ func TestMigrationsOfEachResource(t *testing.T) {
 			{migrations("orders"), migrations("things")},
 			nil,
 		} {
-			db, err := database.Open(context.Background(), url, log.Logger(), resources...)
+			db, err := database.Open(context.Background(), url, nil, log.Logger(), resources...)
 			if err != nil {
 				t.Fatalf("Open with %d resources: %v", len(resources), err)
 			}
@@ -227,7 +227,7 @@ func TestTransaction(t *testing.T) {
 	databasetest.Each(t, func(t *testing.T, newURL func(testing.TB) string) {
 		ctx := context.Background()
 		log := &databasetest.Log{}
-		db, err := database.Open(ctx, newURL(t), log.Logger(), migrations("things"), migrations("orders"))
+		db, err := database.Open(ctx, newURL(t), nil, log.Logger(), migrations("things"), migrations("orders"))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -54,6 +54,33 @@ func TestPostgresFencedHost(t *testing.T) {
 	}
 }
 
+// While no operation runs, the server that has taken over is found all the same,
+// so that not even the first write fails.
+func TestPostgresFailoverWhileIdle(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	for _, tt := range []struct {
+		name string
+		fail func(*databasetest.Postgres)
+	}{
+		{"fenced", func(p *databasetest.Postgres) { p.Set(t, "default_transaction_read_only", "on") }},
+		{"stopped", func(p *databasetest.Postgres) { p.Stop(syscall.SIGQUIT) }},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			first, second := startOwn(t), startOwn(t)
+			log := &databasetest.Log{}
+			s := openLogged(t, databasetest.URL("postgres", first, second), log.Logger())
+			if !s.Up(ctx) {
+				t.Fatal("before: got down, want up")
+			}
+			tt.fail(first)
+			databasetest.Eventually(t, longest, "the second host is used", func() bool { return log.Count("PostgreSQL is available") == 1 })
+			create(t, s, "on the second")
+		})
+	}
+}
+
 // A server takes no writes for a while, by a setting of the server or of the
 // database: reads go on, it counts as down, and writes are back in time.
 func TestPostgresReadOnlyForAWhile(t *testing.T) {

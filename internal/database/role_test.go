@@ -24,7 +24,7 @@ import (
 // runRole runs this test binary as a process of its own, which a test can kill,
 // or which is not root.
 func runRole(role string) (status int) {
-	db, err := database.Open(context.Background(), os.Getenv("DATABASE_TEST_URL"), slog.New(slog.DiscardHandler), migrations("things"))
+	db, err := database.Open(context.Background(), os.Getenv("DATABASE_TEST_URL"), nil, slog.New(slog.DiscardHandler), migrations("things"))
 	if err != nil {
 		fmt.Println("open:", err)
 		return 1

@@ -143,7 +143,7 @@ func TestRedisURL(t *testing.T) {
 		{"redis://:hunter2%@redis", false},
 		{"redis://:hunter2\n@redis", false},
 	} {
-		store, err := ratelimit.NewRedis(tt.url, "ratelimit:", ratelimit.NewMemory(1), slog.New(slog.DiscardHandler))
+		store, err := ratelimit.NewRedis(tt.url, "ratelimit:", nil, ratelimit.NewMemory(1), slog.New(slog.DiscardHandler))
 		if (err == nil) != tt.ok {
 			t.Errorf("NewRedis(%q): %v, want ok %t", tt.url, err, tt.ok)
 		}
