@@ -1,6 +1,7 @@
 import { createServer } from 'node:http'
 import react from '@vitejs/plugin-react'
 import { defineConfig } from 'vite'
+import { exchange } from './exchange.mjs'
 
 // By default the API allows http://localhost:5173 and http://127.0.0.1:5173.
 // Port 5174 serves the same page from an origin that it does not allow.
@@ -13,7 +14,7 @@ const apiPort = Number(process.env.API_PORT ?? 8080)
 const host = '127.0.0.1'
 
 export default defineConfig(({ mode }) => ({
-  plugins: [react(), blockedPage()],
+  plugins: [react(), blockedPage(), exchange({ corscheck: process.env.CORSCHECK, apiPort })],
   define: {
     'import.meta.env.VITE_PAGE_PORT': JSON.stringify(String(pagePort)),
     'import.meta.env.VITE_BLOCKED_PORT': JSON.stringify(String(blockedPort)),
@@ -33,7 +34,7 @@ export default defineConfig(({ mode }) => ({
         ? { '^/(api|healthz|readyz)(/|$|\\?)': { target: `http://127.0.0.1:${apiPort}`, changeOrigin: false } }
         : {},
   },
-  test: { environment: 'happy-dom', include: ['src/**/*.test.{ts,tsx}'] },
+  test: { environment: 'happy-dom', include: ['src/**/*.test.{ts,tsx}', '*.test.mjs'] },
 }))
 
 /** Serves the page a second time, on a port that the API does not allow. */

@@ -50,7 +50,7 @@ func newClient(o options) (*client, error) {
 			return nil, fmt.Errorf("--cacert: %s holds no PEM certificate", o.cacert)
 		}
 	}
-	c := &client{timeout: requestTimeout, resolve: o.resolve}
+	c := &client{timeout: o.timeout, resolve: o.resolve}
 	c.transport = &http.Transport{
 		Proxy:                  c.proxy,
 		DialContext:            c.dial,
@@ -124,7 +124,7 @@ func (c *client) send(ctx context.Context, m fetch.Message) (reply, error) {
 	req.Header = c.header(m)
 	res, err := c.transport.RoundTrip(req)
 	if err != nil {
-		return reply{}, &sendError{m, err}
+		return reply{}, &sendError{message: m, err: err, timeout: c.timeout}
 	}
 	defer res.Body.Close()
 
@@ -142,12 +142,21 @@ func (c *client) send(ctx context.Context, m fetch.Message) (reply, error) {
 			out.Header = append(out.Header, fetch.Field{Name: name, Value: value})
 		}
 	}
-	if strings.HasPrefix(res.Header.Get("Content-Type"), "application/problem+json") {
-		var problem struct{ Detail string }
-		// The headers are what counts; a body that breaks off changes nothing.
-		if data, err := io.ReadAll(io.LimitReader(res.Body, maxResponseBody)); err == nil && json.Unmarshal(data, &problem) == nil {
-			out.Detail = problem.Detail
-		}
+	isProblem := strings.HasPrefix(res.Header.Get("Content-Type"), "application/problem+json")
+	if !isProblem && !c.request.safe {
+		return out, nil // the headers decide
+	}
+	if strings.HasPrefix(res.Header.Get("Content-Type"), "text/event-stream") {
+		return out, nil // has no end to wait for
+	}
+	data, err := io.ReadAll(io.LimitReader(res.Body, maxResponseBody))
+	if err != nil {
+		out.Broken = err.Error()
+		return out, nil
+	}
+	var problem struct{ Detail string }
+	if isProblem && json.Unmarshal(data, &problem) == nil {
+		out.Detail = problem.Detail
 	}
 	return out, nil
 }
@@ -208,17 +217,36 @@ func sends(p fetch.CookieProblem) bool { return p == "" || p == fetch.CookieThir
 type sendError struct {
 	message fetch.Message
 	err     error
+	timeout time.Duration // that the message had
+	before  []exchange    // what was answered before it
 }
 
 func (e *sendError) Error() string { return e.err.Error() }
 func (e *sendError) Unwrap() error { return e.err }
 
-// unreachable says why there is no response, and what helps.
-func unreachable(err error) string {
-	where := "the server"
+// The reasons why there is no response, as --json names them.
+const (
+	nameNotFound       = "NameNotFound"
+	connectionRefused  = "ConnectionRefused"
+	hostUnreachable    = "HostUnreachable"
+	untrustedAuthority = "UntrustedAuthority"
+	wrongName          = "WrongName"
+	invalidCertificate = "InvalidCertificate"
+	needsHTTP          = "NeedsHTTP"
+	needsTLS           = "NeedsTLS"
+	timedOut           = "TimedOut"
+	interrupted        = "Interrupted"
+	connectionClosed   = "ConnectionClosed"
+	invalidResponse    = "InvalidResponse"
+)
+
+// unreachable returns why there is no response: the reason, and a sentence
+// that says what helps.
+func unreachable(err error) (reason, text string) {
+	where, timeout := "the server", requestTimeout
 	var failed *sendError
 	if errors.As(err, &failed) {
-		where = fetch.OriginOf(failed.message.URL)
+		where, timeout = fetch.OriginOf(failed.message.URL), failed.timeout
 	}
 	var (
 		dns       *net.DNSError
@@ -230,21 +258,27 @@ func unreachable(err error) string {
 	)
 	switch {
 	case errors.As(err, &dns):
-		return fmt.Sprintf("%s cannot be reached: the name %s is not known.", where, dns.Name)
+		return nameNotFound, fmt.Sprintf("%s cannot be reached: the name %s is not known.", where, dns.Name)
 	case errors.Is(err, syscall.ECONNREFUSED):
-		return where + " cannot be reached: nothing listens there. Is the server running, on this port?"
+		return connectionRefused, where + " cannot be reached: nothing listens there. Is the server running, on this port?"
+	case errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH):
+		return hostUnreachable, where + " cannot be reached: no route leads to its address."
 	case errors.As(err, &unknown):
-		return where + " has a certificate of an unknown authority; name its CA with --cacert."
+		return untrustedAuthority, where + " has a certificate of an unknown authority; name its CA with --cacert."
 	case errors.As(err, &hostname):
-		return where + " has a certificate for another name: " + hostname.Error() + "."
+		return wrongName, where + " has a certificate for another name: " + hostname.Error() + "."
 	case errors.As(err, &invalid), errors.As(err, &certified):
-		return where + " has a certificate that is not valid: " + err.Error() + "."
+		return invalidCertificate, where + " has a certificate that is not valid: " + err.Error() + "."
 	case errors.As(err, &record), strings.Contains(err.Error(), "server gave HTTP response to HTTPS client"):
-		return where + " does not speak TLS; use http:// for it."
+		return needsHTTP, where + " does not speak TLS; use http:// for it."
+	case strings.Contains(err.Error(), `malformed HTTP response "\x15\x03`): // a TLS alert
+		return needsTLS, where + " speaks TLS; use https:// for it."
 	case errors.Is(err, context.DeadlineExceeded):
-		return fmt.Sprintf("%s did not answer within %s.", where, requestTimeout)
+		return timedOut, fmt.Sprintf("%s did not answer within %s.", where, timeout)
 	case errors.Is(err, context.Canceled):
-		return "interrupted."
+		return interrupted, "interrupted."
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET):
+		return connectionClosed, where + " gave no response: the connection was closed: " + err.Error() + "."
 	}
-	return where + " gave no response: " + err.Error() + "."
+	return invalidResponse, where + " gave no response: " + err.Error() + "."
 }

@@ -69,19 +69,28 @@ export function start(command, args, { cwd = root, env = {}, ...options } = {}) 
   }
 }
 
-let binary
+const built = new Map()
 
 /** The server's binary: API_BINARY, or one that is built once from this checkout. */
 export function apiBinary() {
-  if (process.env.API_BINARY) return process.env.API_BINARY
-  if (!binary) {
-    const folder = mkdtempSync(path.join(tmpdir(), 'e2e-api-'))
+  return process.env.API_BINARY ?? build('.')
+}
+
+/** The binary of cmd/corscheck: CORSCHECK, or one that is built once from this checkout. */
+export function corscheckBinary() {
+  return process.env.CORSCHECK ?? build('./cmd/corscheck')
+}
+
+function build(package_) {
+  if (!built.has(package_)) {
+    const folder = mkdtempSync(path.join(tmpdir(), 'e2e-build-'))
     process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
-    binary = path.join(folder, 'api')
-    const build = spawnSync('go', ['build', '-o', binary, '.'], { cwd: root, stdio: 'inherit' })
-    assert.equal(build.status, 0, 'go build')
+    const binary = path.join(folder, 'binary')
+    const { status } = spawnSync('go', ['build', '-o', binary, package_], { cwd: root, stdio: 'inherit' })
+    assert.equal(status, 0, `go build ${package_}`)
+    built.set(package_, binary)
   }
-  return binary
+  return built.get(package_)
 }
 
 /** Starts the real server with a database of its own. */

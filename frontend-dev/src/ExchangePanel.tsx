@@ -2,11 +2,16 @@ import { useRef } from 'react'
 import { FormatError, type Exchange, type ReceivedResponse } from './api/client'
 import { CopyButton } from './CopyButton'
 import { useSecondsSince } from './countdown'
+import { adviseResponse } from './advice'
+import { Failure, Whole } from './exchange/Explained'
 import { FailureAdvice } from './FailureAdvice'
-import { pageOrigin } from './page'
+import { isOwnApi, pageOrigin } from './page'
 import { preflightReasons } from './preflight'
 import { asCurl, asFetch } from './snippets'
 import type { Pending } from './useClient'
+
+/** Whether the development server says what the browser withholds. A build drops what depends on it. */
+const isToldMore = import.meta.env.DEV && import.meta.env.VITE_EXCHANGE !== undefined
 
 /**
  * A request and its response, as the browser shows them to JavaScript. While
@@ -41,9 +46,12 @@ export function ExchangePanel({ exchange, pending }: { exchange: Exchange | unde
         {exchange && (
           <div className={pending && 'invisible'}>
             <Request exchange={exchange} />
-            {exchange.error instanceof FormatError && <p className="response">{exchange.error.message}.</p>}
+            {exchange.error instanceof FormatError && isOwnApi(exchange.url) && <p className="response">{exchange.error.message}.</p>}
+            {exchange.response && <Reason exchange={exchange} />}
             {exchange.response && <Response response={exchange.response} />}
-            {outcome(exchange) === 'failed' && <FailureAdvice exchange={exchange} />}
+            {exchange.response && isToldMore && <Whole exchange={exchange} />}
+            {outcome(exchange) === 'failed' &&
+              (isToldMore ? <Failure exchange={exchange} /> : <FailureAdvice exchange={exchange} />)}
           </div>
         )}
       </div>
@@ -54,6 +62,8 @@ export function ExchangePanel({ exchange, pending }: { exchange: Exchange | unde
 function outcome(exchange: Exchange | undefined): 'none' | 'ok' | 'problem' | 'failed' {
   if (!exchange || isAbort(exchange)) return 'none'
   if (!exchange.response) return 'failed'
+  if (exchange.response.status === 0) return 'ok'
+  if (exchange.error instanceof FormatError && !isOwnApi(exchange.url)) return 'ok'
   return exchange.error ? 'problem' : 'ok'
 }
 
@@ -65,6 +75,7 @@ function isAbort({ error }: Exchange): boolean {
 function summary(exchange: Exchange) {
   const { response, error } = exchange
   if (isAbort(exchange)) return 'Cancelled'
+  if (response?.status === 0) return <strong>Opaque: JavaScript sees neither the status nor the body</strong>
   if (response) return <strong>{`${response.status} ${response.statusText}`}</strong>
   return <strong>{error?.cause instanceof Error ? String(error.cause) : error?.name}</strong>
 }
@@ -109,6 +120,20 @@ function Request({ exchange }: { exchange: Exchange }) {
         <CopyButton text={asFetch(exchange)} label="Copy as fetch" />
       </p>
     </>
+  )
+}
+
+/** Why the response is an error, where the page can tell. */
+function Reason({ exchange }: { exchange: Exchange }) {
+  const reason = adviseResponse(exchange, pageOrigin)
+  if (!reason) return null
+  return (
+    <div className="explained response">
+      <p className="cause" data-cause={reason.cause}>
+        <strong>{reason.summary}</strong>
+      </p>
+      <p>{reason.fix}</p>
+    </div>
   )
 }
 

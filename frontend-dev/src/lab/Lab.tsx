@@ -1,12 +1,18 @@
 import { cards } from './cards'
 
 export function Lab() {
-  const show = (refused: boolean) =>
+  const show = (refused: boolean | undefined) =>
     cards
       .filter((card) => card.refused === refused)
       .map(({ id, title, Content }) => <Content key={id} id={id} title={title} />)
   return (
     <>
+      {import.meta.env.DEV && (
+        <>
+          <h2>Your API</h2>
+          {show(undefined)}
+        </>
+      )}
       <h2 id="lab">What works</h2>
       {show(false)}
       <h2>What the browser blocks</h2>
