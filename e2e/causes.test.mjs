@@ -10,7 +10,7 @@ import { cases } from './causes.cases.mjs'
 import { makeCertificate } from './oracle/certificate.mjs'
 import { engines } from './support/browsers.mjs'
 import { startHostileServers } from './support/hostile.mjs'
-import { open } from './support/page.mjs'
+import { axeFindings, exchange, open, overflows, press } from './support/page.mjs'
 import { corscheckBinary, freePorts, startApi, startPage } from './support/processes.mjs'
 
 /** How many cases run at the same time, each in a tab of its own: a few wait for timeouts. */
@@ -42,13 +42,12 @@ for (const engine of engines) {
   describe(engine.name, { skip: engine.missing }, () => {
     test('names the true cause first', { timeout: 120_000 }, async () => {
       const found = new Map()
-      const pages = Map.groupBy(cases, ({ page = 'allowed' }) => page)
-      for (const [kind, rows] of pages) {
+      for (const kind of Object.keys(origins)) {
+        const queue = cases.filter(({ page = 'allowed' }) => page === kind)
         // Only this option makes a browser accept the certificate of the secure page.
         const browser = await engine.open(kind === 'secure' ? { tunnel: hostile.ports.closed } : {})
         try {
-          const queue = [...rows]
-          const tabs = Array.from({ length: Math.min(TABS, rows.length) }, async () => {
+          const tabs = Array.from({ length: Math.min(TABS, queue.length) }, async () => {
             const page = await open(browser, `${origins[kind]}/#your-api`)
             for (let row = queue.shift(); row; row = queue.shift()) found.set(row.name, await causeOf(page, row))
             await page.close()
@@ -62,6 +61,39 @@ for (const engine of engines) {
         .map(({ name, cause }) => ({ name, want: cause[engine.name] ?? cause, got: found.get(name) }))
         .filter(({ want, got }) => got !== want)
       assert.deepEqual(wrong, [])
+    })
+
+    test('shows the exchange step by step, and repeats nothing that may change something', async () => {
+      const browser = await engine.open()
+      try {
+        const page = await open(browser, origins.allowed)
+        await press(page, 'blocked-header', 'GET with X-Not-Listed')
+        await page.until('the cause', () => document.querySelector('#blocked-header .sequence') !== null)
+        assert.deepEqual(await page.evaluate(steps, 'blocked-header'), ['Page', 'Browser → API', 'API → browser', 'Browser', 'Page'])
+        const shown = await exchange(page, 'blocked-header')
+        assert.match(shown, /^TypeError.*?does not allow the header x-not-listed.*CORS_ALLOWED_HEADERS=\S+,x-not-listed.*GET http/s)
+        assert.match(shown, /access-control-request-headersx-not-listed.*access-control-allow-headersAuthorization/s)
+        await page.evaluate(() => {
+          navigator.clipboard.writeText = async (text) => void (window.copied = text)
+        })
+        await page.click('#blocked-header .paste .copy', 'Copy the line for .env')
+        assert.match(await page.evaluate(() => window.copied), /^CORS_ALLOWED_HEADERS=[\w,-]+,x-not-listed$/)
+
+        const length = api.output().length
+        await press(page, 'preflighted', 'POST')
+        await page.click('#preflighted .exchange button', 'Show what the browser hides')
+        await page.until('the sequence', () => document.querySelector('#preflighted .sequence') !== null)
+        assert.match(await exchange(page, 'preflighted'), /access-control-allow-origin.*GET stood in for it/s)
+        assert.equal(api.output().slice(length).match(/method=POST /g)?.length, 1)
+
+        for (const width of [390, 1280]) {
+          await page.resize(width, 900)
+          assert.equal(await overflows(page), false, `at ${width}`)
+          assert.deepEqual(await axeFindings(page), [], `at ${width}`)
+        }
+      } finally {
+        await browser.close()
+      }
     })
   })
 }
@@ -93,7 +125,13 @@ async function causeOf(page, row) {
 /** Runs in the page: fills the form in as React notices it, and sends it. */
 async function send({ url, method, headers, body, credentials, mode }) {
   const form = document.querySelector('#your-api form')
-  const rendered = () => new Promise((resolve) => setTimeout(resolve))
+  // Not by a timer, which browsers slow down in tabs in the background.
+  const rendered = () =>
+    new Promise((resolve) => {
+      const { port1, port2 } = new MessageChannel()
+      port1.onmessage = resolve
+      port2.postMessage(null)
+    })
   const fill = async (field, value) => {
     Object.getOwnPropertyDescriptor(Object.getPrototypeOf(field), 'value').set.call(field, value)
     field.dispatchEvent(new Event(field.tagName === 'SELECT' ? 'change' : 'input', { bubbles: true }))
@@ -111,6 +149,11 @@ async function send({ url, method, headers, body, credentials, mode }) {
   form.requestSubmit()
   await rendered()
   await rendered()
+}
+
+/** Runs in the page: whose steps a card's sequence shows. */
+function steps(card) {
+  return [...document.querySelectorAll(`#${card} .sequence > li`)].map(({ dataset }) => dataset.who)
 }
 
 /** Runs in the page. */

@@ -7,7 +7,7 @@ import { connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { after, afterEach, before, beforeEach, test } from 'node:test'
-import { freePorts, pause, root, start, until } from './support/processes.mjs'
+import { freePorts, hasCorscheck, pause, root, start, until } from './support/processes.mjs'
 
 const notCopied = /\/(\.git|node_modules|e2e|dist|bin)$|\/\.env$|\.db(-shm|-wal)?$/
 
@@ -59,13 +59,14 @@ test('one command starts a fresh checkout, and Ctrl-C leaves no process and no p
   await nothingIsLeft()
 })
 
-test('the page’s server says why a call failed, with what the API logged, to its own pages alone', async () => {
+test('the page’s server says why a call failed, with what the API logged, to its own pages alone', { skip: !hasCorscheck }, async () => {
   const dev = launch()
   await dev.waitForOutput(/Press Ctrl-C to stop both/, 60)
   const started = Date.now()
   const url = `${api}/api/session`
   assert.equal((await fetch(url, { headers: { Origin: blocked } })).status, 403)
-  const question = { method: 'POST', url, headers: [], credentials: 'include', mode: 'cors', hasBody: true, started }
+  const ended = Date.now()
+  const question = { method: 'POST', url, headers: [], credentials: 'include', mode: 'cors', hasBody: true, started, ended }
   const [status, answer] = await askAs(blocked, question)
   assert.equal(status, 200, JSON.stringify(answer))
   assert.equal(answer.check.browsers[0].reason, 'MissingAllowOriginHeader')

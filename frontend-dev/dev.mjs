@@ -43,6 +43,8 @@ const notSource = /^(\..*|node_modules|frontend-dev|e2e|docs|deploy|bin)$/
 
 /** In milliseconds; longer than the API's own SHUTDOWN_TIMEOUT of 15 s. */
 const KILL_AFTER = 20_000
+/** Further lines are not sent to the page's server. */
+const MAX_UNREAD = 1000
 
 let scratch
 let api
@@ -55,6 +57,8 @@ const watched = new Map()
 /** Fires once no file has changed for a moment. */
 let reloadTimer
 let reloading = false
+/** How many lines of the API's log the page's server has not taken yet. */
+let unread = 0
 let changedMeanwhile = false
 
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => void stop(0))
@@ -138,7 +142,9 @@ async function startApi() {
 function passOn(stream) {
   stream.on('data', (text) => process.stderr.write(text))
   createInterface({ input: stream }).on('line', (line) => {
-    if (page?.connected) page.send({ apiLog: line.slice(0, 2000) }, () => {}) // The page's server may just have ended.
+    if (!page?.connected || unread === MAX_UNREAD) return
+    unread++
+    page.send({ apiLog: line.slice(0, 2000) }, () => unread--) // Also called if the page's server has ended.
   })
 }
 

@@ -49,16 +49,19 @@ export function exchange({ corscheck, apiPort }) {
 
   /** Runs a task once fewer than MAX_RUNNING are running. */
   async function inTurn(task) {
-    if (running >= MAX_RUNNING) {
-      if (waiting.length >= MAX_WAITING) throw new Refusal(503, 'too many questions at a time')
+    if (running < MAX_RUNNING) {
+      running++
+    } else if (waiting.length < MAX_WAITING) {
       await new Promise((resolve) => waiting.push(resolve))
+    } else {
+      throw new Refusal(503, 'too many questions at a time')
     }
-    running++
     try {
       return await task()
     } finally {
-      running--
-      waiting.shift()?.()
+      const next = waiting.shift()
+      if (next) next()
+      else running--
     }
   }
 
@@ -139,13 +142,13 @@ export function callOf(text) {
   } catch {
     throw new Refusal(400, 'the question is not JSON')
   }
-  const { method, url, headers, credentials, mode, hasBody, hasListener, started } = call ?? {}
+  const { method, url, headers, credentials, mode, hasBody, hasListener, started, ended } = call ?? {}
   if (typeof url !== 'string' || !URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol)) throw new Refusal(400, 'url must be an http or https URL')
   if (![method, credentials, mode].every((text) => typeof text === 'string')) throw new Refusal(400, 'method, credentials and mode must be strings')
   const pairs = Array.isArray(headers) && headers.every((pair) => Array.isArray(pair) && pair.length === 2 && pair.every((text) => typeof text === 'string'))
   if (!pairs) throw new Refusal(400, 'headers must be pairs of strings')
-  if (typeof started !== 'number') throw new Refusal(400, 'started must be a number of milliseconds')
-  return { method, url: new URL(url), headers, credentials, mode, hasBody: hasBody === true, hasListener: hasListener === true, started }
+  if (typeof started !== 'number' || typeof ended !== 'number') throw new Refusal(400, 'started and ended must be numbers of milliseconds')
+  return { method, url: new URL(url), headers, credentials, mode, hasBody: hasBody === true, hasListener: hasListener === true, started, ended }
 }
 
 /** Each value is in one argument with its option's name, so none can become an option. */
@@ -181,11 +184,22 @@ function run(corscheck, args) {
 }
 
 /** The lines about a call in the API's log, once there are any: the log is written a moment after the response. */
-async function logOf(log, { url, started }) {
-  const about = () => log.filter(({ at, line }) => at >= started && line.includes(url.pathname)).map(({ line }) => line)
-  const deadline = Date.now() + LOG_DELAY
+async function logOf(log, { url, started, ended }) {
+  const deadline = ended + LOG_DELAY
+  const about = () => log.filter(({ at, line }) => at >= started && at <= deadline && isAbout(line, url.pathname)).map(({ line }) => line)
   while (process.connected && about().length === 0 && Date.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 20))
   return about().slice(-4)
+}
+
+/** Reports whether a line of the log, in either format, names the path. */
+export function isAbout(line, pathname) {
+  let name = pathname
+  try {
+    name = decodeURIComponent(pathname)
+  } catch {
+    // The API rejects such a path as well.
+  }
+  return [`path=${name} `, `path=${JSON.stringify(name)} `, `"path":${JSON.stringify(name)}`].some((text) => `${line} `.includes(text))
 }
 
 /** The settings of CORS that are set, and which of them the environment sets, so that .env does not count. */

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { expect, test } from 'vitest'
-import { argumentsOf, callOf, refuseStrangers } from './exchange.mjs'
+import { argumentsOf, callOf, isAbout, refuseStrangers } from './exchange.mjs'
 import { defaults } from './src/settings.ts'
 
 const own = {
@@ -43,7 +43,7 @@ test.each([
   expect(() => refuseStrangers(request)).toThrow(expect.objectContaining({ status }))
 })
 
-const question = { method: 'PUT', url: 'http://localhost:8080/a', headers: [['x-a', '1']], credentials: 'include', mode: 'cors', started: 1 }
+const question = { method: 'PUT', url: 'http://localhost:8080/a', headers: [['x-a', '1']], credentials: 'include', mode: 'cors', started: 1, ended: 2 }
 
 test.each([
   ['no JSON', '{'],
@@ -69,4 +69,16 @@ test('no value becomes an option, and no method is sent that may change somethin
 test('the defaults are those of .env.example', () => {
   const example = readFileSync(path.join(import.meta.dirname, '../.env.example'), 'utf8')
   for (const [name, value] of Object.entries(defaults)) expect(example).toMatch(new RegExp(`^#? ?${name}=${value}$`, 'm'))
+})
+
+test.each([
+  ['msg=cors_denied path=/api/items reason=x', '/api/items', true],
+  ['msg=cors_denied path=/api/items', '/api/items', true],
+  ['msg=cors_denied path=/api/items/1 reason=x', '/api/items', false],
+  ['msg=cors_denied path="/a b" reason=x', '/a%20b', true],
+  ['{"msg":"cors_denied","path":"/api/items"}', '/api/items', true],
+  ['msg=started url=http://127.0.0.1:8080', '/', false],
+  ['msg=cors_denied path=/%', '/%', true],
+])('knows whether a line of the log is about a call: %s', (line, pathname, about) => {
+  expect(isAbout(line, pathname)).toBe(about)
 })

@@ -1,4 +1,5 @@
 import { createServer } from 'node:http'
+import { brotliCompressSync, gzipSync } from 'node:zlib'
 import react from '@vitejs/plugin-react'
 import { defineConfig } from 'vite'
 import { exchange } from './exchange.mjs'
@@ -14,7 +15,7 @@ const apiPort = Number(process.env.API_PORT ?? 8080)
 const host = '127.0.0.1'
 
 export default defineConfig(({ mode }) => ({
-  plugins: [react(), blockedPage(), exchange({ corscheck: process.env.CORSCHECK, apiPort })],
+  plugins: [react(), blockedPage(), exchange({ corscheck: process.env.CORSCHECK, apiPort }), compressed()],
   define: {
     'import.meta.env.VITE_PAGE_PORT': JSON.stringify(String(pagePort)),
     'import.meta.env.VITE_BLOCKED_PORT': JSON.stringify(String(blockedPort)),
@@ -54,6 +55,22 @@ function blockedPage() {
         server.close()
         server.closeAllConnections()
       })
+    },
+  }
+}
+
+/** Writes each file of a build compressed as well, for servers that send such files. */
+function compressed() {
+  return {
+    name: 'compressed',
+    apply: 'build',
+    enforce: 'post',
+    generateBundle(_, bundle) {
+      for (const [fileName, { code, source }] of Object.entries(bundle)) {
+        if (!/\.(js|css)$/.test(fileName)) continue
+        this.emitFile({ type: 'asset', fileName: `${fileName}.br`, source: brotliCompressSync(code ?? source) })
+        this.emitFile({ type: 'asset', fileName: `${fileName}.gz`, source: gzipSync(code ?? source, { level: 9 }) })
+      }
     },
   }
 }

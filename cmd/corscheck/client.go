@@ -124,7 +124,8 @@ func (c *client) send(ctx context.Context, m fetch.Message) (reply, error) {
 	req.Header = c.header(m)
 	res, err := c.transport.RoundTrip(req)
 	if err != nil {
-		return reply{}, &sendError{message: m, err: err, timeout: c.timeout}
+		closed := errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET)
+		return reply{}, &sendError{message: m, err: err, timeout: c.timeout, closed: closed, needsTLS: closed && c.speaksTLS(ctx, m.URL)}
 	}
 	defer res.Body.Close()
 
@@ -159,6 +160,22 @@ func (c *client) send(ctx context.Context, m fetch.Message) (reply, error) {
 		out.Detail = problem.Detail
 	}
 	return out, nil
+}
+
+// speaksTLS reports whether a server that closes plain http connections
+// without a response speaks TLS.
+func (c *client) speaksTLS(ctx context.Context, u *url.URL) bool {
+	if u.Scheme != "http" {
+		return false
+	}
+	conn, err := c.dial(ctx, "tcp", hostPort(u))
+	if err != nil {
+		return false
+	}
+	defer conn.Close()
+	err = tls.Client(conn, &tls.Config{ServerName: u.Hostname(), MinVersion: tls.VersionTLS12}).HandshakeContext(ctx)
+	var certificate *tls.CertificateVerificationError
+	return err == nil || errors.As(err, &certificate)
 }
 
 // header is m's header with what a browser adds of its own.
@@ -219,6 +236,9 @@ type sendError struct {
 	err     error
 	timeout time.Duration // that the message had
 	before  []exchange    // what was answered before it
+
+	closed   bool // the server closed the connection
+	needsTLS bool // and it speaks TLS
 }
 
 func (e *sendError) Error() string { return e.err.Error() }
@@ -243,10 +263,9 @@ const (
 // unreachable returns why there is no response: the reason, and a sentence
 // that says what helps.
 func unreachable(err error) (reason, text string) {
-	where, timeout := "the server", requestTimeout
-	var failed *sendError
+	where, failed := "the server", &sendError{timeout: requestTimeout}
 	if errors.As(err, &failed) {
-		where, timeout = fetch.OriginOf(failed.message.URL), failed.timeout
+		where = fetch.OriginOf(failed.message.URL)
 	}
 	var (
 		dns       *net.DNSError
@@ -271,13 +290,13 @@ func unreachable(err error) (reason, text string) {
 		return invalidCertificate, where + " has a certificate that is not valid: " + err.Error() + "."
 	case errors.As(err, &record), strings.Contains(err.Error(), "server gave HTTP response to HTTPS client"):
 		return needsHTTP, where + " does not speak TLS; use http:// for it."
-	case strings.Contains(err.Error(), `malformed HTTP response "\x15\x03`): // a TLS alert
+	case failed.needsTLS, strings.Contains(err.Error(), `malformed HTTP response "\x15\x03`): // a TLS alert
 		return needsTLS, where + " speaks TLS; use https:// for it."
 	case errors.Is(err, context.DeadlineExceeded):
-		return timedOut, fmt.Sprintf("%s did not answer within %s.", where, timeout)
+		return timedOut, fmt.Sprintf("%s did not answer within %s.", where, failed.timeout)
 	case errors.Is(err, context.Canceled):
 		return interrupted, "interrupted."
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET):
+	case failed.closed:
 		return connectionClosed, where + " gave no response: the connection was closed: " + err.Error() + "."
 	}
 	return invalidResponse, where + " gave no response: " + err.Error() + "."

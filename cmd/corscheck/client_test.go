@@ -19,6 +19,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -322,7 +323,7 @@ func TestUnreachable(t *testing.T) {
 		{at(tls.RecordHeaderError{Msg: "x"}), needsHTTP, "does not speak TLS"},
 		{at(context.DeadlineExceeded), timedOut, "http://a.example did not answer within 4s."},
 		{at(context.Canceled), interrupted, "interrupted."},
-		{at(io.EOF), connectionClosed, "gave no response: the connection was closed"},
+		{&sendError{message: fetch.Message{URL: &url.URL{Scheme: "http", Host: "a.example"}}, err: io.EOF, closed: true}, connectionClosed, "gave no response: the connection was closed"},
 		{at(errors.New("odd")), invalidResponse, "http://a.example gave no response: odd."},
 		{errors.New("odd"), invalidResponse, "the server gave no response: odd."},
 	} {
@@ -332,13 +333,48 @@ func TestUnreachable(t *testing.T) {
 	}
 }
 
+// quiet closes a connection whose first byte is not that of a TLS handshake, as
+// some servers do. Others send an alert or an error in plain text.
+type quiet struct{ net.Listener }
+
+func (l quiet) Accept() (net.Conn, error) {
+	conn, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return &quietConn{Conn: conn}, nil
+}
+
+type quietConn struct {
+	net.Conn
+	once sync.Once
+}
+
+func (c *quietConn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	c.once.Do(func() {
+		if n > 0 && p[0] != 0x16 {
+			c.Conn.Close()
+			n, err = 0, io.EOF
+		}
+	})
+	return n, err
+}
+
 // What is wrong with a response is told by the message that it answers.
 func TestUnreachableOverTheWire(t *testing.T) {
-	secure := httptest.NewTLSServer(headers(200))
-	t.Cleanup(secure.Close)
+	secure := httptest.NewUnstartedServer(headers(200))
 	secure.Config.ErrorLog = log.New(io.Discard, "", 0)
+	secure.StartTLS()
+	t.Cleanup(secure.Close)
+	silent := httptest.NewUnstartedServer(headers(200))
+	silent.Config.ErrorLog = log.New(io.Discard, "", 0)
+	silent.Listener = quiet{silent.Listener}
+	silent.StartTLS()
+	t.Cleanup(silent.Close)
 	for _, tt := range []struct{ name, url, want string }{
 		{"plain http to TLS that sends an alert", raw(t, "\x15\x03\x01\x00\x02\x02\x46"), needsTLS},
+		{"plain http to TLS that says nothing", strings.Replace(silent.URL, "https:", "http:", 1), needsTLS},
 		{"closed without a response", raw(t, ""), connectionClosed},
 		{"not http", raw(t, "SSH-2.0-x\r\n"), invalidResponse},
 		{"a certificate that nobody signed", secure.URL, untrustedAuthority},

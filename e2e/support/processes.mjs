@@ -1,7 +1,7 @@
 /** Runs the API and the page as processes on free ports. */
 import assert from 'node:assert/strict'
 import { spawn, spawnSync } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -76,9 +76,11 @@ export function apiBinary() {
   return process.env.API_BINARY ?? build('.')
 }
 
-/** The binary of cmd/corscheck: CORSCHECK, or one that is built once from this checkout. */
+export const hasCorscheck = existsSync(path.join(root, 'cmd/corscheck'))
+
+/** The binary of cmd/corscheck: CORSCHECK, or one that is built once from this checkout. Undefined where it has been removed. */
 export function corscheckBinary() {
-  return process.env.CORSCHECK ?? build('./cmd/corscheck')
+  return process.env.CORSCHECK ?? (hasCorscheck ? build('./cmd/corscheck') : undefined)
 }
 
 function build(package_) {

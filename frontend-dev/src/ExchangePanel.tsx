@@ -41,17 +41,32 @@ export function ExchangePanel({ exchange, pending }: { exchange: Exchange | unde
         className="exchange-detail"
         role="group"
         aria-label="Request and response"
-        tabIndex={exchange ? 0 : -1} // Without content it can be focused only by Cancel.
+        tabIndex={-1} // Only Cancel moves the focus here.
       >
         {exchange && (
           <div className={pending && 'invisible'}>
-            <Request exchange={exchange} />
-            {exchange.error instanceof FormatError && isOwnApi(exchange.url) && <p className="response">{exchange.error.message}.</p>}
-            {exchange.response && <Reason exchange={exchange} />}
-            {exchange.response && <Response response={exchange.response} />}
-            {exchange.response && isToldMore && <Whole exchange={exchange} />}
-            {outcome(exchange) === 'failed' &&
-              (isToldMore ? <Failure exchange={exchange} /> : <FailureAdvice exchange={exchange} />)}
+            {outcome(exchange) === 'failed' ? (
+              isToldMore ? (
+                <Failure exchange={exchange}>
+                  <Request exchange={exchange} />
+                </Failure>
+              ) : (
+                <>
+                  <Request exchange={exchange} />
+                  <FailureAdvice exchange={exchange} />
+                </>
+              )
+            ) : (
+              <>
+                {exchange.response && <Reason exchange={exchange} />}
+                <Request exchange={exchange} />
+                {exchange.error instanceof FormatError && isOwnApi(exchange.url) && (
+                  <p className="response">{exchange.error.message}.</p>
+                )}
+                {exchange.response && <Response response={exchange.response} />}
+                {exchange.response && isToldMore && <Whole exchange={exchange} />}
+              </>
+            )}
           </div>
         )}
       </div>
@@ -128,7 +143,7 @@ function Reason({ exchange }: { exchange: Exchange }) {
   const reason = adviseResponse(exchange, pageOrigin)
   if (!reason) return null
   return (
-    <div className="explained response">
+    <div className="explained">
       <p className="cause" data-cause={reason.cause}>
         <strong>{reason.summary}</strong>
       </p>
@@ -140,7 +155,7 @@ function Reason({ exchange }: { exchange: Exchange }) {
 function Response({ response: { headers, body } }: { response: ReceivedResponse }) {
   return (
     <div className="response">
-      {body !== undefined && <pre>{typeof body === 'string' ? body : JSON.stringify(body, null, 2)}</pre>}
+      {body !== undefined && <Body text={typeof body === 'string' ? body : JSON.stringify(body, null, 2)} />}
       <p className="caption">Headers that this page may read</p>
       <dl className="headers">
         {[...headers].map(([name, value]) => (
@@ -148,6 +163,18 @@ function Response({ response: { headers, body } }: { response: ReceivedResponse 
         ))}
       </dl>
     </div>
+  )
+}
+
+/** A body of any length. One that is too long for the panel scrolls by itself, so the keyboard must reach it. */
+function Body({ text }: { text: string }) {
+  const isLong = text.length > 3000
+  return isLong ? (
+    <pre className="long" tabIndex={0} role="group" aria-label="Body">
+      {text}
+    </pre>
+  ) : (
+    <pre>{text}</pre>
   )
 }
 

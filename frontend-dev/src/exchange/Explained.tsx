@@ -1,47 +1,64 @@
-import { useEffect, useState, type ReactNode } from 'react'
+import { useEffect, useMemo, useState, type ReactNode } from 'react'
 import type { Exchange } from '../api/client'
 import { CopyButton } from '../CopyButton'
 import { FailureAdvice } from '../FailureAdvice'
-import { pageOrigin } from '../page'
+import { isBlockedPort, pageOrigin } from '../page'
 import { ask, type Answer } from './ask'
 import { diagnose } from './diagnosis'
 import { Sequence } from './Sequence'
 
 /** Asks about an exchange once, and again when it is another one. */
-function useAnswer(exchange: Exchange): Answer | 'asking' | undefined {
+function useAnswer(exchange: Exchange, ended: number): Answer | 'asking' | undefined {
   const [state, setState] = useState<{ of: Exchange; answer: Answer | undefined }>()
   useEffect(() => {
     const controller = new AbortController()
-    void ask(exchange, controller.signal).then((answer) => {
+    void ask(exchange, ended, controller.signal).then((answer) => {
       if (!controller.signal.aborted) setState({ of: exchange, answer })
     })
     return () => controller.abort()
-  }, [exchange])
+  }, [exchange, ended])
   return state?.of === exchange ? state.answer : 'asking'
 }
 
-/** The cause of a failed call, and what each side saw. Without a development server to ask, advice. */
-export function Failure({ exchange }: { exchange: Exchange }) {
-  const answer = useAnswer(exchange)
-  if (answer === 'asking') return <Asking />
-  if (!answer) return <FailureAdvice exchange={exchange} />
-  const { cause, summary, fix, lines = [], note } = diagnose(exchange, answer, pageOrigin)
-  const isEnv = answer.settings !== undefined
+/** When an exchange was first rendered, on the clock of Date.now(). */
+function useEnd(exchange: Exchange): number {
+  return useMemo(() => Date.now(), [exchange])
+}
+
+/**
+ * The cause of a failed call, then the request, which are the children, then
+ * what each side saw. Without a development server to ask, advice.
+ */
+export function Failure({ exchange, children }: { exchange: Exchange; children: ReactNode }) {
+  const answer = useAnswer(exchange, useEnd(exchange))
+  const isAsking = answer === 'asking'
+  const known = isAsking ? undefined : answer
+  const diagnosis = known && diagnose(exchange, known, pageOrigin, isBlockedPort)
   return (
-    <div className="explained response">
-      <p className="cause" data-cause={cause}>
-        <strong>{summary}</strong>
-      </p>
-      <p>{fix}</p>
-      {lines.length > 0 && (
+    <div className="explained">
+      {/* Always there, so that a screen reader hears of the cause. */}
+      <div role="status">
+        {isAsking && <p className="caption">Looking for the cause, outside the browser…</p>}
+        {diagnosis && (
+          <>
+            <p className="cause" data-cause={diagnosis.cause}>
+              <strong>{diagnosis.summary}</strong>
+            </p>
+            <p>{diagnosis.fix}</p>
+          </>
+        )}
+      </div>
+      {diagnosis?.lines && diagnosis.lines.length > 0 && (
         <div className="paste">
-          <pre>{lines.join('\n')}</pre>
-          <CopyButton text={lines.join('\n')} label={isEnv ? 'Copy the line for .env' : 'Copy'} />
+          <pre>{diagnosis.lines.join('\n')}</pre>
+          <CopyButton text={diagnosis.lines.join('\n')} label={known?.settings ? 'Copy the line for .env' : 'Copy'} />
         </div>
       )}
-      {note && <p className="hint">{note}</p>}
-      <Log lines={answer.log} />
-      <Sequence exchange={exchange} answer={answer} />
+      {diagnosis?.note && <p className="hint">{diagnosis.note}</p>}
+      {known && <Log lines={known.log} />}
+      <div className={diagnosis && 'response'}>{children}</div>
+      {known && <Sequence exchange={exchange} answer={known} />}
+      {!answer && <FailureAdvice exchange={exchange} />}
     </div>
   )
 }
@@ -49,7 +66,8 @@ export function Failure({ exchange }: { exchange: Exchange }) {
 /** The whole exchange of a call that succeeded, on demand, because it sends the request once more. */
 export function Whole({ exchange }: { exchange: Exchange }) {
   const [shown, setShown] = useState<Exchange>()
-  if (shown === exchange) return <WholeAnswer exchange={exchange} />
+  const ended = useEnd(exchange)
+  if (shown === exchange) return <WholeAnswer exchange={exchange} ended={ended} />
   const safe = ['GET', 'HEAD'].includes(exchange.method)
   return (
     <p className="caption">
@@ -61,9 +79,9 @@ export function Whole({ exchange }: { exchange: Exchange }) {
   )
 }
 
-function WholeAnswer({ exchange }: { exchange: Exchange }) {
-  const answer = useAnswer(exchange)
-  if (answer === 'asking') return <Asking />
+function WholeAnswer({ exchange, ended }: { exchange: Exchange; ended: number }) {
+  const answer = useAnswer(exchange, ended)
+  if (answer === 'asking') return <p className="caption">Asking outside the browser…</p>
   if (!answer) return <p className="caption">The development server does not say: only a page on this machine may ask it.</p>
   const { cookies = [], warnings = [] } = answer.check
   return (
@@ -77,10 +95,6 @@ function WholeAnswer({ exchange }: { exchange: Exchange }) {
       <Sequence exchange={exchange} answer={answer} />
     </div>
   )
-}
-
-function Asking(): ReactNode {
-  return <p className="caption response">Asking outside the browser…</p>
 }
 
 function Log({ lines }: { lines: string[] }) {

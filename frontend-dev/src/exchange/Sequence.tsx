@@ -68,7 +68,7 @@ function Messages({ message }: { message: Message }) {
 
 /** The headers that CORS is about, and the others folded. */
 function HeaderList({ pairs }: { pairs: [string, string][] }) {
-  const decides = ([name]: [string, string]) => /^(access-control-|origin$|vary$|location$|cross-origin-|set-cookie$|retry-after$)/i.test(name)
+  const decides = ([name]: [string, string]) => /^(access-control-|origin$|vary$|location$|cross-origin-resource-policy$|set-cookie$|retry-after$)/i.test(name)
   const others = pairs.filter((pair) => !decides(pair))
   return (
     <>

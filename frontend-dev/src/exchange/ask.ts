@@ -54,8 +54,8 @@ export interface Answer {
 /** How much earlier than computed the call may have started, in milliseconds. */
 const SLACK = 50
 
-/** Resolves to undefined if there is nobody to ask. */
-export async function ask(exchange: Exchange, signal: AbortSignal): Promise<Answer | undefined> {
+/** Resolves to undefined if there is nobody to ask. `ended` is when the call ended, on the clock of Date.now(). */
+export async function ask(exchange: Exchange, ended: number, signal: AbortSignal): Promise<Answer | undefined> {
   const { method, url, credentials, mode = 'cors', requestHeaders, requestBody, progress, milliseconds } = exchange
   const question = {
     method,
@@ -65,7 +65,8 @@ export async function ask(exchange: Exchange, signal: AbortSignal): Promise<Answ
     headers: [...sendable(requestHeaders)],
     hasBody: requestBody !== undefined,
     hasListener: progress,
-    started: Date.now() - milliseconds - SLACK,
+    started: ended - milliseconds - SLACK,
+    ended,
   }
   try {
     const response = await fetch(import.meta.env.VITE_EXCHANGE!, {

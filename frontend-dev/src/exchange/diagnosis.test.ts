@@ -59,7 +59,7 @@ test.each<[string, Exchange, Answer, RegExp]>([
   expect(`${found.summary} ${found.fix}`).toMatch(text)
 })
 
-const denied = 'time=x level=WARN msg=cors_denied origin=http://localhost:5174 reason="port differs: 5174 is not 5173"'
+const denied = 'time=x level=WARN msg=cors_denied origin=http://localhost:5174 reason="port differs: 5174 is not 5173; list it"'
 
 test('a denied origin is explained by the API’s log, and the line for .env is whole', () => {
   const check = blocked('MissingAllowOriginHeader', 403)
@@ -69,6 +69,7 @@ test('a denied origin is explained by the API’s log, and the line for .env is 
     summary: `The API does not allow this page’s origin, ${page}: port differs: 5174 is not 5173.`,
     lines: [`ALLOWED_ORIGINS=http://localhost:5173,${page}`],
   })
+  expect(diagnose(call(), ours(check), page, true).note).toMatch(/on purpose/)
   expect(diagnose(call(), ours(check), page).lines).toEqual([`ALLOWED_ORIGINS=${defaults.ALLOWED_ORIGINS},${page}`])
   expect(diagnose(call(), ours(check, { ALLOWED_ORIGINS: '' }), page).lines).toEqual([`ALLOWED_ORIGINS=${page}`])
   expect(diagnose(call(), ours(check, {}, ['ALLOWED_ORIGINS']), page).fix).toMatch(/set in the environment of make dev/)
@@ -87,7 +88,7 @@ test('a preflight that lacks something names the whole setting', () => {
 })
 
 test.each([
-  [denied, 'port differs: 5174 is not 5173'],
+  [denied, 'port differs: 5174 is not 5173; list it'],
   ['{"level":"WARN","msg":"cors_denied","reason":"a \\"b\\""}', 'a "b"'],
   ['msg=cors_denied reason=short', 'short'],
   ['msg=request status=200', undefined],

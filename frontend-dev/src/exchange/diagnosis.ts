@@ -38,12 +38,13 @@ const unreachable: Record<string, [summary: string, fix: string]> = {
 
 const GATEWAY_STATUSES = [502, 503, 504]
 
-export function diagnose(exchange: Exchange, answer: Answer, pageOrigin: string): Diagnosis {
+/** `isBlockedPort` says that the page comes from the port that the lab leaves out on purpose. */
+export function diagnose(exchange: Exchange, answer: Answer, pageOrigin: string, isBlockedPort = false): Diagnosis {
   const { check } = answer
   const browser = thisBrowser(check)
   const last = check.exchanges.at(-1)
   if (check.error) return noResponse(exchange, answer, last)
-  if (browser && !browser.allowed) return blocked(exchange, answer, browser, last, pageOrigin)
+  if (browser && !browser.allowed) return blocked(exchange, answer, browser, last, pageOrigin, isBlockedPort)
   if (exchange.error instanceof TimeoutError) {
     return {
       cause: 'Slow',
@@ -90,7 +91,14 @@ function noResponse(exchange: Exchange, { check, settings }: Answer, last: Messa
   return { cause, summary, fix }
 }
 
-function blocked(exchange: Exchange, answer: Answer, browser: Browser, last: Message | undefined, pageOrigin: string): Diagnosis {
+function blocked(
+  exchange: Exchange,
+  answer: Answer,
+  browser: Browser,
+  last: Message | undefined,
+  pageOrigin: string,
+  isBlockedPort: boolean,
+): Diagnosis {
   const { check, log, settings } = answer
   const cause = browser.reason!
   const found: Diagnosis = {
@@ -103,7 +111,12 @@ function blocked(exchange: Exchange, answer: Answer, browser: Browser, last: Mes
   const { method } = exchange
   const isMissing = cause === 'MissingAllowOriginHeader'
   if (cause === 'MethodDisallowedByPreflightResponse' && method !== method.toUpperCase()) {
-    return { cause: 'MethodCase', summary: `Methods are case-sensitive, and the API does not allow ${method}.`, fix: `Write method: '${method.toUpperCase()}'.` }
+    return { cause: 'MethodCase', summary: `The API does not allow the method ${method}: methods are case-sensitive.`, fix: `Write method: '${method.toUpperCase()}'.` }
+  }
+  if (cause === 'MethodDisallowedByPreflightResponse') found.summary = `The API’s response to the preflight does not allow the method ${method}.`
+  if (cause === 'HeaderDisallowedByPreflightResponse') {
+    const names = missingHeaders(last)
+    found.summary = `The API’s response to the preflight does not allow the ${names.length === 1 ? 'header' : 'headers'} ${names.join(', ')}.`
   }
   if (isMissing && GATEWAY_STATUSES.includes(browser.status ?? 0)) {
     return {
@@ -119,8 +132,9 @@ function blocked(exchange: Exchange, answer: Answer, browser: Browser, last: Mes
       ...found,
       ...change('ALLOWED_ORIGINS', [pageOrigin], settings),
       cause: 'OriginDenied',
-      summary: `The API does not allow this page’s origin, ${pageOrigin}${reason ? `: ${reason}` : ''}.`,
-      note: undefined,
+      // The first clause says what differs; the line of the log has the rest.
+      summary: `The API does not allow this page’s origin, ${pageOrigin}${reason ? `: ${reason.split(';')[0]}` : ''}.`,
+      note: isBlockedPort ? 'This is the lab’s second page, on a port that the API does not allow on purpose.' : undefined,
     }
   }
   if (cause === 'MethodDisallowedByPreflightResponse') return { ...found, ...change('CORS_ALLOWED_METHODS', [method], settings) }

@@ -1,3 +1,4 @@
+import { useEffect } from 'react'
 import { cards } from './cards'
 
 export function Lab() {
@@ -5,6 +6,12 @@ export function Lab() {
     cards
       .filter((card) => card.refused === refused)
       .map(({ id, title, Content }) => <Content key={id} id={id} title={title} />)
+
+  // When the page was loaded, the card that the fragment names was not there yet.
+  useEffect(() => {
+    document.getElementById(location.hash.slice(1))?.scrollIntoView()
+  }, [])
+
   return (
     <>
       {import.meta.env.DEV && (
@@ -18,5 +25,18 @@ export function Lab() {
       <h2>What the browser blocks</h2>
       {show(true)}
     </>
+  )
+}
+
+/** Links to the cards. */
+export function Contents() {
+  return (
+    <ol>
+      {cards.map(({ id, title, refused }) => (
+        <li key={id} data-refused={refused}>
+          <a href={`#${id}`}>{title}</a>
+        </li>
+      ))}
+    </ol>
   )
 }
