@@ -47,16 +47,26 @@ test.each<[string, Exchange, Answer, RegExp]>([
   ['NotACall', call(), theirs(failed('NotACall')), /^The option is wrong\./],
   ['Slow', call('POST', new TimeoutError('POST', url, 10_000)), theirs({ allowed: true, exchanges: [message] }), /did not within 10 s/],
   ['BrokenBody', call(), theirs({ allowed: true, exchanges: [{ ...message, broken: 'unexpected EOF' }] }), /broke off/],
-  ['NotRepeated', call('POST'), theirs({ allowed: true, exchanges: [{ ...message, stand_in: 'GET' }] }), /not sent again|itself/],
+  ['NotRepeated', call('POST'), theirs({ allowed: true, exchanges: [{ ...message, stand_in: 'GET' }] }), /a GET to the same URL\. Look at the response to POST itself/],
   ['Interrupted', call(), theirs({ allowed: true, exchanges: [message] }), /succeeds now/],
   ['MethodCase', call('patch'), theirs(blocked('MethodDisallowedByPreflightResponse')), /Write method: 'PATCH'/],
   ['Gateway', call(), theirs(blocked('MissingAllowOriginHeader', 502)), /proxy in front of the API responded with 502/],
-  ['MissingAllowOriginHeader', call(), theirs(blocked('MissingAllowOriginHeader', 403)), /^The response is wrong\. Have the server change it\.$/],
+  ['MissingAllowOriginHeader', call(), theirs(blocked('MissingAllowOriginHeader', 403)), /^The response is wrong\. Have the server change it\. As response headers:$/],
   ['InvalidAllowCredentials', call(), ours(blocked('InvalidAllowCredentials')), /Write this line into \.env/],
 ])('names the cause: %s', (cause, exchange, answer, text) => {
   const found = diagnose(exchange, answer, page)
   expect(found.cause).toBe(cause)
   expect(`${found.summary} ${found.fix}`).toMatch(text)
+})
+
+test('what a GET in place of the call told is said to be so', () => {
+  const check = blocked('MissingAllowOriginHeader', 200, { exchanges: [{ ...message, method: 'POST', stand_in: 'GET' }] })
+  expect(diagnose(call('POST'), theirs(check), page).note).toMatch(/^POST may change something, so it was not sent again: a GET/)
+})
+
+test('a fix says where its lines belong', () => {
+  const fix = { text: 'have the server change it', server: 'nginx', lines: ['add_header x y;'] }
+  expect(diagnose(call(), theirs(blocked('MissingAllowOriginHeader', 200, { fix })), page).fix).toMatch(/ In nginx, in the location of the API:$/)
 })
 
 const denied = 'time=x level=WARN msg=cors_denied origin=http://localhost:5174 reason="port differs: 5174 is not 5173; list it"'

@@ -36,6 +36,16 @@ const unreachable: Record<string, [summary: string, fix: string]> = {
   InvalidCertificate: ['The API’s certificate is not valid.', 'Renew the certificate.'],
 }
 
+/** Where the lines of a fix belong, by the server that corscheck takes the API for. */
+const places: Record<string, string> = {
+  api: 'In the .env of this project’s server',
+  nginx: 'In nginx, in the location of the API',
+  caddy: 'In the Caddyfile, in the site of the API',
+  express: 'In Express, with the package cors',
+  fastapi: 'In FastAPI',
+  spring: 'In Spring',
+}
+
 const GATEWAY_STATUSES = [502, 503, 504]
 
 /** `isBlockedPort` says that the page comes from the port that the lab leaves out on purpose. */
@@ -43,16 +53,21 @@ export function diagnose(exchange: Exchange, answer: Answer, pageOrigin: string,
   const { check } = answer
   const browser = thisBrowser(check)
   const last = check.exchanges.at(-1)
+  const standIn = last?.stand_in && `${exchange.method} may change something, so it was not sent again: a ${last.stand_in} to the same URL stood in for it.`
   if (check.error) return noResponse(exchange, answer, last)
-  if (browser && !browser.allowed) return blocked(exchange, answer, browser, last, pageOrigin, isBlockedPort)
+  if (browser && !browser.allowed) {
+    const found = blocked(exchange, answer, browser, last, pageOrigin, isBlockedPort)
+    return { ...found, note: found.note ?? standIn }
+  }
   if (exchange.error instanceof TimeoutError) {
     return {
       cause: 'Slow',
       summary: `The API responds now, but did not within ${seconds(exchange)} s.`,
       fix: 'See what kept it: the API may still have carried out the request.',
+      note: standIn,
     }
   }
-  if (last?.broken) {
+  if (last?.broken && !standIn) {
     return {
       cause: 'BrokenBody',
       summary: 'The response began and broke off, so its body is not complete.',
@@ -60,12 +75,12 @@ export function diagnose(exchange: Exchange, answer: Answer, pageOrigin: string,
       note: last.broken,
     }
   }
-  if (last?.stand_in) {
+  if (standIn) {
     return {
       cause: 'NotRepeated',
       summary: `Nothing forbids this ${exchange.method}: the preflight passes, if there is one, and so does a GET to the same URL.`,
       fix: `Look at the response to ${exchange.method} itself: an error that lacks the CORS headers, or a connection that broke.`,
-      note: `${exchange.method} may change something, so it was not sent again.`,
+      note: standIn,
     }
   }
   return {
@@ -108,6 +123,7 @@ function blocked(
     lines: check.fix?.lines ?? [],
     note: check.fix?.note,
   }
+  if (found.lines!.length > 0) found.fix += ` ${places[check.fix?.server ?? ''] ?? 'As response headers'}:`
   const { method } = exchange
   const isMissing = cause === 'MissingAllowOriginHeader'
   if (cause === 'MethodDisallowedByPreflightResponse' && method !== method.toUpperCase()) {
