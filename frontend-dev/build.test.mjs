@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import { brotliDecompressSync, gunzipSync } from 'node:zlib'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 
 /** What a browser may load at first, in bytes: by brotli from a server that sends such files, and by gzip. React alone is about 54,000 and 62,000. */
@@ -30,6 +31,16 @@ test.each([
   expect(sizes.length).toBeGreaterThan(1)
   const total = sizes.reduce((sum, [, size]) => sum + size, html.length)
   expect(total, JSON.stringify(sizes)).toBeLessThan(max)
+})
+
+test('the compressed files hold the same', () => {
+  const scripts = readdirSync(folder, { recursive: true }).filter((name) => /\.(js|css)$/.test(name))
+  for (const name of scripts) {
+    const file = path.join(folder, name)
+    const content = readFileSync(file)
+    expect(brotliDecompressSync(readFileSync(`${file}.br`)).equals(content), name).toBe(true)
+    expect(gunzipSync(readFileSync(`${file}.gz`)).equals(content), name).toBe(true)
+  }
 })
 
 test('nothing of the development server is in it', () => {

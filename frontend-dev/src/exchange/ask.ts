@@ -56,6 +56,8 @@ const SLACK = 50
 
 /** Resolves to undefined if there is nobody to ask. `ended` is when the call ended, on the clock of Date.now(). */
 export async function ask(exchange: Exchange, ended: number, signal: AbortSignal): Promise<Answer | undefined> {
+  await null // In development, React starts each effect twice, and ends the first at once.
+  if (signal.aborted) return undefined
   const { method, url, credentials, mode = 'cors', requestHeaders, requestBody, progress, milliseconds } = exchange
   const question = {
     method,

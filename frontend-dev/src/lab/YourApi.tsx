@@ -26,7 +26,7 @@ export function YourApi(card: CardProps) {
       {...card}
       exchange={exchange}
       pending={pending}
-      why="Makes any call from this page’s origin, to any API, and says what stops it. The API must be reachable from this machine."
+      why="Makes any call from this page’s origin, and says what stops it. Nothing that may change something is sent a second time."
     >
       <form
         className="your-call"
@@ -62,7 +62,7 @@ export function YourApi(card: CardProps) {
           </label>
         </div>
         <label>
-          Headers, one a line
+          Headers, one per line
           <textarea
             rows={2}
             value={headerLines}
