@@ -29,6 +29,10 @@ const method = 'MethodDisallowedByPreflightResponse'
 const header = 'HeaderDisallowedByPreflightResponse'
 
 export const cases = [
+  // First, because they wait for timeouts while the others run.
+  { name: 'the API hangs', answers: { '*': 'hang' }, cause: 'TimedOut' },
+  { name: 'OPTIONS gets no response', call: { method: 'PUT' }, answers: { '*': 'hang' }, cause: 'TimedOut' },
+
   // The origin.
   { name: 'no CORS headers', answers: answer({}), cause: missing },
   { name: 'no CORS headers on HEAD', call: { method: 'HEAD' }, answers: answer({}), cause: missing },
@@ -90,7 +94,6 @@ export const cases = [
   { name: 'OPTIONS has no CORS headers', call: { method: 'DELETE' }, answers: preflight({}), cause: missing },
   { name: 'OPTIONS is redirected', call: { method: 'PUT' }, answers: to('/a/', 308), cause: 'PreflightDisallowedRedirect' },
   { name: 'OPTIONS is redirected to a sign-in', call: { headers: { 'X-A': '1' } }, answers: to('/login'), cause: 'PreflightDisallowedRedirect' },
-  { name: 'OPTIONS gets no response', call: { method: 'PUT' }, answers: { '*': 'hang' }, cause: 'TimedOut' },
   { name: 'OPTIONS ends the connection', call: { method: 'PUT' }, answers: { '*': 'close' }, cause: 'ConnectionClosed' },
 
   // Redirects.
@@ -104,7 +107,6 @@ export const cases = [
   // The network.
   { name: 'the API is down', server: 'closed', cause: 'ConnectionRefused' },
   { name: 'the API is down, with a preflight', server: 'closed', call: { method: 'DELETE' }, cause: 'ConnectionRefused' },
-  { name: 'the API hangs', answers: { '*': 'hang' }, cause: 'TimedOut' },
   { name: 'the API ends the connection', answers: { '*': 'close' }, cause: 'ConnectionClosed' },
   { name: 'the body breaks off', answers: { '*': 'break' }, cause: 'BrokenBody' },
   { name: 'no HTTP', server: 'banner', cause: 'InvalidResponse' },

@@ -2,7 +2,8 @@ import { useEffect, useMemo, useState, type ReactNode } from 'react'
 import type { Exchange } from '../api/client'
 import { CopyButton } from '../CopyButton'
 import { FailureAdvice } from '../FailureAdvice'
-import { isBlockedPort, pageOrigin } from '../page'
+import { recordLimit } from '../limits'
+import { isBlockedPort, isOwnApi, pageOrigin } from '../page'
 import { ask, type Answer } from './ask'
 import { diagnose } from './diagnosis'
 import { Sequence } from './Sequence'
@@ -13,11 +14,21 @@ function useAnswer(exchange: Exchange, ended: number): Answer | 'asking' | undef
   useEffect(() => {
     const controller = new AbortController()
     void ask(exchange, ended, controller.signal).then((answer) => {
-      if (!controller.signal.aborted) setState({ of: exchange, answer })
+      if (controller.signal.aborted) return
+      setState({ of: exchange, answer })
+      if (answer) recordQuota(exchange, answer)
     })
     return () => controller.abort()
   }, [exchange, ended])
   return state?.of === exchange ? state.answer : 'asking'
+}
+
+/** Asking about a call may have cost a request of its limit, which the gauges must show. */
+function recordQuota(exchange: Exchange, { check }: Answer) {
+  const last = check.exchanges.at(-1)
+  if (!last || !isOwnApi(exchange.url)) return
+  const headers = new Headers(last.came.filter(([name]) => /^(ratelimit|retry-after)/i.test(name)))
+  recordLimit({ ...exchange, response: { status: last.status, statusText: '', headers, body: undefined } })
 }
 
 /** When an exchange was first rendered, on the clock of Date.now(). */
