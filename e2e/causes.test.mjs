@@ -40,7 +40,7 @@ after(async () => {
 
 for (const engine of engines) {
   describe(engine.name, { skip: engine.missing }, () => {
-    test('names the true cause first', { timeout: 120_000 }, async () => {
+    test('names the true cause first', { timeout: 240_000 }, async () => {
       const found = new Map()
       // Only this option makes a browser accept the certificate of the secure page.
       for (const [kinds, options] of [
