@@ -427,7 +427,7 @@ func TestAuditOutput(t *testing.T) {
 		{[]string{right + "/items", "--origin", testPage}, exitAllowed, []string{"Audit of " + right + "/items, 12 requests", "Nothing found."}, "--origin"},
 		{[]string{right + "/items"}, exitAllowed, []string{"Nothing found.", "Add --origin with a page"}, "Findings"},
 		{[]string{wrong + "/items"}, exitBlocked, []string{"\n\nMEDIUM  Every origin is allowed by *", "\n  Seen: GET with Origin: https://corscheck.example got Access-Control-Allow-Origin: *, Access-Control-Allow-", "\n  Fix: name the origin", "Findings: 1."}, "Nothing found"},
-		{[]string{"http://localhost:1/"}, exitUnreachable, []string{"cannot be reached"}, "Audit of"},
+		{[]string{"http://localhost:2/"}, exitUnreachable, []string{"cannot be reached"}, "Audit of"},
 		{[]string{right + "/items", "--dry-run"}, exitAllowed, []string{"7 requests, none with credentials:", "      no Origin (not from a page)", "      Origin: null (an opaque origin)"}, "Audit of"},
 	} {
 		status, stdout, stderr := corscheck(t, append(tt.args, "--audit")...)

@@ -176,6 +176,8 @@ func lastValue(o outcome, name string) string {
 // pageFix is the fix for what no server can allow.
 func pageFix(v fetch.Verdict, r result) string {
 	switch v.Reason {
+	case fetch.BadPort:
+		return "run the server on another port"
 	case fetch.MixedContent:
 		return "call the API by https, or load the page by http while you develop"
 	case fetch.InsecureLocalNetwork:

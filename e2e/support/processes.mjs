@@ -1,7 +1,7 @@
 /** Runs the API and the page as processes on free ports. */
 import assert from 'node:assert/strict'
 import { spawn, spawnSync } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -78,19 +78,30 @@ export function start(command, args, { cwd = root, env = {}, ...options } = {}) 
   }
 }
 
-let binary
+const built = new Map()
 
 /** The server's binary: API_BINARY, or one that is built once from this checkout. */
 export function apiBinary() {
-  if (process.env.API_BINARY) return process.env.API_BINARY
-  if (!binary) {
-    const folder = mkdtempSync(path.join(tmpdir(), 'e2e-api-'))
+  return process.env.API_BINARY ?? build('.')
+}
+
+export const hasCorscheck = existsSync(path.join(root, 'cmd/corscheck'))
+
+/** The binary of cmd/corscheck: CORSCHECK, or one that is built once from this checkout. Undefined where it has been removed. */
+export function corscheckBinary() {
+  return process.env.CORSCHECK ?? (hasCorscheck ? build('./cmd/corscheck') : undefined)
+}
+
+function build(package_) {
+  if (!built.has(package_)) {
+    const folder = mkdtempSync(path.join(tmpdir(), 'e2e-build-'))
     process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
-    binary = path.join(folder, 'api')
-    const build = spawnSync('go', ['build', '-o', binary, '.'], { cwd: root, stdio: 'inherit' })
-    assert.equal(build.status, 0, 'go build')
+    const binary = path.join(folder, 'binary')
+    const { status } = spawnSync('go', ['build', '-o', binary, package_], { cwd: root, stdio: 'inherit' })
+    assert.equal(status, 0, `go build ${package_}`)
+    built.set(package_, binary)
   }
-  return binary
+  return built.get(package_)
 }
 
 /** Starts the real server with a database of its own. */
