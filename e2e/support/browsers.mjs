@@ -173,6 +173,11 @@ class Page {
     page.on('pageerror', (error) => this.console.push(`uncaught: ${error}`))
   }
 
+  /** The requests, apart from those to /healthz, which the page sends by itself. */
+  calls() {
+    return this.requests.filter(({ url }) => !url.endsWith('/healthz'))
+  }
+
   get keyboard() {
     return this.#page.keyboard
   }

@@ -76,6 +76,8 @@ interface CallOptions {
   /** Milliseconds until a TimeoutError; 0 means no limit. */
   timeout?: number
   credentials?: RequestCredentials
+  /** Receives the headers of a response with any status, such as its ETag. */
+  onHeaders?: (headers: Headers) => void
 }
 
 /** Options of a request that the description does not check. */
@@ -187,7 +189,7 @@ export function createClient(options: ClientOptions) {
 
   /** Makes any other call. Nothing is checked: neither what is sent nor what comes back. */
   async function send(method: string, path: string, options: SendOptions = {}): Promise<unknown> {
-    const { query, json, signal, timeout = defaultTimeout, credentials = 'include' } = options
+    const { query, json, signal, timeout = defaultTimeout, credentials = 'include', onHeaders } = options
     const url = address(baseUrl, path, query)
     const headers = new Headers(options.headers)
     if (json !== undefined) headers.set('Content-Type', 'application/json')
@@ -226,6 +228,7 @@ export function createClient(options: ClientOptions) {
       observe({ ...exchange(), error })
       throw error
     }
+    onHeaders?.(received.headers)
     return finish(exchange(), received)
 
     function failure(cause: unknown): Error {

@@ -4,7 +4,7 @@ export function Lab() {
   const show = (refused: boolean) =>
     cards
       .filter((card) => card.refused === refused)
-      .map(({ id, title, Content }) => <Content key={id} id={id} title={title} />)
+      .map(({ id, title, source, Content }) => <Content key={id} id={id} title={title} source={source} />)
   return (
     <>
       <h2 id="lab">What works</h2>

@@ -11,17 +11,17 @@ import { Simple } from './Simple'
 import { Upload } from './Upload'
 
 const all = [
-  { id: 'simple', title: 'A simple request', Content: Simple, refused: false, development: false },
-  { id: 'preflighted', title: 'A preflighted request', Content: Preflighted, refused: false, development: false },
-  { id: 'credentials', title: 'Credentials', Content: Credentials, refused: false, development: false },
-  { id: 'headers', title: 'Headers that JavaScript may read', Content: ExposedHeaders, refused: false, development: false },
-  { id: 'errors', title: 'Errors that stay readable', Content: ReadableErrors, refused: false, development: false },
-  { id: 'upload', title: 'An upload with progress', Content: Upload, refused: false, development: false },
+  { id: 'simple', title: 'A simple request', Content: Simple, source: 'lab/Simple.tsx', refused: false, development: false },
+  { id: 'preflighted', title: 'A preflighted request', Content: Preflighted, source: 'lab/Preflighted.tsx', refused: false, development: false },
+  { id: 'credentials', title: 'Credentials', Content: Credentials, source: 'lab/Credentials.tsx', refused: false, development: false },
+  { id: 'headers', title: 'Headers that JavaScript may read', Content: ExposedHeaders, source: 'lab/ExposedHeaders.tsx', refused: false, development: false },
+  { id: 'errors', title: 'Errors that stay readable', Content: ReadableErrors, source: 'lab/ReadableErrors.tsx', refused: false, development: false },
+  { id: 'upload', title: 'An upload with progress', Content: Upload, source: 'lab/Upload.tsx', refused: false, development: false },
   ...itemCards,
-  { id: 'blocked-origin', title: 'An origin that is not allowed', Content: BlockedOrigin, refused: true, development: true },
-  { id: 'blocked-header', title: 'A header or method that is not allowed', Content: BlockedHeader, refused: true, development: false },
-  { id: 'hosts', title: 'localhost vs. 127.0.0.1', Content: Hosts, refused: true, development: true },
-  { id: 'api-down', title: 'The API is down', Content: ApiDown, refused: true, development: true },
+  { id: 'blocked-origin', title: 'An origin that is not allowed', Content: BlockedOrigin, source: 'lab/BlockedOrigin.tsx', refused: true, development: true },
+  { id: 'blocked-header', title: 'A header or method that is not allowed', Content: BlockedHeader, source: 'lab/BlockedHeader.tsx', refused: true, development: false },
+  { id: 'hosts', title: 'localhost vs. 127.0.0.1', Content: Hosts, source: 'lab/Hosts.tsx', refused: true, development: true },
+  { id: 'api-down', title: 'The API is down', Content: ApiDown, source: 'lab/ApiDown.tsx', refused: true, development: true },
 ]
 
 /**
