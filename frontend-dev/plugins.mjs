@@ -6,7 +6,7 @@ import path from 'node:path'
 const INTERVAL = 500
 const PATIENCE = 1_000
 
-/** Calls the API's /healthz and tells the pages when it stops or starts to respond; see src/apiStatus.ts. */
+/** Calls the API's /healthz. Tells the pages whether it responds: when they ask, and when that changes. See src/apiStatus.ts. */
 export function watchApi(apiPort) {
   return {
     name: 'watch-api',
@@ -15,9 +15,6 @@ export function watchApi(apiPort) {
       const address = `${vite.config.env.VITE_API_URL || `http://localhost:${apiPort}`}/healthz`
       let up
       let timer
-      const send = () => {
-        if (up !== undefined) vite.ws.send('api:status', { up })
-      }
       const check = async () => {
         const responds = await fetch(address, { signal: AbortSignal.timeout(PATIENCE) }).then(
           (response) => response.ok,
@@ -25,11 +22,13 @@ export function watchApi(apiPort) {
         )
         if (responds !== up) {
           up = responds
-          send()
+          vite.ws.send('api:status', { up })
         }
         timer = setTimeout(check, INTERVAL)
       }
-      vite.ws.on('connection', send)
+      vite.ws.on('api:status', (_, page) => {
+        if (up !== undefined) page.send('api:status', { up })
+      })
       vite.httpServer?.once('listening', check)
       vite.httpServer?.once('close', () => clearTimeout(timer))
     },

@@ -56,6 +56,7 @@ export function followApi(): () => void {
 
   void checkApi()
   import.meta.hot?.on('api:status', report)
+  import.meta.hot?.send('api:status')
   for (const type of ['online', 'offline', 'focus']) addEventListener(type, recheck)
   return () => {
     clearInterval(timer)

@@ -5,12 +5,12 @@ import { useSecondsUntil } from '../countdown'
 import { FailureAdvice } from '../FailureAdvice'
 import { useFragment } from '../fragment'
 import { useClient } from '../useClient'
-import { useRetry } from '../useRetry'
 import { ItemForm } from './ItemForm'
 import { ItemRow } from './ItemRow'
 import './items.css'
 import { createPager, PAGE_SIZE, type Page } from './pager'
 import type { ItemVersion } from './types'
+import { useRetry } from './useRetry'
 
 const LAST = '#items/last'
 

@@ -3,9 +3,9 @@ import { CallButton } from '../CallButton'
 import { useSecondsUntil } from '../countdown'
 import { Card, type CardProps } from '../lab/Card'
 import { useClient } from '../useClient'
-import { useRetry } from '../useRetry'
 import './items.css'
 import { createSearcher, type SearchState } from './searcher'
+import { useRetry } from './useRetry'
 
 /** The number of results that fit without moving the page. */
 const PAGE_SIZE = 4

@@ -52,7 +52,10 @@ export interface paths {
             query?: never;
             header?: never;
             path: {
-                /** @description The item's `id`, exactly as the API returned it. Any other spelling returns 404. */
+                /**
+                 * @description The item's `id`, exactly as the API returned it. Any other spelling returns 404.
+                 * @example 01a1fd71-2cd3-7c3d-9f2a-3b4c5d6e7f80
+                 */
                 id: components["schemas"]["ItemID"];
             };
             cookie?: never;
@@ -1002,7 +1005,10 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description The item's `id`, exactly as the API returned it. Any other spelling returns 404. */
+                /**
+                 * @description The item's `id`, exactly as the API returned it. Any other spelling returns 404.
+                 * @example 01a1fd71-2cd3-7c3d-9f2a-3b4c5d6e7f80
+                 */
                 id: components["schemas"]["ItemID"];
             };
             cookie?: never;
@@ -1056,7 +1062,10 @@ export interface operations {
                 "If-Match"?: components["parameters"]["If-Match"];
             };
             path: {
-                /** @description The item's `id`, exactly as the API returned it. Any other spelling returns 404. */
+                /**
+                 * @description The item's `id`, exactly as the API returned it. Any other spelling returns 404.
+                 * @example 01a1fd71-2cd3-7c3d-9f2a-3b4c5d6e7f80
+                 */
                 id: components["schemas"]["ItemID"];
             };
             cookie?: never;
@@ -1125,7 +1134,10 @@ export interface operations {
                 "If-Match"?: components["parameters"]["If-Match"];
             };
             path: {
-                /** @description The item's `id`, exactly as the API returned it. Any other spelling returns 404. */
+                /**
+                 * @description The item's `id`, exactly as the API returned it. Any other spelling returns 404.
+                 * @example 01a1fd71-2cd3-7c3d-9f2a-3b4c5d6e7f80
+                 */
                 id: components["schemas"]["ItemID"];
             };
             cookie?: never;
@@ -1167,7 +1179,10 @@ export interface operations {
                 "If-Match"?: components["parameters"]["If-Match"];
             };
             path: {
-                /** @description The item's `id`, exactly as the API returned it. Any other spelling returns 404. */
+                /**
+                 * @description The item's `id`, exactly as the API returned it. Any other spelling returns 404.
+                 * @example 01a1fd71-2cd3-7c3d-9f2a-3b4c5d6e7f80
+                 */
                 id: components["schemas"]["ItemID"];
             };
             cookie?: never;

@@ -1,6 +1,6 @@
 import { useEffect, useEffectEvent, useState } from 'react'
-import { ProblemError } from './api/client'
-import { useApiStatus } from './apiStatus'
+import { ProblemError } from '../api/client'
+import { useApiStatus } from '../apiStatus'
 
 /** How long to wait, in milliseconds, before a call is repeated that failed while the API responded. */
 const PAUSE = 1_000
