@@ -141,6 +141,10 @@ for (const engine of engines) {
           await page.keyboard.press('Tab')
           stop = await page.evaluate(focused)
           if (!stop) break
+          if (stop.problems.length > 0) {
+            await pause(200) // Firefox scrolls to the focus a moment later.
+            stop = await page.evaluate(focused)
+          }
           assert.deepEqual(stop.problems, [], `${stop.html} at ${width}`)
         }
         assert.ok(stops.length > 20 && stops.length < 150, `${stops.length} stops at ${width}`)
