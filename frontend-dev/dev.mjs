@@ -65,8 +65,8 @@ process.on('uncaughtException', fail)
 await start().catch(fail)
 
 async function start() {
-  if (apiPort === '0') throw new Error('PORT=0 picks a free port, which the page cannot know; set PORT to a fixed port')
   checkPageHost()
+  if (apiPort === '0') throw new Error('PORT=0 picks a free port, which the page cannot know; set PORT to a fixed port')
   await checkPorts()
   await installPackages()
 
