@@ -8,13 +8,13 @@ import (
 	"strings"
 
 	"github.com/gin-gonic/gin"
-	"github.com/ulule/limiter/v3"
 
 	"example.com/api/config"
 	"example.com/api/handlers"
 	"example.com/api/internal/database"
 	"example.com/api/internal/openapi"
 	"example.com/api/internal/problem"
+	"example.com/api/internal/ratelimit"
 	"example.com/api/middleware"
 )
 
@@ -23,7 +23,7 @@ type parts struct {
 	log      *slog.Logger
 	version  string
 	database *database.DB
-	counters limiter.Store
+	counters ratelimit.Store
 	redis    func() string // "up", "down", or "off" if each process counts alone
 	sessions *handlers.Sessions
 	metrics  *middleware.Metrics // nil: off

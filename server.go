@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/http/pprof"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -47,7 +48,7 @@ const (
 // check readiness loses no request. First, the server refuses new connections,
 // and the proxy can try another replica. Then each open connection ends with its
 // next response. Only after that may net/http close idle connections.
-func serve(ctx context.Context, s config.Settings, p parts, router http.Handler) error {
+func serve(ctx context.Context, s config.Settings, listen func(address, variable string) (net.Listener, error), p parts, router http.Handler) error {
 	listener, err := listen(net.JoinHostPort(s.Host, strconv.Itoa(s.Port)), "PORT")
 	if err != nil {
 		return err
@@ -71,9 +72,7 @@ func serve(ctx context.Context, s config.Settings, p parts, router http.Handler)
 		if err != nil {
 			return errors.Join(err, server.Close())
 		}
-		mux := http.NewServeMux()
-		mux.Handle("GET /metrics", p.metrics.Endpoint())
-		metricsServer := newServer(mux, p.log)
+		metricsServer := newServer(monitoring(p.metrics.Endpoint()), p.log)
 		metricsServer.IdleTimeout = s.IdleTimeout
 		defer metricsServer.Close() // last, so that the metrics show the drain
 		go func() { failed <- metricsServer.Serve(metricsListener) }()
@@ -115,6 +114,21 @@ func serve(ctx context.Context, s config.Settings, p parts, router http.Handler)
 	}
 	p.log.Info("stopped")
 	return nil
+}
+
+// monitoring serves what METRICS_ADDR is for: metrics, and the profiles that go tool
+// pprof reads. They show how the program works inside, and a profile takes CPU time,
+// so neither may be on the public listener. (Importing net/http/pprof also registers
+// the profiles with http.DefaultServeMux, which this program does not serve.)
+func monitoring(metrics http.Handler) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", metrics)
+	mux.HandleFunc("GET /debug/pprof/", pprof.Index) // also goroutine, heap, allocs, block, mutex, threadcreate
+	mux.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)
+	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile) // extends the write timeout by its duration, and so does Trace
+	mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
+	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
+	return mux
 }
 
 // patientListener waits while the process has no file descriptor left for

@@ -6,7 +6,7 @@ import (
 	"regexp"
 	"strings"
 
-	"github.com/ulule/limiter/v3"
+	"example.com/api/internal/ratelimit"
 )
 
 // Limits are the rate limit policies. To add one, add a field here and give it
@@ -36,7 +36,7 @@ func (l Limits) All() []Policy {
 type Policy struct {
 	name string
 	text string // as it is written in the settings
-	rate limiter.Rate
+	rate ratelimit.Rate
 }
 
 // Unlimited is the policy of routes whose requests are not counted.
@@ -47,7 +47,7 @@ func Unlimited() Policy { return Policy{name: "unlimited", text: "off"} }
 func (p Policy) Name() string { return p.name }
 
 // Rate returns the limit, and reports whether there is one.
-func (p Policy) Rate() (rate limiter.Rate, limited bool) { return p.rate, p.rate.Limit > 0 }
+func (p Policy) Rate() (rate ratelimit.Rate, limited bool) { return p.rate, p.rate.Limit > 0 }
 
 // String returns the policy as the log line at startup shows it.
 func (p Policy) String() string { return p.name + " " + p.text }
@@ -74,21 +74,21 @@ func (m *mistakes) limits(l Limits) Limits {
 // maxRate is the largest integer in a structured header field (RFC 9651, 3.3.1).
 const maxRate = 999_999_999_999_999
 
-// rateForm excludes what ulule/limiter accepts beyond the documented form,
+// rateForm excludes what ratelimit.ParseRate accepts beyond the documented form,
 // such as "+5-S".
 var rateForm = regexp.MustCompile(`^([0-9]+)-([SMHDsmhd])$`)
 
 // rate returns the zero Rate for "off".
-func (m *mistakes) rate(name, value string) limiter.Rate {
+func (m *mistakes) rate(name, value string) ratelimit.Rate {
 	if value == "off" {
-		return limiter.Rate{}
+		return ratelimit.Rate{}
 	}
 	if rateForm.MatchString(value) {
-		rate, err := limiter.NewRateFromFormatted(strings.ToUpper(value))
+		rate, err := ratelimit.ParseRate(strings.ToUpper(value))
 		if err == nil && rate.Limit >= 1 && rate.Limit <= maxRate {
 			return rate
 		}
 	}
 	m.add(name, value, fmt.Sprintf("is not a rate; write N-S, N-M, N-H or N-D with N from 1 to %d (100-M allows 100 requests a minute), or off", int64(maxRate)))
-	return limiter.Rate{}
+	return ratelimit.Rate{}
 }

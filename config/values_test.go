@@ -85,6 +85,7 @@ func TestValuesRejects(t *testing.T) {
 		{[]string{"TRUSTED_PROXIES=*"}, []string{`TRUSTED_PROXIES="*"`, "name the proxies"}},
 		{[]string{"TRUSTED_PROXIES=proxy.example.com"}, []string{"not an IP address"}},
 		{[]string{"TRUSTED_PROXIES=10.0.0.1,0.0.0.0/0,::/0"}, []string{`"0.0.0.0/0"`, `"::/0"`}},
+		{[]string{"TRUSTED_PROXIES=0.0.0.0/1,128.0.0.0/1,2000::/3"}, []string{`"0.0.0.0/1" would let many clients choose their own address`, "/8 is the widest", `"128.0.0.0/1"`, `"2000::/3"`, "/16 is the widest"}},
 		{[]string{"MAX_BODY_BYTES=1MB"}, []string{`MAX_BODY_BYTES="1MB"`}},
 		{[]string{"MAX_UPLOAD_BYTES=-1"}, []string{"MAX_UPLOAD_BYTES"}},
 		{[]string{"REDIS_PREFIX=a b"}, []string{`REDIS_PREFIX="a b" is not a prefix`, "shop-ratelimit:"}},

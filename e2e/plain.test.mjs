@@ -64,7 +64,7 @@ for (const engine of engines) {
         )
         if (engine.reportsConsole) assert.match(page.console.join('\n'), /has been blocked by CORS policy/)
         await page.close()
-        assert.doesNotMatch(api.output().slice(start), new RegExp(`path=${path} .*status=${status}`), 'no handler ran')
+        assert.doesNotMatch(api.output().slice(start), new RegExp(`path=${path} .*status_code=${status}`), 'no handler ran')
 
         ;({ sent, page } = await call(allowed, method, path))
         const result = JSON.parse(await page.text('pre'))
@@ -73,7 +73,7 @@ for (const engine of engines) {
         assert.equal(sent.includes('OPTIONS'), preflighted)
         await page.close()
         await until('the request in the log', () =>
-          new RegExp(`method=${method} path=${path} .*status=${status}`).test(api.output().slice(start)),
+          new RegExp(`method=${method} url.path=${path} .*status_code=${status}`).test(api.output().slice(start)),
         )
         await pause(250) // The log names only a few denials a second.
       })

@@ -26,6 +26,7 @@ func TestFailDatabase(t *testing.T) {
 	} {
 		w := httptest.NewRecorder()
 		c, _ := gin.CreateTestContext(w)
+		c.Request = httptest.NewRequest("GET", "/", nil)
 		failDatabase(c, tt.err)
 		if got := c.Writer.Status(); got != tt.want || !c.IsAborted() {
 			t.Errorf("%s: got %d, aborted: %t, want %d", tt.name, got, c.IsAborted(), tt.want)

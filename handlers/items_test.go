@@ -22,7 +22,7 @@ import (
 func newItems(t *testing.T) (http.Handler, *database.DB, string) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "app.db")
-	db, err := database.Open(context.Background(), "file:"+path, slog.New(slog.DiscardHandler), items.Migrations())
+	db, err := database.Open(context.Background(), "file:"+path, nil, slog.New(slog.DiscardHandler), items.Migrations())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -221,7 +221,7 @@ func TestItemsWithoutDatabase(t *testing.T) {
 	}
 	for method, body := range map[string]string{"GET": "", "POST": `{"name":"x"}`} {
 		w := send(h, method, "/api/items", body)
-		if want := "The database does not answer; retry in a moment."; w.Code != 503 || !strings.Contains(w.Body.String(), want) {
+		if want := "The database is not available; retry in a moment."; w.Code != 503 || !strings.Contains(w.Body.String(), want) {
 			t.Errorf("%s: got %d %s, want 503 and %q", method, w.Code, w.Body, want)
 		}
 	}

@@ -36,9 +36,6 @@ const MaxJSON = 256 << 10
 // them together with the rules that other fields break.
 func readJSON(c *gin.Context, into any) (mistyped []problem.FieldError, wrong *problem.Problem) {
 	if wrong := checkContent(c, "application/json"); wrong != nil {
-		if c.Request.Method == http.MethodPatch {
-			c.Header("Accept-Patch", "application/json") // RFC 5789, 2.2
-		}
 		return nil, wrong
 	}
 	body, err := io.ReadAll(c.Request.Body)

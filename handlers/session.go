@@ -20,6 +20,7 @@ import (
 	"example.com/api/internal/forwarded"
 	"example.com/api/internal/origin"
 	"example.com/api/internal/problem"
+	"example.com/api/internal/tracecontext"
 )
 
 const (
@@ -126,7 +127,7 @@ func (s *Sessions) Create(c *gin.Context) {
 		problem.Abort(c, problem.Internal(fmt.Errorf("encode the session: %w", err)))
 		return
 	}
-	s.warnOfPlainHTTP(c.Request)
+	s.warnOfPlainHTTP(c)
 	name := s.nameFor(c.Request)
 	if len(c.Request.CookiesNamed(name)) > 0 {
 		s.clearTwin(c, name)
@@ -252,11 +253,13 @@ func isOwnMachine(r *http.Request) bool {
 }
 
 // warnOfPlainHTTP warns the operator, once, about what no browser tells the user.
-func (s *Sessions) warnOfPlainHTTP(r *http.Request) {
-	if !s.isLostOverPlainHTTP(r) || s.warnedOfPlain.Swap(true) {
+func (s *Sessions) warnOfPlainHTTP(c *gin.Context) {
+	if !s.isLostOverPlainHTTP(c.Request) || s.warnedOfPlain.Swap(true) {
 		return
 	}
-	s.log.LogAttrs(r.Context(), slog.LevelWarn, "the session cookie will not be stored: it is Secure, but the sign-in came by plain http",
+	s.log.LogAttrs(c.Request.Context(), slog.LevelWarn, "the session cookie will not be stored: it is Secure, but the sign-in came by plain http",
+		slog.String("request_id", c.Writer.Header().Get("X-Request-Id")),
+		tracecontext.Attr(c.Request.Header),
 		slog.String("remedy", "serve the API over https; if a proxy does, add its address to TRUSTED_PROXIES and let it send X-Forwarded-Proto; "+
 			"for a server on plain http, use APP_ENV=development and SESSION_SAMESITE=lax"))
 }

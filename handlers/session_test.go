@@ -307,13 +307,15 @@ func TestSignInOverPlainHTTP(t *testing.T) {
 		var out bytes.Buffer
 		tt.options.Secret, tt.options.Log = testSecret, slog.New(slog.NewTextHandler(&out, nil))
 		s := newSessions(t, tt.options)
+		tt.request.Header.Set("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
 		call(s.Create, tt.request)
 		want := 0
 		if tt.warns {
 			call(s.Create, with("Origin: http://again.test")) // warned about once
 			want = 1
 		}
-		if got := out.String(); strings.Count(got, "level=WARN") != want || tt.warns && !(strings.Contains(got, "plain http") && strings.Contains(got, "TRUSTED_PROXIES")) {
+		if got := out.String(); strings.Count(got, "level=WARN") != want || tt.warns && !(strings.Contains(got, "plain http") && strings.Contains(got, "TRUSTED_PROXIES") &&
+			strings.Contains(got, " request_id=") && strings.Contains(got, " trace_id=4bf92f3577b34da6a3ce929d0e0e4736 ")) {
 			t.Errorf("%s: want %d warnings, the log is %q", tt.name, want, got)
 		}
 	}

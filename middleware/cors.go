@@ -15,6 +15,7 @@ import (
 	"example.com/api/internal/forwarded"
 	"example.com/api/internal/origin"
 	"example.com/api/internal/problem"
+	"example.com/api/internal/tracecontext"
 )
 
 // CORSOptions says what browsers may do across origins.
@@ -71,7 +72,7 @@ func CORS(options CORSOptions, routes Routes, proxies forwarded.Proxies, headers
 		metrics:    metrics,
 		denials:    newThrottledLog(log, "cors_denied"),
 		refusals:   newThrottledLog(log, "cors_preflight_refused"),
-		vary:       []string{"Origin"},
+		vary:       []string{"Origin", "Access-Control-Request-Method", "Access-Control-Request-Headers"},
 	}
 	return m.handle
 }
@@ -89,7 +90,7 @@ type cors struct {
 	metrics    *Metrics
 	denials    *throttledLog
 	refusals   *throttledLog // of preflights
-	vary       []string      // shared by all requests: its element must not be assigned
+	vary       []string      // shared by all requests: its elements must not be assigned
 }
 
 func (m *cors) handle(c *gin.Context) {
@@ -102,13 +103,15 @@ func (m *cors) handle(c *gin.Context) {
 		method = requested
 	}
 	anyOrigin := m.options.Origins.AllowsAny() || m.public.has(c, method)
-	if !anyOrigin {
+	switch {
+	case preflight && anyOrigin:
+		header["Vary"] = m.vary[1:]
+	case preflight:
+		header["Vary"] = m.vary
+	case !anyOrigin:
 		// Also on responses to requests without Origin: otherwise a cache could
 		// serve them to a page of an allowed origin, without CORS headers.
-		header["Vary"] = m.vary
-	}
-	if preflight {
-		header["Vary"] = append(header["Vary"], "Access-Control-Request-Method", "Access-Control-Request-Headers")
+		header["Vary"] = m.vary[:1:1]
 	}
 	switch {
 	case anyOrigin:
@@ -146,21 +149,18 @@ func (m *cors) explainRefusal(r *http.Request, method string, names []string) {
 		m.metrics.countRefusedPreflight()
 	}
 	if lacksMethod {
-		remedy := "add it"
+		remedy := "add it; allowed now: " + strings.Join(m.options.Methods, ",")
 		if upper := strings.ToUpper(method); m.allowsMethod(upper) {
 			remedy = fmt.Sprintf("method names are case-sensitive: write %q in fetch", upper)
 		}
 		m.warnRefusal(r, method, "CORS_ALLOWED_METHODS", remedy)
 	}
-	switch len(lacking) {
-	case 0:
-	case 1:
-		m.warnRefusal(r, lacking[0], "CORS_ALLOWED_HEADERS", "add it")
-	default:
-		m.warnRefusal(r, strings.Join(lacking, ", "), "CORS_ALLOWED_HEADERS", "add them")
+	if len(lacking) > 0 {
+		m.warnRefusal(r, strings.Join(lacking, ", "), "CORS_ALLOWED_HEADERS", "add it; allowed now: "+strings.Join(m.options.Headers, ","))
 	}
 }
 
+// The remedy has the present list, because one that is set replaces the default.
 func (m *cors) warnRefusal(r *http.Request, asked, setting, remedy string) {
 	m.refusals.warn(r.Context(), func() []slog.Attr {
 		return []slog.Attr{
@@ -169,6 +169,7 @@ func (m *cors) warnRefusal(r *http.Request, asked, setting, remedy string) {
 			slog.String("asked_for", logText(asked, 200)),
 			slog.String("setting", setting),
 			slog.String("remedy", remedy),
+			tracecontext.Attr(r.Header),
 		}
 	})
 }
@@ -230,6 +231,7 @@ func (m *cors) deny(c *gin.Context, lines []string) {
 			slog.String("method", logText(c.Request.Method, 20)),
 			slog.String("path", logText(c.Request.URL.Path, 200)),
 			slog.String("reason", logText(m.options.Origins.Why(lines, c.Request.Host), 500)),
+			tracecontext.Attr(c.Request.Header),
 		}
 	})
 	m.headers.write(c)

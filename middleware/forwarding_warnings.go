@@ -7,6 +7,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"example.com/api/internal/forwarded"
+	"example.com/api/internal/tracecontext"
 )
 
 // ForwardingWarnings warns once about each of the signs that TRUSTED_PROXIES or
@@ -63,5 +64,6 @@ func (w *onceWarning) write(c *gin.Context, log *slog.Logger) {
 	log.LogAttrs(c.Request.Context(), slog.LevelWarn, w.message,
 		slog.String("peer", c.Request.RemoteAddr),
 		slog.String("request_id", c.Writer.Header().Get(requestIDKey)),
+		tracecontext.Attr(c.Request.Header),
 		slog.String("remedy", w.remedy))
 }

@@ -50,6 +50,7 @@ func TestForwardingWarnings(t *testing.T) {
 		e := engine(middleware.RequestID(), middleware.ForwardingWarnings(tt.proxies, slog.New(slog.NewTextHandler(&out, nil))))
 		for _, r := range tt.requests {
 			r.Header.Set("X-Request-ID", "id1")
+			r.Header.Set("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
 			serve(e, r)
 		}
 		got := out.String()
@@ -57,7 +58,7 @@ func TestForwardingWarnings(t *testing.T) {
 			t.Errorf("%s: want %d warnings, got %q", tt.name, len(tt.want), got)
 		}
 		for _, want := range tt.want {
-			for _, want := range []string{`msg="` + want + `"`, "peer=192.0.2.1:1234", "request_id=id1"} {
+			for _, want := range []string{`msg="` + want + `"`, "peer=192.0.2.1:1234", "request_id=id1", "trace_id=4bf92f3577b34da6a3ce929d0e0e4736"} {
 				if !strings.Contains(got, want) {
 					t.Errorf("%s: the log lacks %s: %q", tt.name, want, got)
 				}

@@ -2,8 +2,8 @@ package middleware
 
 import (
 	"net/http"
-	"runtime"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -12,31 +12,36 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// Metrics counts requests for Prometheus. Its labels are route templates, known
-// methods, and statuses, so that no client can create new series. A nil Metrics
-// counts nothing.
+// Metrics measures requests for Prometheus. Its labels are route templates, known
+// methods, and statuses, so that no client can create new series. Names follow
+// OpenTelemetry's semantic conventions where there is one. A nil Metrics measures
+// nothing.
 type Metrics struct {
 	registry   *prometheus.Registry
-	requests   *prometheus.CounterVec
 	duration   *prometheus.HistogramVec
 	preflights prometheus.Counter
 	refused    prometheus.Counter // preflights
 	denials    prometheus.Counter
 }
 
-// NewMetrics takes the version of the build and two functions: one returns the
-// number of rate limit counters that are kept at the moment, the other the
-// number of log lines that have been dropped.
-func NewMetrics(version string, rateLimitCounters, droppedLines func() float64) *Metrics {
+// Gauge is a metric that is read when Prometheus asks for it. It is a counter if
+// its name ends in _total.
+type Gauge struct {
+	Name, Help string
+	Labels     map[string]string // gauges of one name have the same label names
+	Read       func() float64
+}
+
+// NewMetrics measures requests and serves the gauges, the metrics of the Go
+// runtime and those of the process.
+func NewMetrics(gauges ...Gauge) *Metrics {
 	m := &Metrics{
 		registry: prometheus.NewRegistry(),
-		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "http_requests_total", Help: "Requests that got a response, except CORS preflights and denials.",
-		}, []string{"route", "method", "status"}),
 		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "http_request_duration_seconds", Help: "Time from the first middleware after CORS to the end of the response.",
-			Buckets: prometheus.DefBuckets,
-		}, []string{"route", "method"}),
+			Name:    "http_server_request_duration_seconds",
+			Help:    "Time from the first middleware after CORS to the end of the response; CORS preflights and denials are left out.",
+			Buckets: []float64{0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10}, // those of the convention
+		}, []string{"http_route", "http_request_method", "http_response_status_code"}),
 		preflights: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "cors_preflights_total", Help: "Preflights from allowed origins.",
 		}),
@@ -47,18 +52,16 @@ func NewMetrics(version string, rateLimitCounters, droppedLines func() float64) 
 			Name: "cors_denied_total", Help: "Requests from origins that are not allowed.",
 		}),
 	}
-	counters := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "rate_limit_counters", Help: "Rate limit counters kept in this process, at most RATE_LIMIT_MAX_CLIENTS.",
-	}, rateLimitCounters)
-	dropped := prometheus.NewCounterFunc(prometheus.CounterOpts{
-		Name: "log_dropped_total", Help: "Log lines dropped because standard error blocked or failed.",
-	}, droppedLines)
-	build := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "build_info", Help: "Always 1; the labels say which build runs.",
-		ConstLabels: prometheus.Labels{"version": version, "go_version": runtime.Version()},
-	}, func() float64 { return 1 })
-	m.registry.MustRegister(m.requests, m.duration, m.preflights, m.refused, m.denials, counters, dropped, build,
+	m.registry.MustRegister(m.duration, m.preflights, m.refused, m.denials,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	for _, g := range gauges {
+		options := prometheus.Opts{Name: g.Name, Help: g.Help, ConstLabels: g.Labels}
+		if strings.HasSuffix(g.Name, "_total") {
+			m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts(options), g.Read))
+		} else {
+			m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts(options), g.Read))
+		}
+	}
 	return m
 }
 
@@ -75,12 +78,8 @@ func (m *Metrics) Handle(c *gin.Context) {
 	}
 	start := time.Now()
 	defer func() { // deferred: a panic that aborts the connection is counted too
-		route, method := c.FullPath(), knownMethod(c.Request.Method)
-		if route == "" {
-			route = "unmatched"
-		}
-		m.requests.WithLabelValues(route, method, strconv.Itoa(c.Writer.Status())).Inc()
-		m.duration.WithLabelValues(route, method).Observe(time.Since(start).Seconds())
+		m.duration.WithLabelValues(c.FullPath(), knownMethod(c.Request.Method), strconv.Itoa(c.Writer.Status())).
+			Observe(time.Since(start).Seconds())
 	}()
 	c.Next()
 }
@@ -109,5 +108,5 @@ func knownMethod(method string) string {
 		http.MethodPatch, http.MethodDelete, http.MethodOptions:
 		return method
 	}
-	return "other"
+	return "_OTHER" // as the convention names it
 }

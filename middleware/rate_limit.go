@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/gin-gonic/gin"
-	"github.com/ulule/limiter/v3"
 
 	"example.com/api/internal/forwarded"
 	"example.com/api/internal/problem"
@@ -21,7 +20,7 @@ import (
 //
 // The store must handle an outage of its service by itself: if it returns an
 // error, the response is a 500, so that nothing passes uncounted.
-func RateLimit(policy string, rate limiter.Rate, store limiter.Store, proxies forwarded.Proxies) gin.HandlerFunc {
+func RateLimit(policy string, rate ratelimit.Rate, store ratelimit.Store, proxies forwarded.Proxies) gin.HandlerFunc {
 	limit := []string{strconv.FormatInt(rate.Limit, 10)}
 	period := int64(rate.Period / time.Second)
 	longest := (11*period + 9) / 10 // a window counts for the period and a tenth
@@ -49,7 +48,7 @@ func RateLimit(policy string, rate limiter.Rate, store limiter.Store, proxies fo
 
 // setCounts sets the three values that change with each request. It cuts them
 // from one string and one array: two allocations instead of six.
-func setCounts(header map[string][]string, name string, state limiter.Context, wait int64) {
+func setCounts(header map[string][]string, name string, state ratelimit.State, wait int64) {
 	text := make([]byte, 0, 96)
 	text = append(text, name...)
 	text = append(text, ";r="...)

@@ -9,6 +9,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"example.com/api/internal/problem"
+	"example.com/api/internal/tracecontext"
 )
 
 // Recovery turns a panic into a 500 problem that shows no internals, and logs
@@ -21,13 +22,14 @@ func Recovery(log *slog.Logger) gin.HandlerFunc {
 			if recovered == nil {
 				return
 			}
-			if recovered == http.ErrAbortHandler {
+			if recovered == http.ErrAbortHandler { //nolint:errorlint // net/http compares it in this way too
 				panic(recovered) // a handler's way to abort the connection; net/http logs nothing
 			}
 			log.LogAttrs(c.Request.Context(), slog.LevelError, "panic",
 				slog.String("request_id", c.Writer.Header().Get(requestIDKey)),
-				slog.String("panic", fmt.Sprint(recovered)),
-				slog.String("stack", string(debug.Stack())))
+				tracecontext.Attr(c.Request.Header),
+				slog.String("exception.message", fmt.Sprint(recovered)),
+				slog.String("exception.stacktrace", string(debug.Stack())))
 			if c.Writer.Written() {
 				panic(http.ErrAbortHandler)
 			}

@@ -55,7 +55,9 @@ func TestRecovery(t *testing.T) {
 	server := httptest.NewServer(e)
 	defer server.Close()
 
-	response, err := http.Get(server.URL + "/panic")
+	traced := request("GET", server.URL+"/panic", "traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
+	traced.RequestURI = "" // it is for servers alone
+	response, err := http.DefaultClient.Do(traced)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,8 +67,8 @@ func TestRecovery(t *testing.T) {
 	if response.StatusCode != 500 || response.Header.Get("Content-Type") != problem.ContentType || !strings.Contains(string(body), id) || strings.Contains(string(body), "hunter2") {
 		t.Errorf("after a panic: %d %s", response.StatusCode, body)
 	}
-	if log := out.String(); !strings.Contains(log, id) || !strings.Contains(log, "hunter2") || !strings.Contains(log, "recovery_test.go") {
-		t.Errorf("the log lacks the request id, the panic or the stack: %s", log)
+	if log := out.String(); !strings.Contains(log, id) || !strings.Contains(log, "hunter2") || !strings.Contains(log, "recovery_test.go") || !strings.Contains(log, "trace_id=4bf92f3577b34da6a3ce929d0e0e4736") {
+		t.Errorf("the log lacks the request id, the trace id, the panic or the stack: %s", log)
 	}
 	for _, path := range []string{"/late", "/abort"} {
 		response, err := http.Get(server.URL + path)

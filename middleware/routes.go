@@ -36,15 +36,20 @@ func (r Routes) of(c *gin.Context) Route { return r[c.FullPath()] }
 type publicRoutes struct {
 	routes    Routes
 	templates []string // in the order in which Gin prefers them
+	public    []string // the templates that have a public route
 }
 
 func newPublicRoutes(routes Routes) publicRoutes {
 	// A static segment takes precedence over :name, and :name over *name.
 	precedence := strings.NewReplacer(":", "\xfe", "*", "\xff")
+	templates := slices.SortedFunc(maps.Keys(routes), func(a, b string) int {
+		return strings.Compare(precedence.Replace(a), precedence.Replace(b))
+	})
 	return publicRoutes{
-		routes: routes,
-		templates: slices.SortedFunc(maps.Keys(routes), func(a, b string) int {
-			return strings.Compare(precedence.Replace(a), precedence.Replace(b))
+		routes:    routes,
+		templates: templates,
+		public: slices.DeleteFunc(slices.Clone(templates), func(template string) bool {
+			return !slices.Contains(slices.Collect(maps.Values(routes[template].Public)), true)
 		}),
 	}
 }
@@ -58,6 +63,9 @@ func (p publicRoutes) has(c *gin.Context, method string) bool {
 	}
 	if template := c.FullPath(); template != "" {
 		return p.routes[template].Public[method]
+	}
+	if !slices.ContainsFunc(p.public, func(template string) bool { return matches(template, c.Request.URL.Path) }) {
+		return false // most preflights: the rest costs more, the more routes there are
 	}
 	anyPublic := false
 	for _, template := range p.templates {

@@ -1,7 +1,6 @@
 package middleware
 
 import (
-	"net/http"
 	"strconv"
 	"time"
 
@@ -14,10 +13,17 @@ import (
 // with a response of this API. The values are made once; a request costs a few
 // map assignments.
 type SecurityHeaders struct {
-	fixed   http.Header
+	fixed   []fixedHeader
 	hsts    []string // nil: left out
 	always  bool     // send HSTS unless the request is known to have come by plain http
 	proxies forwarded.Proxies
+}
+
+// fixedHeader is a header that every response has. The key is spelled as in
+// http.Header.
+type fixedHeader struct {
+	key    string
+	values []string
 }
 
 // NewSecurityHeaders takes the max-age of Strict-Transport-Security, where 0
@@ -29,22 +35,22 @@ func NewSecurityHeaders(hstsMaxAge time.Duration, always bool, proxies forwarded
 	s := &SecurityHeaders{
 		always:  always,
 		proxies: proxies,
-		fixed: http.Header{
+		fixed: []fixedHeader{
 			// A browser must not guess that JSON is a script or a page.
-			"X-Content-Type-Options": {"nosniff"},
+			{"X-Content-Type-Options", []string{"nosniff"}},
 			// A response that is opened as a document may load nothing, and
 			// no page may frame it. Old browsers read only the second header.
-			"Content-Security-Policy": {"default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"},
-			"X-Frame-Options":         {"DENY"},
+			{"Content-Security-Policy", []string{"default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"}},
+			{"X-Frame-Options", []string{"DENY"}},
 			// With no-referrer, a form post would send Origin: null.
-			"Referrer-Policy": {"strict-origin-when-cross-origin"},
+			{"Referrer-Policy", []string{"strict-origin-when-cross-origin"}},
 			// Responses are personal: neither a shared cache nor a disk may
 			// keep them.
-			"Cache-Control": {"no-store"},
+			{"Cache-Control", []string{"no-store"}},
 			// Stops <img> and no-cors requests of other sites. CORS requests
 			// are not affected.
-			"Cross-Origin-Resource-Policy": {"same-origin"},
-			"Cross-Origin-Opener-Policy":   {"same-origin"},
+			{"Cross-Origin-Resource-Policy", []string{"same-origin"}},
+			{"Cross-Origin-Opener-Policy", []string{"same-origin"}},
 		},
 	}
 	if seconds := int64(hstsMaxAge / time.Second); seconds > 0 {
@@ -61,8 +67,8 @@ func (s *SecurityHeaders) Handle(c *gin.Context) { s.write(c) }
 // elements.
 func (s *SecurityHeaders) write(c *gin.Context) {
 	header := c.Writer.Header()
-	for key, values := range s.fixed {
-		header[key] = values
+	for _, h := range s.fixed {
+		header[h.key] = h.values
 	}
 	if s.hsts == nil {
 		return

@@ -97,8 +97,8 @@ func testSpoofedHeaders(t *testing.T, b *proxied, address string) {
 		remaining--
 		checkStatus(t, a, http.StatusOK)
 		checkHeaders(t, a, map[string]string{"X-RateLimit-Remaining": fmt.Sprint(remaining)})
-		if _, line := b.served(t, id); line["client_ip"] != address {
-			t.Errorf("%q: the log has the client %s, want %s", lines, line["client_ip"], address)
+		if _, line := b.served(t, id); line["client.address"] != address {
+			t.Errorf("%q: the log has the client %s, want %s", lines, line["client.address"], address)
 		}
 		if t.Failed() {
 			t.Fatalf("failed with %q", lines)

@@ -224,7 +224,7 @@ func TestMetrics(t *testing.T) {
 	t.Parallel()
 	s := start(t, "METRICS_ADDR=127.0.0.1:0", "ALLOWED_HOSTS=127.0.0.1")
 	s.get(t, "/api/hello")
-	metrics := &server{process: s.process, URL: "http://" + s.announced(t, "metrics").Host, client: newClient("")}
+	metrics := s.metrics(t)
 	if metrics.URL == s.URL {
 		t.Fatalf("metrics are served on the public address %s", s.URL)
 	}

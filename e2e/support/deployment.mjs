@@ -141,7 +141,7 @@ export async function startStores() {
 
 /** The settings that compose.yaml gives each replica when no variable is set, with this machine's paths to the secrets. */
 function replicaSettings({ secrets }) {
-  const [, block] = /^x-api: [^]*?^ {2}environment:\n((?: {4}.*\n)+)/m.exec(shippedFile('compose.yaml'))
+  const [, block] = /^x-api: [\s\S]*?^ {2}environment:\n((?: {4}.*\n)+)/m.exec(shippedFile('compose.yaml'))
   const settings = {}
   for (const line of block.trimEnd().split('\n')) {
     const [, name, , value] = /^ +(\w+): ("?)(.*?)\2(?: +#.*)?$/.exec(line)
@@ -305,7 +305,7 @@ function logs({ replicas }, from) {
 /** Repeats a call until both replicas have responded with that status. Caddy picks either one while both are idle. */
 export async function onBoth(deployment, { path, status }, send) {
   const from = logLengths(deployment)
-  const matches = (line) => line.msg === 'request' && line.path === path && line.status === status
+  const matches = (line) => line.msg === 'request' && line['url.path'] === path && line['http.response.status_code'] === status
   await until('a response from both replicas', async () => {
     await send()
     return logs(deployment, from).every((lines) => lines.some(matches))

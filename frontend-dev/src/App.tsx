@@ -1,10 +1,9 @@
-import { useEffect } from 'react'
+import { Suspense, useEffect } from 'react'
 import { checkApi, followApi, useApiRuns, useApiStatus } from './apiStatus'
 import { useFragment } from './fragment'
 import { Gauges } from './Gauges'
-import { Items } from './items/Items'
-import { cards } from './lab/cards'
-import { Lab } from './lab/Lab'
+import { Items } from './items/LazyItems'
+import { Contents, Lab } from './lab/LazyLab'
 import { apiOrigin, docsAddress, isBlockedPort, pageOrigin, pages, repositoryFile, sameOrigin } from './page'
 import { askIfSignedInBefore, askWhoIsSignedIn, useGuest } from './session'
 
@@ -69,13 +68,9 @@ export function App() {
         </div>
         {view === lab && (
           <nav className="contents" aria-label="Cards">
-            <ol>
-              {cards.map(({ id, title, refused }) => (
-                <li key={id} data-refused={refused}>
-                  <a href={`#${id}`}>{title}</a>
-                </li>
-              ))}
-            </ol>
+            <Suspense>
+              <Contents />
+            </Suspense>
           </nav>
         )}
       </div>
@@ -89,9 +84,11 @@ export function App() {
         )}
         {/* The lab stays, so that its responses are still there when the user returns from another view. */}
         <div hidden={view !== lab}>
-          <Lab />
+          <Suspense>
+            <Lab />
+          </Suspense>
         </div>
-        {view !== lab && <view.View />}
+        <Suspense>{view !== lab && <view.View />}</Suspense>
       </main>
     </>
   )

@@ -10,7 +10,7 @@ import {
 } from './api/client'
 import { recordStatus } from './apiStatus'
 import { recordLimit } from './limits'
-import { apiBase } from './page'
+import { apiBase, isOwnApi } from './page'
 import { recordSession } from './session'
 
 const expectedErrors = [ProblemError, NetworkError, TimeoutError, FormatError]
@@ -32,7 +32,7 @@ export function useClient(baseUrl: string = apiBase) {
       baseUrl,
       observe(exchange: Exchange) {
         setExchange(exchange)
-        recordLimit(exchange)
+        if (isOwnApi(exchange.url)) recordLimit(exchange)
         if (baseUrl !== apiBase) return
         recordStatus(exchange)
         recordSession(exchange)

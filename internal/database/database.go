@@ -8,7 +8,6 @@ package database
 import (
 	"context"
 	"database/sql"
-
 	"errors"
 	"fmt"
 	"io/fs"
@@ -18,14 +17,15 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"golang.org/x/sync/singleflight"
 )
 
-// ErrUnavailable means that the database does not answer or cannot write;
-// nothing is wrong with the request. Match it with errors.Is. The text
-// continues with the cause, which is meant for the log: it may name hosts and
-// files, never a password. A write that ends in this error was not made, unless
-// the error is ErrOutcomeUnknown too.
+// ErrUnavailable means that the database does not answer, rejects connections, or
+// takes no writes; nothing is wrong with the request. Match it with errors.Is.
+// The text continues with the cause, which is meant for the log: it may name
+// hosts and files, never a password. A write that ends in this error was not
+// made, unless the error is ErrOutcomeUnknown too.
 var ErrUnavailable = errors.New("the database is not available")
 
 // ErrOutcomeUnknown means that a write may or may not have been made: it was
@@ -98,21 +98,22 @@ type rules struct {
 }
 
 // Open opens the database that url names and brings the schema of every
-// resource up to date. The caller closes it; ctx bounds only the opening; log
-// must not be nil.
+// resource up to date. The caller closes it; ctx bounds only the opening; dial
+// connects to a PostgreSQL server, and is nil for net.Dialer's; log must not be
+// nil.
 //
 //   - file:PATH is an SQLite file. It is created if it does not exist, readable
 //     only by its owner. PATH is taken literally, without escapes or
 //     parameters. A file that cannot be used is an error.
-//   - postgres:// or postgresql:// is a PostgreSQL server. A server that does
-//     not answer is not an error: every operation returns ErrUnavailable until
-//     it does.
-func Open(ctx context.Context, url string, log *slog.Logger, migrations ...Migrations) (*DB, error) {
+//   - postgres:// or postgresql:// is a PostgreSQL server. A server that
+//     cannot be used now is not an error: every operation returns
+//     ErrUnavailable until it can.
+func Open(ctx context.Context, url string, dial pgconn.DialFunc, log *slog.Logger, migrations ...Migrations) (*DB, error) {
 	if path, ok := strings.CutPrefix(url, "file:"); ok {
 		return openSQLite(ctx, path, log, migrations)
 	}
 	if isPostgres(url) {
-		return openPostgres(ctx, url, log, migrations)
+		return openPostgres(ctx, url, dial, log, migrations)
 	}
 	return nil, errScheme
 }
@@ -207,12 +208,34 @@ type pool struct {
 	*sql.DB
 	writes    bool
 	semaphore chan struct{} // holds one value for each running operation
+	waiting   *atomic.Int64 // operations that wait for a connection
+	timeouts  *atomic.Int64 // operations that waited in vain
 }
 
 func newPool(db *sql.DB, conns int, writes bool) pool {
 	db.SetMaxOpenConns(conns)
 	db.SetMaxIdleConns(conns)
-	return pool{DB: db, writes: writes, semaphore: make(chan struct{}, conns)}
+	return pool{DB: db, writes: writes, semaphore: make(chan struct{}, conns), waiting: new(atomic.Int64), timeouts: new(atomic.Int64)}
+}
+
+// PoolStats is the state of one of the pools.
+type PoolStats struct {
+	Max, Used, Idle int   // connections
+	Waiting         int64 // operations that wait for a connection
+	Timeouts        int64 // operations that have waited for one in vain
+}
+
+// Stats returns the state of the pools read, scan and write.
+func (db *DB) Stats() map[string]PoolStats {
+	return map[string]PoolStats{"read": db.read.stats(), "scan": db.scan.stats(), "write": db.write.stats()}
+}
+
+func (p pool) stats() PoolStats {
+	stats := p.DB.Stats()
+	return PoolStats{
+		Max: stats.MaxOpenConnections, Used: stats.InUse, Idle: stats.Idle,
+		Waiting: p.waiting.Load(), Timeouts: p.timeouts.Load(),
+	}
 }
 
 // errBusy means that more operations are running than there are connections.
@@ -221,13 +244,23 @@ var errBusy = errors.New("all connections are in use")
 // run runs the operation as soon as a connection is free, or returns errBusy if
 // none becomes free within wait.
 func (p pool) run(ctx context.Context, wait time.Duration, operation func(context.Context, *sql.DB) error) error {
+	if err := p.acquire(ctx, wait); err != nil {
+		return err
+	}
+	defer func() { <-p.semaphore }()
+	return operation(ctx, p.DB)
+}
+
+func (p pool) acquire(ctx context.Context, wait time.Duration) error {
+	p.waiting.Add(1)
+	defer p.waiting.Add(-1)
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	select {
 	case p.semaphore <- struct{}{}:
-		defer func() { <-p.semaphore }()
-		return operation(ctx, p.DB)
+		return nil
 	case <-timer.C:
+		p.timeouts.Add(1)
 		return errBusy
 	case <-ctx.Done():
 		return ctx.Err()

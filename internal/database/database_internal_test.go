@@ -23,7 +23,7 @@ import (
 func TestSQLiteSettings(t *testing.T) {
 	t.Parallel()
 	url := "file:" + filepath.Join(t.TempDir(), "app.db")
-	db, err := Open(context.Background(), url, slog.New(slog.DiscardHandler))
+	db, err := Open(context.Background(), url, nil, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -66,7 +66,7 @@ func TestFirstComeFirstServed(t *testing.T) {
 		const waiting, each = 100, 10 * time.Millisecond // together less than the timeout
 		db := &DB{rules: rules{timeout: sqliteTimeout, wait: sqliteTimeout}}
 		db.state.Store(&state{})
-		p := pool{semaphore: make(chan struct{}, 1)}
+		p := pool{semaphore: make(chan struct{}, 1), waiting: new(atomic.Int64), timeouts: new(atomic.Int64)}
 		var order []int
 		var wg sync.WaitGroup
 		for i := range waiting {
@@ -82,7 +82,13 @@ func TestFirstComeFirstServed(t *testing.T) {
 			})
 			synctest.Wait() // it waits
 		}
+		if got := p.waiting.Load(); got != waiting-1 {
+			t.Errorf("waiting for the connection: got %d, want %d", got, waiting-1)
+		}
 		wg.Wait()
+		if got := p.waiting.Load(); got != 0 {
+			t.Errorf("waiting in the end: got %d, want 0", got)
+		}
 		if !slices.IsSorted(order) || len(order) != waiting {
 			t.Errorf("served in this order: %d", order)
 		}
@@ -98,7 +104,7 @@ func TestOverload(t *testing.T) {
 		const conns, clients, each, lasts = 10, 80, 250 * time.Millisecond, 6 * time.Second
 		db := &DB{rules: rules{timeout: postgresTimeout, wait: postgresWait, unavailable: postgresUnavailable, unreachable: postgresUnreachable}}
 		db.state.Store(&state{})
-		p := pool{semaphore: make(chan struct{}, conns)}
+		p := pool{semaphore: make(chan struct{}, conns), waiting: new(atomic.Int64), timeouts: new(atomic.Int64)}
 		var served, refused, cutOff atomic.Int64
 		var wg sync.WaitGroup
 		for range clients {
@@ -122,6 +128,9 @@ func TestOverload(t *testing.T) {
 			})
 		}
 		wg.Wait()
+		if p.timeouts.Load() != refused.Load() || refused.Load() == 0 {
+			t.Errorf("timeouts: got %d, want the %d operations that were refused", p.timeouts.Load(), refused.Load())
+		}
 		if possible := int64(conns * (lasts / each)); served.Load() < possible || cutOff.Load() > 0 || db.generation.Load() > 0 {
 			t.Errorf("served %d of %d, cut off %d, generation %d; want all served, 0 and 0", served.Load(), possible, cutOff.Load(), db.generation.Load())
 		}
@@ -163,7 +172,7 @@ func TestOwnErrorsAreNotAnOutage(t *testing.T) {
 func TestSQLitePingsPastReads(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
-	db, err := Open(ctx, "file:"+filepath.Join(t.TempDir(), "app.db"), slog.New(slog.DiscardHandler))
+	db, err := Open(ctx, "file:"+filepath.Join(t.TempDir(), "app.db"), nil, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 )
 
@@ -21,9 +22,9 @@ func NewProxies(networks ...netip.Prefix) Proxies {
 	return Proxies{networks: networks}
 }
 
-// ParseNetwork reads an IP address or a CIDR. It rejects the networks that
-// contain every address: with one of these, any client could choose the address
-// that it is counted under.
+// ParseNetwork reads an IP address or a CIDR. It rejects a network that is wider
+// than the proxies of any one operator: clients inside it could choose the
+// address that they are counted under.
 func ParseNetwork(s string) (netip.Prefix, error) {
 	if s == "*" {
 		return netip.Prefix{}, fmt.Errorf("would let every client choose its own address; name the proxies' addresses")
@@ -39,11 +40,28 @@ func ParseNetwork(s string) (netip.Prefix, error) {
 	if addr := network.Addr(); addr.Is4In6() && network.Bits() >= 96 {
 		network = netip.PrefixFrom(addr.Unmap(), network.Bits()-96)
 	}
-	// A prefix shorter than /96 that starts in ::ffff:0:0/96 would contain ::1.
-	if network.Bits() == 0 || network.Addr().Is4In6() {
-		return netip.Prefix{}, fmt.Errorf("would let every client choose its own address; name the proxies' own network")
+	if widest := widestNetwork(network.Addr()); network.Bits() < widest {
+		return netip.Prefix{}, fmt.Errorf("would let many clients choose their own address; name the proxies' own networks (here, /%d is the widest allowed)", widest)
 	}
 	return network.Masked(), nil
+}
+
+// widestNetwork returns the fewest bits that a network of proxies may have at
+// this address. A /8 is the largest private network of IPv4, and nobody runs
+// proxies on more of the public Internet. Registries give an organization less
+// than a /16 of IPv6.
+func widestNetwork(addr netip.Addr) int {
+	switch {
+	case addr.Is4():
+		return 8
+	case addr.Is4In6():
+		return 96 // a wider one is not all of IPv4, and contains ::1
+	case addr.IsPrivate():
+		return 7 // all of fc00::/7
+	case addr.IsLinkLocalUnicast():
+		return 10 // all of fe80::/10
+	}
+	return 16
 }
 
 // String lists the networks as the settings write them, or "none".
@@ -91,8 +109,8 @@ func (p Proxies) Client(r *http.Request) netip.Addr {
 	}
 	// Several lines form one list, in order (RFC 9110, 5.3).
 	lines := r.Header["X-Forwarded-For"]
-	for i := len(lines) - 1; i >= 0; i-- {
-		for rest, more := lines[i], true; more; {
+	for _, line := range slices.Backward(lines) {
+		for rest, more := line, true; more; {
 			var entry string
 			entry, rest, more = cutLast(rest)
 			addr, ok := parseEntry(entry)

@@ -95,6 +95,8 @@ func TestPatternsAreRefused(t *testing.T) {
 		{"https://*.windows.net,https://*.core.windows.net,https://*.platform.sh,https://*.ovh.net", []string{suffix, suffix, suffix, suffix}},
 		{"https://*.app.github.dev,https://*.gitpod.io,https://*.ws-eu1.gitpod.io,https://*.devtunnels.ms,https://*.loca.lt,https://*.webcontainer.io,https://*.nip.io,https://*.127.0.0.1.nip.io",
 			[]string{suffix, suffix, suffix, suffix, suffix, suffix, suffix, suffix}},
+		{"https://*.googleusercontent.com,https://*.bc.googleusercontent.com,https://*.azurecontainerapps.io,https://*.proxy.runpod.net,https://*.chromatic.com,https://*.plex.direct",
+			[]string{suffix, suffix, suffix, suffix, suffix, suffix}},
 		{"https://xn--a.com,https://xn--a-ecp.ru,https://*.xn--a.com,https://xn--999999999.example.com", []string{"https://xn--a.com has a punycode label", "punycode label", "punycode label", "copy the host from the browser's address bar"}},
 		{"null,https://a..com,https://127.1", []string{"null is what sandboxed frames", "empty label", "complete IPv4 address"}},
 		{"capacitor://*.localhost", []string{"capacitor://*.localhost has a * in the origin of an app; list each app exactly"}},

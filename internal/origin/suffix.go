@@ -13,25 +13,45 @@ import (
 // although the public suffix list lacks them or has only some of the depths.
 // The list need not be complete: it spares those who write a wildcard for the
 // host that they happen to work on.
-var sharedHosts = strings.Fields(`
-	amazonaws.com amazonaws.com.cn amazoncognito.com amazonwebservices.com.cn amazonwebservices.eu on.aws
-	crm.dev sagemaker.aws sagemaker.com.cn scw.cloud usgovcloudapi.net windows.net
+var sharedHosts = slices.Concat(
+	// Clouds: every customer's machines, containers, functions or buckets have names
+	// here. Below bc.googleusercontent.com, every machine of Compute Engine has one.
+	strings.Fields(`
+	aliyuncs.com amazonaws.com amazonaws.com.cn amazoncognito.com amazonlightsail.com amazonwebservices.com.cn
+	amazonwebservices.eu appdomain.cloud azurecontainerapps.io chinacloudapp.cn chinacloudsites.cn crm.dev
+	databricksapps.com fcapp.run gigalixirapp.com googleusercontent.com kinsta.app kinsta.page mendixcloud.com
+	msappproxy.net myqcloud.com on.aws ondemand.com oraclecloud.com sagemaker.aws sagemaker.com.cn scalingo.io
+	scw.cloud sevalla.app sevalla.page tcloudbaseapp.com usgovcloudapi.net windows.net`),
 
-	cloudshell.dev cloudworkstations.dev coder.app codesandbox.io daytona.app daytona.work e2b.dev github.dev
-	gitpod.dev gitpod.io
+	// Development environments, sandboxes of AI agents, and previews: every workspace
+	// has a name.
+	strings.Fields(`
+	bunnyenv.com chromatic.com cloudflareworkers.com cloudshell.dev cloudworkstations.dev coder.app codesandbox.io
+	codesphere.com colab.dev daytona.app daytona.work daytona.works deepnoteproject.com e2b.dev github.dev gitpod.cloud
+	gitpod.dev gitpod.io goorm.io goorm.site litng.ai modal.host runpod.net`),
 
-	bore.pub devtunnels.ms exp.direct gradio.live instatunnel.my lhr.life lhr.rocks loca.lt localcan.dev
-	localhost.run localtunnel.me loclx.io netlify.live nport.link packetriot.net pagekite.me pinggy-free.link
-	pinggy.io pinggy.link serveo.net serveousercontent.com sharedwithexpose.com telebit.cloud tunnelto.dev
-	tuns.sh zrok.io
+	// Tunnels: every client has a name.
+	strings.Fields(`
+	bore.pub devtunnels.ms exp.direct gradio.live instatunnel.my lhr.life lhr.rocks lhrtunnel.link loca.lt
+	localcan.dev localhost.run localtunnel.me loclx.io loophole.site netlify.live nport.link packetriot.net
+	pagekite.me pinggy-free.link pinggy.io pinggy.link pitunnel.com pktriot.net portmap.host portmap.io remote.moe
+	rt3.io serveo.net serveousercontent.com sharedwithexpose.com telebit.cloud tuna.am tunnelto.dev tuns.sh tunwg.com
+	zrok.io`),
 
-	nip.io sslip.io traefik.me xip.io
+	// DNS: every IP address has a name.
+	strings.Fields(`local-ip.co local-ip.sh nip.io plex.direct sslip.io traefik.me xip.io`),
 
-	cdpn.io claudeusercontent.com codepen.app codepen.io glitch.me jsbin.com jshell.net modal.run plnkr.co
-	stackblitz.com stackblitz.io staticblitz.com surge.sh vscode-cdn.net webcontainer.io
+	// Playgrounds: every snippet that a stranger publishes has a name.
+	strings.Fields(`
+	cdpn.io claudeusercontent.com codepen.app codepen.io glitch.me jsbin.com jsfiddle.net jshell.net modal.run
+	plnkr.co stackblitz.com stackblitz.io staticblitz.com surge.sh vscode-cdn.net vscode-unpkg.net webcontainer.io`),
 
-	anvil.app beeceptor.com emergentagent.com hostingersite.com koyeb.app tiiny.site webhook.site weebly.com
-	wordpress.com`)
+	// Hosts and builders of sites: every site has a name.
+	strings.Fields(`
+	4everland.app anvil.app arweave.net beeceptor.com budibase.app edgeone.app emergentagent.com eth.limo
+	godaddysites.com hostingersite.com hs-sites.com ic0.app koyeb.app squarespace.com tiiny.host tiiny.site tumblr.com
+	webhook.site webnode.page weebly.com wordpress.com wpcomstaging.com`),
+)
 
 // coversPublicSuffix reports whether strangers can own names below host: it is
 // a public suffix (com, co.uk, github.io) or a shared host, or there are such

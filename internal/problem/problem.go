@@ -6,9 +6,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"github.com/gin-gonic/gin"
+
+	"example.com/api/internal/tracecontext"
 )
 
 // ContentType is the media type of every problem.
@@ -23,6 +26,7 @@ type Problem struct {
 	Status           int          `json:"status"`
 	Detail           string       `json:"detail"`
 	RequestID        string       `json:"request_id,omitempty"`
+	TraceID          string       `json:"trace_id,omitempty"` // of the caller's trace, if it sent a traceparent
 	Errors           []FieldError `json:"errors,omitempty"`
 	ViolatedPolicies []string     `json:"violated-policies,omitempty"`
 
@@ -50,7 +54,19 @@ func (p *Problem) Unwrap() error { return p.Cause }
 // newProblem returns a problem of the type about:blank, whose title is the
 // status's own phrase (RFC 9457, 4.2.1).
 func newProblem(status int, detail string) *Problem {
-	return &Problem{Type: "about:blank", Title: http.StatusText(status), Status: status, Detail: detail}
+	return &Problem{Type: "about:blank", Title: title(status), Status: status, Detail: detail}
+}
+
+// title returns the phrase that RFC 9110 has for the status. For two of them,
+// net/http has those of earlier standards.
+func title(status int) string {
+	switch status {
+	case http.StatusRequestEntityTooLarge:
+		return "Content Too Large" // 15.5.14
+	case http.StatusUnprocessableEntity:
+		return "Unprocessable Content" // 15.5.21
+	}
+	return http.StatusText(status)
 }
 
 // The kinds of problems follow. Each detail says what is wrong and, where there
@@ -107,8 +123,8 @@ func Invalid(errors []FieldError) *Problem {
 // registers. The policy is the name of the limit that was reached; period and
 // wait are in seconds.
 func QuotaExceeded(policy string, limit, period, wait int64) *Problem {
-	p := newProblem(http.StatusTooManyRequests,
-		fmt.Sprintf("The limit of %d requests in %d s was reached; retry in %d s.", limit, period, wait))
+	p := newProblem(http.StatusTooManyRequests, "The limit of "+strconv.FormatInt(limit, 10)+" requests in "+
+		strconv.FormatInt(period, 10)+" s was reached; retry in "+strconv.FormatInt(wait, 10)+" s.")
 	p.Type = "https://iana.org/assignments/http-problem-types#quota-exceeded"
 	p.Title = "Quota Exceeded" // as registered with the type
 	p.ViolatedPolicies = []string{policy}
@@ -122,10 +138,10 @@ func Internal(cause error) *Problem {
 	return p
 }
 
-// Unavailable is 503 with Retry-After: something that the route needs does not
-// respond.
+// Unavailable is 503 with Retry-After: the database cannot be used now. It may not
+// respond at all, reject connections, or take no writes; the log has the cause.
 func Unavailable(cause error) *Problem {
-	p := newProblem(http.StatusServiceUnavailable, "The database does not answer; retry in a moment.")
+	p := newProblem(http.StatusServiceUnavailable, "The database is not available; retry in a moment.")
 	p.Cause = cause
 	return p
 }
@@ -146,14 +162,16 @@ const AcceptPatch = "application/json"
 
 // Abort responds with the problem, ends the chain of handlers, and leaves the
 // problem in c.Errors for the access log. It reads the request ID from the
-// response header that middleware.RequestID has set.
+// response header that middleware.RequestID has set, and the trace ID from the
+// request.
 func Abort(c *gin.Context, p *Problem) {
 	p.RequestID = c.Writer.Header().Get("X-Request-Id")
+	p.TraceID = tracecontext.TraceID(c.Request.Header)
 	switch {
 	case p.Status == http.StatusServiceUnavailable:
 		c.Header("Retry-After", retryAfterUnavailable)
 	case p.Status == http.StatusUnsupportedMediaType && c.Request.Method == http.MethodPatch:
-		c.Header("Accept-Patch", AcceptPatch)
+		c.Header("Accept-Patch", AcceptPatch) // RFC 5789, 2.2
 	}
 	_ = c.Error(p)
 	c.Abort()

@@ -35,7 +35,7 @@ func TestAbort(t *testing.T) {
 		{"GET", problem.NotFound("why"), 404,
 			`{"type":"about:blank","title":"Not Found","status":404,"detail":"why","request_id":"id1"}`, "why", nil},
 		{"POST", problem.TooLarge(10), 413,
-			`{"type":"about:blank","title":"Request Entity Too Large","status":413,"detail":"The body is larger than the limit of 10 bytes.","request_id":"id1"}`,
+			`{"type":"about:blank","title":"Content Too Large","status":413,"detail":"The body is larger than the limit of 10 bytes.","request_id":"id1"}`,
 			"The body is larger than the limit of 10 bytes.", nil},
 		{"PATCH", problem.BadRequest("why"), 400,
 			`{"type":"about:blank","title":"Bad Request","status":400,"detail":"why","request_id":"id1"}`, "why", nil},
@@ -46,14 +46,14 @@ func TestAbort(t *testing.T) {
 			`{"type":"about:blank","title":"Unsupported Media Type","status":415,"detail":"Send the body with Content-Type: application/json.","request_id":"id1"}`,
 			"Send the body with Content-Type: application/json.", map[string]string{"Accept-Patch": "application/json"}},
 		{"POST", problem.Invalid([]problem.FieldError{{Field: "a", Detail: "is missing"}, {Field: "b", Detail: "is too long"}}), 422,
-			`{"type":"about:blank","title":"Unprocessable Entity","status":422,"detail":"These fields are missing or break a rule: a, b.","request_id":"id1",` +
+			`{"type":"about:blank","title":"Unprocessable Content","status":422,"detail":"These fields are missing or break a rule: a, b.","request_id":"id1",` +
 				`"errors":[{"field":"a","detail":"is missing"},{"field":"b","detail":"is too long"}]}`,
 			"These fields are missing or break a rule: a, b.", nil},
 		{"GET", problem.Internal(cause), 500,
 			`{"type":"about:blank","title":"Internal Server Error","status":500,"detail":"Something failed on the server; its log has the reason under this request id.","request_id":"id1"}`,
 			"the password is hunter2", nil},
 		{"GET", problem.Unavailable(cause), 503,
-			`{"type":"about:blank","title":"Service Unavailable","status":503,"detail":"The database does not answer; retry in a moment.","request_id":"id1"}`,
+			`{"type":"about:blank","title":"Service Unavailable","status":503,"detail":"The database is not available; retry in a moment.","request_id":"id1"}`,
 			"the password is hunter2", map[string]string{"Retry-After": "1"}},
 		{"POST", problem.Overloaded(cause), 503,
 			`{"type":"about:blank","title":"Service Unavailable","status":503,"detail":"The server is reading too many large bodies; retry in a moment.","request_id":"id1"}`,
@@ -101,5 +101,19 @@ func TestAbort(t *testing.T) {
 	}
 	if err := error(problem.Internal(cause)); !errors.Is(err, cause) {
 		t.Error("the cause cannot be found with errors.Is")
+	}
+}
+
+// A problem names the trace of its request, also before a request has an ID.
+func TestAbortNamesTheTrace(t *testing.T) {
+	t.Parallel()
+	w := httptest.NewRecorder()
+	c, _ := gin.CreateTestContext(w)
+	c.Request = httptest.NewRequest("GET", "/", nil)
+	c.Request.Header.Set("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
+	problem.Abort(c, problem.NotFound("why"))
+	want := `{"type":"about:blank","title":"Not Found","status":404,"detail":"why","trace_id":"4bf92f3577b34da6a3ce929d0e0e4736"}`
+	if got := w.Body.String(); got != want {
+		t.Errorf("got %s, want %s", got, want)
 	}
 }

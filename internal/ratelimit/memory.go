@@ -7,8 +7,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/ulule/limiter/v3"
 )
 
 const (
@@ -19,7 +17,7 @@ const (
 	minShardSize = 256
 )
 
-// Memory is a limiter.Store with a bound: it keeps at most maxClients counters,
+// Memory is a Store with a bound: it keeps at most maxClients counters,
 // in less than 220 bytes each. It needs no Close, because nothing runs when
 // nobody calls. ulule's own memory store fits in its place, but has no bound,
 // and its windows are fixed: around a boundary, twice the limit passes.
@@ -72,7 +70,7 @@ func (m *Memory) Len() int {
 
 // Increment counts n requests, which must not be negative, if all of them are
 // within the limit. Its error is always nil.
-func (m *Memory) Increment(_ context.Context, key string, n int64, rate limiter.Rate) (limiter.Context, error) {
+func (m *Memory) Increment(_ context.Context, key string, n int64, rate Rate) (State, error) {
 	wall := time.Now()
 	now := int64(wall.Sub(m.start))
 	s, network, client := m.locate(key)
@@ -102,13 +100,13 @@ func (m *Memory) Increment(_ context.Context, key string, n int64, rate limiter.
 }
 
 // Get counts one request.
-func (m *Memory) Get(ctx context.Context, key string, rate limiter.Rate) (limiter.Context, error) {
+func (m *Memory) Get(ctx context.Context, key string, rate Rate) (State, error) {
 	return m.Increment(ctx, key, 1, rate)
 }
 
 // Peek reads the key's counter without counting. Reached says whether a request
 // would be refused.
-func (m *Memory) Peek(_ context.Context, key string, rate limiter.Rate) (limiter.Context, error) {
+func (m *Memory) Peek(_ context.Context, key string, rate Rate) (State, error) {
 	wall := time.Now()
 	now := int64(wall.Sub(m.start))
 	s, network, client := m.locate(key)
@@ -122,7 +120,7 @@ func (m *Memory) Peek(_ context.Context, key string, rate limiter.Rate) (limiter
 }
 
 // Reset forgets the key's counter.
-func (m *Memory) Reset(ctx context.Context, key string, rate limiter.Rate) (limiter.Context, error) {
+func (m *Memory) Reset(ctx context.Context, key string, rate Rate) (State, error) {
 	s, _, client := m.locate(key)
 	s.mu.Lock()
 	if i := s.counters.find(client); i != none {
@@ -134,7 +132,7 @@ func (m *Memory) Reset(ctx context.Context, key string, rate limiter.Rate) (limi
 
 // usedUp returns the state of the key's counter if that is used up, without
 // counting. The caller wants to make n requests, 0 to read.
-func (m *Memory) usedUp(key string, n int64, rate limiter.Rate) (limiter.Context, bool) {
+func (m *Memory) usedUp(key string, n int64, rate Rate) (State, bool) {
 	wall := time.Now()
 	now := int64(wall.Sub(m.start))
 	s, _, client := m.locate(key)
@@ -142,19 +140,19 @@ func (m *Memory) usedUp(key string, n int64, rate limiter.Rate) (limiter.Context
 	defer s.mu.Unlock()
 	i := s.counters.find(client)
 	if i == none {
-		return limiter.Context{}, false
+		return State{}, false
 	}
 	w := &s.counters.at(i).window
 	w.update(rate, now)
 	if !w.usedUp() {
-		return limiter.Context{}, false
+		return State{}, false
 	}
 	return w.state(n, n == 0, wall, now), true
 }
 
 // block marks the key's counter as used up until the given time, if there is
 // room for it.
-func (m *Memory) block(key string, rate limiter.Rate, until time.Time) {
+func (m *Memory) block(key string, rate Rate, until time.Time) {
 	now := int64(time.Since(m.start))
 	s, network, client := m.locate(key)
 	s.mu.Lock()
@@ -175,7 +173,7 @@ func (m *Memory) locate(key string) (s *shard, network, client uint64) {
 // obtain returns the counter of a client, new if need be, or the one that it
 // shares with its network; none if there is no room. The shard is locked, but
 // unlocked while others are asked for room.
-func (m *Memory) obtain(s *shard, network, client uint64, rate limiter.Rate, now int64) uint32 {
+func (m *Memory) obtain(s *shard, network, client uint64, rate Rate, now int64) uint32 {
 	for {
 		if i := s.find(network, client, rate, now); i != none {
 			return i

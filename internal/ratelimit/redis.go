@@ -2,14 +2,15 @@ package ratelimit
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"log/slog"
+	"net"
 	"strings"
 	"sync/atomic"
 	"time"
 
 	"github.com/redis/rueidis"
-	"github.com/ulule/limiter/v3"
 )
 
 const (
@@ -24,7 +25,7 @@ const (
 	interruptionInterval = time.Minute
 )
 
-// Redis is a limiter.Store whose counters all replicas share: together they
+// Redis is a Store whose counters all replicas share: together they
 // grant exactly the limit, in the same sliding windows as Memory. ulule's own
 // Redis store fits in its place, but its windows are fixed.
 //
@@ -53,6 +54,7 @@ type Redis struct {
 
 	connection atomic.Pointer[connection] // nil: count in local
 	up         atomic.Bool                // as logged
+	fallbacks  atomic.Int64               // see Fallbacks
 	attempted  chan struct{}              // closed after the first attempt to connect
 
 	stop    context.CancelFunc
@@ -64,12 +66,19 @@ type Redis struct {
 // programs can share a Redis and an ACL can name what this one touches:
 // ~ratelimit:*
 //
+// The function dial connects to Redis, and is nil for net.Dialer's.
+//
 // NewRedis returns at once, whether or not Redis can be reached; an error says
 // what is wrong with the URL. The caller must Close.
-func NewRedis(url, prefix string, fallback *Memory, log *slog.Logger) (*Redis, error) {
+func NewRedis(url, prefix string, dial func(ctx context.Context, network, address string) (net.Conn, error), fallback *Memory, log *slog.Logger) (*Redis, error) {
 	option, err := parseRedisURL(url)
 	if err != nil {
 		return nil, err
+	}
+	if dial != nil {
+		option.DialCtxFn = func(ctx context.Context, address string, _ *net.Dialer, _ *tls.Config) (net.Conn, error) {
+			return dial(ctx, "tcp", address)
+		}
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	r := &Redis{
@@ -103,26 +112,31 @@ func (r *Redis) State() string {
 	return "down"
 }
 
+// Fallbacks returns how many requests have been counted in this process because
+// Redis did not answer.
+func (r *Redis) Fallbacks() int64 { return r.fallbacks.Load() }
+
 // Increment counts n requests, which must not be negative, if all of them are
 // within the limit. Its error is always nil. It does not use the caller's
 // context: a client that disconnects early has still made a request, and
 // callTimeout ends the call soon enough.
-func (r *Redis) Increment(ctx context.Context, key string, n int64, rate limiter.Rate) (limiter.Context, error) {
+func (r *Redis) Increment(ctx context.Context, key string, n int64, rate Rate) (State, error) {
 	c, err := r.count(key, n, rate)
 	if err != nil {
+		r.fallbacks.Add(1)
 		return r.local.Increment(ctx, key, n, rate)
 	}
 	return c, nil
 }
 
 // Get counts one request.
-func (r *Redis) Get(ctx context.Context, key string, rate limiter.Rate) (limiter.Context, error) {
+func (r *Redis) Get(ctx context.Context, key string, rate Rate) (State, error) {
 	return r.Increment(ctx, key, 1, rate)
 }
 
 // Peek reads the key's counter without counting. Of the result, Reached tells
 // whether a request would be refused.
-func (r *Redis) Peek(ctx context.Context, key string, rate limiter.Rate) (limiter.Context, error) {
+func (r *Redis) Peek(ctx context.Context, key string, rate Rate) (State, error) {
 	c, err := r.count(key, 0, rate)
 	if err != nil {
 		return r.local.Peek(ctx, key, rate)
@@ -134,7 +148,7 @@ func (r *Redis) Peek(ctx context.Context, key string, rate limiter.Rate) (limite
 // Reset forgets the key's counter: in this process, and in Redis if it
 // answers. Another process that knows the window to be used up does not forget
 // that.
-func (r *Redis) Reset(ctx context.Context, key string, rate limiter.Rate) (limiter.Context, error) {
+func (r *Redis) Reset(ctx context.Context, key string, rate Rate) (State, error) {
 	if c := r.current(); c != nil {
 		if err := c.forget(r.key(key, rate)); err != nil {
 			r.markDown(c, failure{key, err})
@@ -145,10 +159,10 @@ func (r *Redis) Reset(ctx context.Context, key string, rate limiter.Rate) (limit
 
 // count counts n requests in Redis, unless this process knows the window to be
 // used up. It fails if Redis does.
-func (r *Redis) count(key string, n int64, rate limiter.Rate) (limiter.Context, error) {
+func (r *Redis) count(key string, n int64, rate Rate) (State, error) {
 	c := r.current()
 	if c == nil {
-		return limiter.Context{}, errDown
+		return State{}, errDown
 	}
 	if state, ok := r.local.usedUp(key, n, rate); ok {
 		return state, nil
@@ -156,7 +170,7 @@ func (r *Redis) count(key string, n int64, rate limiter.Rate) (limiter.Context, 
 	reply, err := c.count(r.script, r.key(key, rate), n, rate)
 	if err != nil {
 		r.markDown(c, failure{key, err})
-		return limiter.Context{}, err
+		return State{}, err
 	}
 	now := time.Now() // later than in the script: the wait is never too short
 	if reply.total >= rate.Limit {
@@ -167,7 +181,7 @@ func (r *Redis) count(key string, n int64, rate limiter.Rate) (limiter.Context, 
 
 // key is where Redis keeps the counter. The period is in it because windows of
 // different periods cannot be compared.
-func (r *Redis) key(key string, rate limiter.Rate) string {
+func (r *Redis) key(key string, rate Rate) string {
 	return r.prefix + key + "/" + rate.Period.String()
 }
 
@@ -302,7 +316,7 @@ func (r *Redis) monitor(ctx context.Context, c *connection) failure {
 // second and whose limit is never reached, so that it writes. The braces put
 // it on the node of a Redis Cluster that holds the key.
 func (r *Redis) probe(c *connection, key string) error {
-	rate := limiter.Rate{Limit: 1 << 40, Period: time.Second}
+	rate := Rate{Limit: 1 << 40, Period: time.Second}
 	probe := r.prefix + "probe:{" + r.key(key, rate) + "}"
 	for range 2 {
 		if _, err := c.count(r.script, probe, 1, rate); err != nil {

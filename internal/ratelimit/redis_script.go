@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/redis/rueidis"
-	"github.com/ulule/limiter/v3"
 )
 
 // script is the window of Memory in one atomic round trip. KEYS[1] is the
@@ -76,7 +75,7 @@ type reply struct {
 }
 
 // count runs the script.
-func (c *connection) count(script *rueidis.Lua, key string, n int64, rate limiter.Rate) (reply, error) {
+func (c *connection) count(script *rueidis.Lua, key string, n int64, rate Rate) (reply, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), callTimeout)
 	defer cancel()
 	numbers, err := script.Exec(ctx, c.client, []string{key}, []string{

@@ -1,10 +1,6 @@
 package ratelimit
 
-import (
-	"time"
-
-	"github.com/ulule/limiter/v3"
-)
+import "time"
 
 const (
 	// partsPerPeriod sets the precision: a request counts for the period and
@@ -28,13 +24,13 @@ type window struct {
 	limit  int64
 }
 
-func newWindow(rate limiter.Rate, now int64) window {
+func newWindow(rate Rate, now int64) window {
 	length := partLength(rate, 1)
 	return window{start: now - now%length, length: length, limit: rate.Limit}
 }
 
 // usedUpWindow returns a window that is used up until the given time.
-func usedUpWindow(rate limiter.Rate, until int64) window {
+func usedUpWindow(rate Rate, until int64) window {
 	w := window{length: partLength(rate, 1), limit: rate.Limit}
 	w.start = until - partCount*w.length
 	w.counts[0], w.total = rate.Limit, rate.Limit
@@ -42,14 +38,14 @@ func usedUpWindow(rate limiter.Rate, until int64) window {
 }
 
 // partLength returns the length of a part in units of a clock, rounded up.
-func partLength(rate limiter.Rate, unit time.Duration) int64 {
+func partLength(rate Rate, unit time.Duration) int64 {
 	part := partsPerPeriod * unit
 	return max(int64((rate.Period+part-1)/part), 1)
 }
 
 // update makes the window that of the rate at the given time; the zero window
 // starts here.
-func (w *window) update(rate limiter.Rate, now int64) {
+func (w *window) update(rate Rate, now int64) {
 	if w.length != partLength(rate, 1) {
 		*w = newWindow(rate, now)
 	}
@@ -120,7 +116,7 @@ func (w *window) raise(other window, now int64) {
 }
 
 // state describes the window to a caller that has asked for n requests.
-func (w *window) state(n int64, granted bool, wall time.Time, now int64) limiter.Context {
+func (w *window) state(n int64, granted bool, wall time.Time, now int64) State {
 	if granted {
 		n = 0
 	}
@@ -129,8 +125,8 @@ func (w *window) state(n int64, granted bool, wall time.Time, now int64) limiter
 
 // state describes a window of which more may pass after wait. Reset is in Unix
 // seconds, rounded up: at that time they surely may.
-func state(limit, total int64, granted bool, wall time.Time, wait time.Duration) limiter.Context {
-	return limiter.Context{
+func state(limit, total int64, granted bool, wall time.Time, wait time.Duration) State {
+	return State{
 		Limit:     limit,
 		Remaining: max(limit-total, 0),
 		Reset:     wall.Add(max(wait, 0) + time.Second - 1).Unix(),

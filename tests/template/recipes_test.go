@@ -20,7 +20,7 @@ func TestRecipes(t *testing.T) {
 		fmt.Printf("SKIP the recipes: their dependencies cannot be downloaded; connect to a Go module proxy\n%s", text)
 		t.Skip()
 	}
-	const wantBlocks = 24
+	const wantBlocks = 26
 	if n := c.follow(t, guide); n != wantBlocks {
 		t.Errorf("the recipes have %d files and insertions, want %d", n, wantBlocks)
 	}

@@ -16,7 +16,7 @@ import (
 const (
 	goodThing = `{"id":"1","name":"Tea","created_at":"2026-11-21T09:30:15.123Z"}`
 	thingPath = "/things/1"
-	invalid   = `{"type":"about:blank","title":"Unprocessable Entity","status":422,"detail":"x","errors":[{"field":"name","detail":"x"}]}`
+	invalid   = `{"type":"about:blank","title":"Unprocessable Content","status":422,"detail":"x","errors":[{"field":"name","detail":"x"}]}`
 )
 
 // When Load validates the description, the library checks the examples of bodies

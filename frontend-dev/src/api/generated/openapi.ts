@@ -380,6 +380,11 @@ export interface components {
             /** @description What is wrong and, if there is one, the remedy. */
             detail: string;
             request_id?: components["schemas"]["RequestID"];
+            /**
+             * @description The trace-id of the request's `traceparent`, if it has a valid one.
+             * @example 4bf92f3577b34da6a3ce929d0e0e4736
+             */
+            trace_id?: string;
             /** @description With 422: each rule that a field of the body breaks. */
             errors?: components["schemas"]["FieldError"][];
             /** @description With 429: the policies whose limit was reached. */
@@ -562,6 +567,7 @@ export interface components {
             headers: {
                 "X-Request-ID": components["headers"]["X-Request-ID"];
                 Allow: components["headers"]["Allow"];
+                "Accept-Patch": components["headers"]["Accept-Patch"];
                 [name: string]: unknown;
             };
             content?: never;
@@ -608,7 +614,7 @@ export interface components {
                 /**
                  * @example {
                  *       "type": "about:blank",
-                 *       "title": "Request Entity Too Large",
+                 *       "title": "Content Too Large",
                  *       "status": 413,
                  *       "detail": "The body is larger than the limit of 262144 bytes.",
                  *       "request_id": "4f1c2ab09d3e5b67812f0c9ade345b61"
@@ -650,6 +656,9 @@ export interface components {
                 "X-RateLimit-Reset": components["headers"]["X-RateLimit-Reset"];
                 "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                 RateLimit: components["headers"]["RateLimit"];
+                "Accept-Patch": components["headers"]["Accept-Patch"];
+                /** @description Sent if the request has a `Content-Encoding`. */
+                "Accept-Encoding"?: "identity";
                 [name: string]: unknown;
             };
             content: {
@@ -680,7 +689,7 @@ export interface components {
                 /**
                  * @example {
                  *       "type": "about:blank",
-                 *       "title": "Unprocessable Entity",
+                 *       "title": "Unprocessable Content",
                  *       "status": 422,
                  *       "detail": "These fields are missing or break a rule: name.",
                  *       "request_id": "4f1c2ab09d3e5b67812f0c9ade345b61",
@@ -743,7 +752,7 @@ export interface components {
             };
         };
         /**
-         * @description The database does not answer or cannot write, or the server has no
+         * @description The database is not available or takes no writes, or the server has no
          *     memory left for another large body. Operations that do not need the
          *     database, and requests with small bodies, still work. If a change may
          *     have been saved anyway, `detail` says so.
@@ -765,7 +774,7 @@ export interface components {
                  *       "type": "about:blank",
                  *       "title": "Service Unavailable",
                  *       "status": 503,
-                 *       "detail": "The database does not answer; retry in a moment.",
+                 *       "detail": "The database is not available; retry in a moment.",
                  *       "request_id": "4f1c2ab09d3e5b67812f0c9ade345b61"
                  *     }
                  */
@@ -828,6 +837,11 @@ export interface components {
          * @example GET, HEAD
          */
         Allow: string;
+        /**
+         * @description The media type of the body that PATCH accepts. `OPTIONS` returns it for a path that supports PATCH, and so does a 415 to PATCH.
+         * @example application/json
+         */
+        "Accept-Patch": "application/json";
         /**
          * @description How many requests a client may make per period.
          * @example 100
@@ -1629,7 +1643,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "text/html": unknown;
+                    "text/html": string;
                 };
             };
             308: components["responses"]["UseHTTPS"];
@@ -1666,9 +1680,9 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "text/javascript": unknown;
-                    "text/css": unknown;
-                    "text/plain": unknown;
+                    "text/javascript": string;
+                    "text/css": string;
+                    "text/plain": string;
                 };
             };
             308: components["responses"]["UseHTTPS"];

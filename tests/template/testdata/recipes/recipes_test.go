@@ -20,7 +20,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gin-gonic/gin"
 	"github.com/golang-jwt/jwt/v5"
+
+	"example.com/api/handlers"
+	"example.com/api/middleware"
 )
 
 const issuer, audience = "https://id.example.com/", "the-api"
@@ -213,6 +217,51 @@ func TestRecipeEvents(t *testing.T) {
 	if status := s.wait(t); status != 0 {
 		t.Errorf("exit status: got %d, want 0: the stream must end before SHUTDOWN_TIMEOUT; log:\n%s", status, s.stderr)
 	}
+}
+
+// The forecast's URL is in the code, so the handler runs here in a router of its own.
+func TestRecipeForecast(t *testing.T) {
+	t.Parallel()
+	const trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+	var got http.Header
+	status := http.StatusOK
+	service := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		got = r.Header
+		w.WriteHeader(status)
+		io.WriteString(w, `{"sun":true}`)
+	}))
+	defer service.Close()
+	router := gin.New()
+	router.Use(middleware.RequestID())
+	router.GET("/api/forecast", handlers.Forecast(service.URL))
+	call := func(headers map[string]string) *httptest.ResponseRecorder {
+		request := httptest.NewRequest("GET", "/api/forecast", nil)
+		for name, value := range headers {
+			request.Header.Set(name, value)
+		}
+		recorder := httptest.NewRecorder()
+		router.ServeHTTP(recorder, request)
+		return recorder
+	}
+	a := call(map[string]string{"traceparent": trace, "tracestate": "a=1", "X-Request-ID": "id1"})
+	if a.Code != http.StatusOK || a.Body.String() != `{"sun":true}` {
+		t.Errorf("got %d %s, want what the service says", a.Code, a.Body)
+	}
+	for name, want := range map[string]string{"traceparent": trace, "tracestate": "a=1", "X-Request-ID": "id1"} {
+		if got.Get(name) != want {
+			t.Errorf("%s: the service received %q, want %q", name, got.Get(name), want)
+		}
+	}
+	call(map[string]string{"traceparent": "00-" + trace, "tracestate": "a=1"})
+	if got.Get("traceparent") != "" || got.Get("tracestate") != "" {
+		t.Errorf("an invalid trace was passed on: %q, %q", got.Get("traceparent"), got.Get("tracestate"))
+	}
+	status = http.StatusInternalServerError
+	if a := call(nil); a.Code != http.StatusServiceUnavailable || !strings.Contains(a.Body.String(), "The forecast does not answer") {
+		t.Errorf("when the service fails: got %d %s, want 503", a.Code, a.Body)
+	}
+	s, _ := startRecipes(t)
+	checkProblem(t, s.do(t, "DELETE", "/api/forecast", ""), http.StatusMethodNotAllowed) // the route exists
 }
 
 func TestRecipeFormPost(t *testing.T) {
