@@ -1,30 +1,55 @@
 # The commands of this project; `make` lists them.
 .POSIX:
-.PHONY: help dev run seed test test-go test-template test-openapi test-page test-browsers oracle screenshots build
+.PHONY: help dev run seed check lint fmt vulncheck audit test test-go test-template test-openapi test-page test-browsers chaos oracle screenshots bench rename build
 
-# These commands fail without Node.js.
-REQUIRE_NODE = command -v node >/dev/null || { echo "make $@: Node.js is missing; install Node.js 20.19 or later" >&2; exit 1; }
+# Each command says what it lacks. An old Go cannot read go.mod.
+REQUIRE_GO = command -v go >/dev/null || { echo "make $@: Go is missing; install Go 1.26 or later from https://go.dev/dl" >&2; exit 1; }; \
+	go list -m >/dev/null || { echo "make $@: $$(GOTOOLCHAIN=local go env GOVERSION) is too old; install Go 1.26 or later from https://go.dev/dl, or, with Go 1.21 or later, set GOTOOLCHAIN=auto" >&2; exit 1; }
+NODE = Node.js 20.19 or later with npm, from https://nodejs.org
+HAVE_NODE = { command -v npm && node -e '[a, b] = process.versions.node.split("."); process.exit(a > 20 || a == 20 && b > 18 ? 0 : 1)'; } >/dev/null
+REQUIRE_NODE = $(HAVE_NODE) || { echo "make $@: install $(NODE)" >&2; exit 1; }
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-14s %s\n", $$1, $$2 }' Makefile
 
 dev: ## run the API and the page that calls it; reload both on change
-	@$(REQUIRE_NODE); node frontend-dev/dev.mjs
+	@$(REQUIRE_NODE); exec node frontend-dev/dev.mjs
 
 run: ## run only the API
-	go run .
+	@$(REQUIRE_GO); exec go run .
 
 seed: ## add example items to an empty database
-	go run . seed
+	@$(REQUIRE_GO); exec go run . seed
 
-test: test-go test-openapi test-page test-browsers test-template ## run every test
+check: lint vulncheck test ## run what CI runs
+
+lint: ## check the code, the scripts and the workflows without running them
+	@sh scripts/lint.sh
+
+fmt: ## format the code
+	go tool -modfile=tools/go.mod golangci-lint fmt
+	@$(REQUIRE_NODE); $(MAKE) -s tools/node_modules && tools/node_modules/.bin/biome check --write
+
+tools/node_modules: tools/package-lock.json
+	cd tools && npm ci --ignore-scripts --no-audit --no-fund && touch node_modules
+
+vulncheck:
+	@go -C tools run ./vulncheck ..
+
+audit: vulncheck ## look for known vulnerabilities in the dependencies
+	@$(REQUIRE_NODE); sh scripts/audit.sh
+
+test: ## run every test, and say how long each part took
+	@sh scripts/parts.sh test-go test-openapi test-page test-browsers test-template
 
 # The race detector needs a C compiler.
 test-go:
+	@$(REQUIRE_GO)
 	go vet ./...
-	@race=-race; command -v cc >/dev/null || command -v gcc >/dev/null || { \
-	  echo "SKIP the race detector: no C compiler; install gcc"; test -z "$$CI" || exit 1; race=; }; \
+	@race=-race; echo '#include <stdlib.h>' | $$(go env CC) -E - >/dev/null 2>&1 || { \
+	  echo "SKIP the race detector: no C compiler with its headers; install gcc (and musl-dev on Alpine)"; test -z "$$CI" || exit 1; race=; }; \
 	set -x; go test $$race -shuffle=on $$(go list ./... | grep -v /tests/template)
+	go test -run '^TestAllocations' . # the race detector adds allocations
 	@# go test hides what tests of a package that passes have skipped.
 	@for program in redis-server caddy nginx curl promtool; do \
 	  command -v $$program >/dev/null || echo "SKIP the tests that need $$program: install it"; done; \
@@ -34,25 +59,42 @@ test-go:
 # What docs/make-it-yours.md makes of a copy passes its tests. Not beside the
 # others: these run all of them again, twice.
 test-template:
-	go test -count=1 -timeout 20m ./tests/template
+	@$(REQUIRE_GO); go test -count=1 -timeout 20m ./tests/template
 
 # Node runs the rest. In CI it must be there; elsewhere its lack is said.
-NEEDS_NODE = command -v node >/dev/null || { echo "SKIP $@: node is missing; install Node.js 20.19 or later"; test -z "$$CI"; exit; }
+NEEDS_NODE = $(HAVE_NODE) || { echo "SKIP $@: install $(NODE)"; test -z "$$CI"; exit; }
 
 test-openapi:
 	@$(NEEDS_NODE); cd internal/openapi && npm run --silent lint && npm run --silent check-swagger-ui
 
 test-page:
-	@$(NEEDS_NODE); cd frontend-dev && npm ci --no-audit --no-fund && npm run check-generated && npm run typecheck && npm test
+	@$(NEEDS_NODE); $(MAKE) -s frontend-dev/node_modules && cd frontend-dev && npm run check-generated && npm run typecheck && npm test
 
-test-browsers: test-page
-	@$(NEEDS_NODE); cd e2e && npm ci --no-audit --no-fund && npm test
+test-browsers:
+	@$(NEEDS_NODE); $(MAKE) -s frontend-dev/node_modules e2e/node_modules && \
+	go build -o bin/tested . && cd e2e && API_BINARY=$$PWD/../bin/tested npm test
+
+frontend-dev/node_modules: frontend-dev/package-lock.json
+	cd frontend-dev && npm ci --no-audit --no-fund && touch node_modules
+
+e2e/node_modules: e2e/package-lock.json
+	cd e2e && npm ci --no-audit --no-fund && touch node_modules
+
+chaos: ## repeat the tests of docs/reliability.md, and simulate (ROUNDS=10 SEEDS=20000)
+	@sh scripts/chaos.sh
 
 oracle: ## compare corscheck with Chromium and Firefox (CASES=2000 SEED=today)
 	@sh scripts/oracle.sh
 
+bench: ## measure what a request costs, beside other servers (ten minutes)
+	cd bench && go run . -write
+
 screenshots: ## take screenshots of the page at two widths, light and dark
 	@$(REQUIRE_NODE); cd e2e && npm ci --no-audit --no-fund && npm run screenshots
 
-build: ## build the server as bin/api
-	CGO_ENABLED=0 go build -trimpath -tags nomsgpack -ldflags='-s -w' -o bin/api .
+rename: ## give the project your own module path and name (MODULE=… NAME=…)
+	@$(REQUIRE_GO); exec go run ./cmd/rename '$(MODULE)' '$(NAME)'
+
+build: ## build the server as bin/reference-api
+	@$(REQUIRE_GO)
+	CGO_ENABLED=0 go build -trimpath -tags nomsgpack -ldflags='-s -w' -o bin/reference-api .

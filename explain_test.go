@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -31,7 +32,7 @@ func TestExplain(t *testing.T) {
 		"APP_ENV=production", "SESSION_SECRET=0123456789abcdef0123456789abcdef", "ALLOWED_HOSTS=localhost,api.example.com",
 		"ALLOWED_ORIGINS=https://app.example.com,https://*.example.org", `ALLOWED_ORIGIN_REGEX=https://pr-[0-9]{1,3}\.example\.net`,
 	}
-	with := func(env ...string) []string { return append(production[:len(production):len(production)], env...) }
+	with := func(env ...string) []string { return append(slices.Clip(production), env...) }
 	tests := []struct {
 		name string
 		env  []string

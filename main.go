@@ -1,5 +1,4 @@
-// Command api is a reference API server for people whose frontend lives on
-// another origin.
+// This program is an API server for people whose frontend lives on another origin.
 package main
 
 import (
@@ -9,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"os"
 	"os/signal"
 	"runtime/debug"
@@ -53,13 +53,11 @@ func main() {
 // errUsage is a command line that this program does not know.
 var errUsage = errors.New("write no argument to serve, healthcheck, seed, or explain ORIGIN [METHOD PATH]; settings come from the environment, see .env.example")
 
-// run reads the settings, builds the parts, serves until ctx ends and closes
-// the parts again. With the argument healthcheck it asks the server that runs
-// with the same settings whether it lives; with seed it adds examples to the
-// database; with explain it says on stdout what the settings mean for an origin.
-// Logs go to stderr.
+// run reads the settings and serves until ctx ends. With the argument healthcheck
+// it asks the server that runs with the same settings whether it lives; with seed
+// it adds examples to the database; with explain it says on stdout what the
+// settings mean for an origin. Logs go to stderr.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
-	gin.SetMode(gin.ReleaseMode) // debug mode prints routes and warnings to standard output
 	command := strings.Join(args, " ")
 	explains := len(args) > 0 && args[0] == "explain"
 	if !explains && command != "" && command != "healthcheck" && command != "seed" {
@@ -82,6 +80,20 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
+	return start(ctx, settings, command == "seed", network{listen: listen}, stderr)
+}
+
+// network is how the server reaches other machines and is reached by them. Tests
+// replace it with one in memory.
+type network struct {
+	listen func(address, variable string) (net.Listener, error)                 // see the function listen
+	dial   func(ctx context.Context, network, address string) (net.Conn, error) // nil: as net.Dialer does
+}
+
+// start builds the parts, serves until ctx ends, and closes the parts again. With
+// seed it adds the examples instead of serving.
+func start(ctx context.Context, settings config.Settings, seeds bool, n network, stderr io.Writer) error {
+	gin.SetMode(gin.ReleaseMode) // debug mode prints routes and warnings to standard output
 	logs := newLogWriter(settings, stderr)
 	defer logs.Close() // after everything that logs
 	log := slog.New(logs.Handler())
@@ -93,7 +105,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	for _, r := range resources() {
 		migrations = append(migrations, r.migrations)
 	}
-	db, err := database.Open(ctx, settings.DatabaseURL.Reveal(), log, migrations...)
+	db, err := database.Open(ctx, settings.DatabaseURL.Reveal(), n.dial, log, migrations...)
 	if err != nil && ctx.Err() != nil {
 		return fmt.Errorf("stopped while opening the database: %w", ctx.Err())
 	}
@@ -101,7 +113,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return config.WrongDatabase(err)
 	}
 	defer db.Close()
-	if command == "seed" {
+	if seeds {
 		return seed(ctx, db, log)
 	}
 
@@ -114,7 +126,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	redis := func() string { return "off" }
 	var shared *ratelimit.Redis // nil: off
 	if settings.RedisURL.IsSet() {
-		shared, err = ratelimit.NewRedis(settings.RedisURL.Reveal(), settings.RedisPrefix, memory, log)
+		shared, err = ratelimit.NewRedis(settings.RedisURL.Reveal(), settings.RedisPrefix, n.dial, memory, log)
 		if err != nil {
 			return err
 		}
@@ -137,7 +149,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	return serve(ctx, settings, parts, router)
+	return serve(ctx, settings, n.listen, parts, router)
 }
 
 // seed adds the examples of every resource that has some.

@@ -48,7 +48,7 @@ const (
 // check readiness loses no request. First, the server refuses new connections,
 // and the proxy can try another replica. Then each open connection ends with its
 // next response. Only after that may net/http close idle connections.
-func serve(ctx context.Context, s config.Settings, p parts, router http.Handler) error {
+func serve(ctx context.Context, s config.Settings, listen func(address, variable string) (net.Listener, error), p parts, router http.Handler) error {
 	listener, err := listen(net.JoinHostPort(s.Host, strconv.Itoa(s.Port)), "PORT")
 	if err != nil {
 		return err

@@ -58,7 +58,7 @@ func TestListenerWaitsForDescriptors(t *testing.T) {
 		var log bytes.Buffer
 		closed := 0
 		l := &patientListener{Listener: failing, log: slog.New(slog.NewTextHandler(&log, nil)), closeIdle: func() { closed++ }}
-		if _, err := l.Accept(); err != other {
+		if _, err := l.Accept(); !errors.Is(err, other) {
 			t.Errorf("another error: got %v, want it at once", err)
 		}
 		start := time.Now()

@@ -145,7 +145,9 @@ func Load(checks ...Check) (Settings, error) {
 		mistakes = append(mistakes, err.Error())
 	}
 	warnings := unknownNames(os.Environ(), fromFile, file)
-	fillEnvironment(fromFile)
+	if err := fillEnvironment(fromFile, file); err != nil {
+		mistakes = append(mistakes, err.Error())
+	}
 	var v variables
 	envconfig.MustProcess("", &v) // cannot fail: every field is text
 	settings := mistakes.parse(v, checks)

@@ -93,8 +93,8 @@ func checkRejects(t *testing.T, tests []rejected) {
 	t.Chdir(t.TempDir())
 	for _, tt := range tests {
 		_, err := load(t, tt.variables...)
-		var wrong *config.Error
-		if !errors.As(err, &wrong) {
+		_, ok := errors.AsType[*config.Error](err)
+		if !ok {
 			t.Errorf("%q: %v, want a *config.Error", tt.variables, err)
 			continue
 		}

@@ -22,8 +22,7 @@ func readFile(file string) (map[string]string, error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
-	var unread *fs.PathError
-	if errors.As(err, &unread) {
+	if unread, ok := errors.AsType[*fs.PathError](err); ok {
 		return nil, fmt.Errorf("%s cannot be read (%w); let the server's user read it, or remove it", file, unread.Err)
 	}
 	variables, err := godotenv.UnmarshalBytes(bytes.TrimPrefix(text, []byte("\uFEFF"))) // editors on Windows begin files with it
@@ -44,8 +43,9 @@ func readFile(file string) (map[string]string, error) {
 }
 
 // fillEnvironment sets what the environment leaves out to what the file has,
-// and removes what is set to blanks, so that envconfig applies its defaults.
-func fillEnvironment(fromFile map[string]string) {
+// and removes what is set to blanks, so that envconfig applies its defaults. The
+// error holds no value.
+func fillEnvironment(fromFile map[string]string, file string) error {
 	fromFile = maps.Clone(fromFile)
 	// Of a variable and its _FILE, the environment's wins over the file's.
 	for _, name := range Names() {
@@ -53,16 +53,22 @@ func fillEnvironment(fromFile map[string]string) {
 			delete(fromFile, name)
 		}
 	}
+	var errs []error
 	for _, name := range Names() {
 		value, set := os.LookupEnv(name)
+		var err error
 		switch {
 		case !isBlank(value) || set && name == "ALLOWED_ORIGINS":
 		case !isBlank(fromFile[name]):
-			os.Setenv(name, fromFile[name])
+			err = os.Setenv(name, fromFile[name])
 		default:
-			os.Unsetenv(name)
+			err = os.Unsetenv(name)
+		}
+		if err != nil {
+			errs = append(errs, fmt.Errorf("%s has a value for %s that contains a NUL byte; remove the byte", file, name))
 		}
 	}
+	return errors.Join(errs...)
 }
 
 // isBlank reports whether a value counts as left out.
@@ -98,17 +104,18 @@ func nearestName(name string, settings []string) string {
 	if slices.Contains(settings, name) {
 		return name
 	}
-	upper := strings.ToUpper(name)
+	upper := withoutCORS(strings.ToUpper(name))
 	best, fewest := "", maxEdits+1
 	for _, setting := range settings {
 		most := maxEdits
 		if len(setting) <= len("PORT") {
 			most = 1 // HOME is two edits away from HOST
 		}
-		if max(len(upper)-len(setting), len(setting)-len(upper)) > len("IES") {
+		plain := withoutCORS(setting)
+		if max(len(upper)-len(plain), len(plain)-len(upper)) > len("IES") {
 			continue // far away, at less expense
 		}
-		edits := min(spelling.Edits(upper, setting), spelling.Edits(singular(upper), singular(setting)))
+		edits := min(spelling.Edits(upper, plain), spelling.Edits(singular(upper), singular(plain)))
 		if edits <= most && edits < fewest {
 			best, fewest = setting, edits
 		}
@@ -118,6 +125,10 @@ func nearestName(name string, settings []string) string {
 
 // maxEdits is how many edits away from a setting a name counts as misspelt.
 const maxEdits = 2
+
+// withoutCORS returns ALLOWED_ORIGINS for CORS_ALLOWED_ORIGINS, which is easily
+// written because CORS_ALLOWED_METHODS and CORS_ALLOWED_HEADERS are settings.
+func withoutCORS(name string) string { return strings.TrimPrefix(name, "CORS_") }
 
 // singular returns TRUSTED_PROXY for TRUSTED_PROXIES.
 func singular(name string) string {

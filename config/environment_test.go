@@ -67,6 +67,10 @@ func TestDotEnv(t *testing.T) {
 	if _, err = load(t); err == nil || !strings.Contains(err.Error(), "without =") || strings.Contains(err.Error(), "hunter2") {
 		t.Errorf("a line without = or a name: %v", err)
 	}
+	write(".env", "SESSION_SECRET=hunter2\x00hunter2\n")
+	if _, err = load(t); err == nil || !strings.Contains(err.Error(), ".env has a value for SESSION_SECRET that contains a NUL byte") || strings.Contains(err.Error(), "hunter2") {
+		t.Errorf("a value with a NUL byte: %v", err)
+	}
 	write(".env", "\uFEFFPORT=1111\r\nCORS_MAX_AGE=1m\r\n")
 	if s, err = load(t); err != nil || s.Port != 1111 || s.CORSMaxAge != time.Minute {
 		t.Errorf("a file of a Windows editor: port %d, %v", s.Port, err)
@@ -94,6 +98,8 @@ func TestWarnings(t *testing.T) {
 		{[]string{"ALLOWED_ORIGIN=hunter2"}, []string{"ALLOWED_ORIGIN is set, but there is no such setting; ALLOWED_ORIGINS was probably meant"}},
 		{[]string{"TRUSTED_PROXY=hunter2"}, []string{"TRUSTED_PROXY is set, but there is no such setting; TRUSTED_PROXIES was probably meant"}},
 		{[]string{"CORS_ALLOW_HEADERS=a"}, []string{"CORS_ALLOW_HEADERS is set, but there is no such setting; CORS_ALLOWED_HEADERS was probably meant"}},
+		{[]string{"CORS_ALLOWED_ORIGINS=a"}, []string{"CORS_ALLOWED_ORIGINS is set, but there is no such setting; ALLOWED_ORIGINS was probably meant"}},
+		{[]string{"ALLOWED_METHODS=a"}, []string{"ALLOWED_METHODS is set, but there is no such setting; CORS_ALLOWED_METHODS was probably meant"}},
 		{[]string{"RATE_LIMIT_DEFUALT=a"}, []string{"RATE_LIMIT_DEFUALT is set, but there is no such setting; RATE_LIMIT_DEFAULT was probably meant"}},
 		{[]string{"PROT=a"}, []string{"PROT is set, but there is no such setting; PORT was probably meant"}},
 		{[]string{"APP_EVN=a"}, []string{"APP_EVN is set, but there is no such setting; APP_ENV was probably meant"}},

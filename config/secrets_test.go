@@ -73,8 +73,8 @@ func TestChecksOfURLs(t *testing.T) {
 	if want := "redis redis://h\ndatabase file:x\n"; asked != want {
 		t.Errorf("asked %q, want %q", asked, want)
 	}
-	var wrong *config.Error
-	if !errors.As(err, &wrong) {
+	_, ok := errors.AsType[*config.Error](err)
+	if !ok {
 		t.Fatalf("got %v, want a *config.Error", err)
 	}
 	for _, want := range []string{"3 settings", "PORT", `REDIS_URL="redis://h" cannot be used: has a bad node`, `DATABASE_URL="file:x" cannot be used: has a bad path`} {

@@ -2,11 +2,12 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { appendFileSync, cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { request } from 'node:http'
 import { connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { after, afterEach, before, beforeEach, test } from 'node:test'
-import { freePorts, pause, root, start, until } from './support/processes.mjs'
+import { freePorts, hasCorscheck, pause, root, start, until } from './support/processes.mjs'
 
 const notCopied = /\/(\.git|node_modules|e2e|dist|bin)$|\/\.env$|\.db(-shm|-wal)?$/
 
@@ -53,6 +54,35 @@ test('one command starts a fresh checkout, and Ctrl-C leaves no process and no p
   for (const address of [page, blocked]) assert.match(await (await fetch(address)).text(), /<div id="root">/)
   assert.ok(marked().length >= 2)
 
+  pressCtrlC(dev)
+  assert.equal(await dev.ended, 0)
+  await nothingIsLeft()
+})
+
+test('the page’s server says why a call failed, with what the API logged, to its own pages alone', { skip: !hasCorscheck }, async () => {
+  const dev = launch()
+  await dev.waitForOutput(/Press Ctrl-C to stop both/, 60)
+  const started = Date.now()
+  const url = `${api}/api/session`
+  assert.equal((await fetch(url, { headers: { Origin: blocked } })).status, 403)
+  const ended = Date.now()
+  const question = { method: 'POST', url, headers: [], credentials: 'include', mode: 'cors', hasBody: true, started, ended }
+  const [status, answer] = await askAs(blocked, question)
+  assert.equal(status, 200, JSON.stringify(answer))
+  assert.equal(answer.check.browsers[0].reason, 'MissingAllowOriginHeader')
+  assert.equal(answer.check.exchanges[0].stand_in, 'GET')
+  assert.match(answer.log.join('\n'), new RegExp(`cors_denied origin=${blocked} .*reason="port differs`))
+  assert.deepEqual(answer.settings, { values: { ALLOWED_ORIGINS: page }, fixed: ['ALLOWED_ORIGINS'] })
+  assert.doesNotMatch(dev.output(), /method=POST/)
+
+  for (const [origin, site] of [
+    ['https://evil.example', 'cross-site'],
+    [page, 'same-site'],
+  ]) {
+    assert.equal((await askAs(blocked, question, { Origin: origin, 'Sec-Fetch-Site': site }))[0], 403)
+  }
+  assert.equal((await askAs(blocked, question, { Host: 'evil.example' }))[0], 403)
+  assert.equal((await askAs(blocked, { ...question, body: 'x'.repeat(70_000) }))[0], 413)
   pressCtrlC(dev)
   assert.equal(await dev.ended, 0)
   await nothingIsLeft()
@@ -214,7 +244,17 @@ test('a machine without Go: one line with the remedy', async () => {
   env.PATH = scratch
   const dev = launch()
   assert.equal(await dev.ended, 1)
-  assert.match(dev.output(), /dev: go is not on the PATH; install it .*\n$/)
+  assert.match(dev.output(), /dev: go is not on the PATH; install Go 1\.26 .*\n$/)
+  await nothingIsLeft()
+})
+
+test('a Go that cannot read go.mod: its error and the remedy', async () => {
+  writeFileSync(path.join(scratch, 'go'), '#!/bin/sh\necho "go.mod:3: invalid go version" >&2\nexit 1\n', { mode: 0o755 })
+  env.PATH = scratch
+  const dev = launch()
+  assert.equal(await dev.ended, 1)
+  assert.match(dev.output(), /invalid go version\ndev: Go is too old, see above; install Go 1\.26 .*\n$/)
+  rmSync(path.join(scratch, 'go'))
   await nothingIsLeft()
 })
 
@@ -231,6 +271,20 @@ function launch() {
   return start(process.execPath, ['frontend-dev/dev.mjs'], { cwd: copy, env, detached: true })
 }
 
+/** Asks the page's server as a page of the origin does in a browser, and resolves to the status and the body. */
+function askAs(origin, question, headers = {}) {
+  const own = { Origin: origin, 'Sec-Fetch-Site': 'same-origin', 'Content-Type': 'application/json' }
+  return new Promise((resolve, reject) => {
+    const sent = request(`${origin}/__exchange`, { method: 'POST', headers: { ...own, ...headers } }, async (response) => {
+      let text = ''
+      for await (const part of response) text += part
+      resolve([response.statusCode, text.startsWith('{') ? JSON.parse(text) : text])
+    })
+    sent.once('error', reject)
+    sent.end(JSON.stringify(question))
+  })
+}
+
 async function listen(port) {
   const server = createServer()
   await new Promise((resolve) => server.listen(Number(port), '127.0.0.1', resolve))
@@ -243,7 +297,7 @@ function pressCtrlC({ child }) {
 }
 
 async function nothingIsLeft() {
-  assert.deepEqual(marked(), [])
+  await until('every process has ended', () => marked().length === 0, 5)
   for (const port of [env.PORT, env.PAGE_PORT, env.BLOCKED_PORT]) {
     await assert.rejects(fetch(`http://127.0.0.1:${port}`), undefined, `port ${port}`)
   }

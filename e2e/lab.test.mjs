@@ -280,20 +280,20 @@ for (const engine of engines) {
       }
     })
 
-    test('the keyboard reaches the first card and presses its button', async () => {
+    test('the keyboard reaches the first card and sends its form', async () => {
       await page.goto('about:blank')
       await page.goto(allowed)
       await page.until('the page', () => document.querySelector('.card') !== null)
       for (const [key, focused] of [
         ['Tab', '.skip'],
         ['Enter', 'main'],
-        ['Tab', '#simple button'],
+        ['Tab', '#your-api .method input'],
       ]) {
         await page.keyboard.press(key)
         await page.until(focused, (focused) => document.activeElement.matches(focused), focused)
       }
       await page.keyboard.press('Enter')
-      await until('the response', async () => (await exchange(page, 'simple')).startsWith('200'))
+      await until('the response', async () => (await exchange(page, 'your-api')).startsWith('200'))
     })
 
     test('a response is shown whole and moves nothing above it, and the page calls no other host', async () => {
@@ -392,7 +392,9 @@ for (const engine of engines) {
 
     test('a request copied as fetch or as curl works, and so does a copied setting', async () => {
       await page.evaluate(() => {
-        navigator.clipboard.writeText = async (text) => void (window.copied = text)
+        navigator.clipboard.writeText = async (text) => {
+          window.copied = text
+        }
       })
       const copy = async (card, button) => {
         await page.click(`#${card} .copy`, button)

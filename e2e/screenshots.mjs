@@ -8,7 +8,7 @@ import { mkdirSync, readdirSync } from 'node:fs'
 import path from 'node:path'
 import { engines } from './support/browsers.mjs'
 import { press } from './support/page.mjs'
-import { pause, startApi, startPage } from './support/processes.mjs'
+import { corscheckBinary, pause, startApi, startPage } from './support/processes.mjs'
 
 const folder = path.resolve(process.argv[2] ?? path.join(import.meta.dirname, 'screenshots'))
 mkdirSync(folder, { recursive: true })
@@ -22,7 +22,7 @@ const views = await Promise.all(
 // The ports that users see.
 const [port, blockedPort, apiPort] = [5173, 5174, 8080]
 const origin = `http://localhost:${port}`
-const vite = await startPage({ port, blockedPort, apiPort })
+const vite = await startPage({ port, blockedPort, apiPort, env: { CORSCHECK: corscheckBinary() } })
 const [chromium] = engines
 const browser = await chromium.open()
 let api
@@ -61,8 +61,11 @@ async function shootAll(colorScheme, width) {
   await press(page, 'blocked-header', 'GET with')
   await press(page, 'hosts', 'Who am I')
   await press(page, 'api-down', 'Call')
+  await page.fill('#your-api .method input', 'PURGE')
+  await press(page, 'your-api', 'Send')
+  for (const card of ['blocked-header', 'api-down', 'your-api']) await explained(page, card)
   for (const { pressCards } of views) await pressCards(page)
-  for (const card of ['errors', 'blocked-header']) {
+  for (const card of ['your-api', 'errors', 'blocked-header']) {
     await page.evaluate((card) => document.getElementById(card).scrollIntoView({ behavior: 'instant' }), card)
     await pause(100)
     await shoot(card)
@@ -75,7 +78,13 @@ async function shootAll(colorScheme, width) {
 
   await page.goto(`http://localhost:${blockedPort}`)
   await press(page, 'blocked-origin', 'POST')
+  await explained(page, 'blocked-origin')
   await page.evaluate(() => document.getElementById('blocked-origin').scrollIntoView({ behavior: 'instant' }))
   await shoot('blocked')
   await page.close()
+}
+
+/** Waits until a card says why its call failed. */
+function explained(page, card) {
+  return page.until(`the cause: ${card}`, (card) => document.querySelector(`#${card} [data-cause]`) !== null, card)
 }

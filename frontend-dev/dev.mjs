@@ -13,6 +13,7 @@ import { mkdtemp, readdir, rename, rm, stat } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import { createInterface } from 'node:readline'
 // Not parseEnv by name: a Node.js without it would fail before the check below.
 import * as util from 'node:util'
 
@@ -42,6 +43,8 @@ const notSource = /^(\..*|node_modules|frontend-dev|e2e|docs|deploy|bin)$/
 
 /** In milliseconds; longer than the API's own SHUTDOWN_TIMEOUT of 15 s. */
 const KILL_AFTER = 20_000
+/** Further lines are not sent to the page's server. */
+const MAX_UNREAD = 1000
 
 let scratch
 let api
@@ -54,6 +57,8 @@ const watched = new Map()
 /** Fires once no file has changed for a moment. */
 let reloadTimer
 let reloading = false
+/** How many lines of the API's log the page's server has not taken yet. */
+let unread = 0
 let changedMeanwhile = false
 
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => void stop(0))
@@ -62,6 +67,7 @@ await start().catch(fail)
 
 async function start() {
   if (apiPort === '0') throw new Error('PORT=0 picks a free port, which the page cannot know; set PORT to a fixed port')
+  await checkGo()
   await checkPorts()
   await installPackages()
 
@@ -69,6 +75,7 @@ async function start() {
   say('building the API…')
   await buildApi()
   await startApi()
+  await buildCorscheck()
   await startPage()
   if (stopping) return
 
@@ -105,9 +112,17 @@ async function stop(status) {
 
 // --- the API
 
+/** Throws if Go is missing or is too old to read go.mod. A Go that may do so downloads the version in go.mod here. */
+async function checkGo() {
+  step = run('go', ['list', '-m'], { cwd: root, stdio: ['ignore', 'ignore', 'inherit'] })
+  const status = await exit(step, 'go is not on the PATH; install Go 1.26 or later from https://go.dev/dl')
+  if (status === 0) return
+  throw new Error('Go is too old, see above; install Go 1.26 or later from https://go.dev/dl, or, with Go 1.21 or later, set GOTOOLCHAIN=auto')
+}
+
 async function buildApi() {
   step = run('go', ['build', '-o', binary('next'), '.'], { cwd: root })
-  const status = await exit(step, 'go is not on the PATH; install it from https://go.dev/dl')
+  const status = await exit(step, 'go is not on the PATH; install Go 1.26 or later from https://go.dev/dl')
   if (status !== 0) throw new Error('the API does not build, see above')
 }
 
@@ -115,7 +130,12 @@ async function buildApi() {
 async function startApi() {
   await rename(binary('next'), binary('api'))
   if (stopping) return
-  const child = (api = run(binary('api'), [], { cwd: root, env: { ...process.env, ...pageOrigins(), PORT: apiPort } }))
+  const child = (api = run(binary('api'), [], {
+    cwd: root,
+    env: { ...process.env, ...pageOrigins(), PORT: apiPort },
+    stdio: ['ignore', 'inherit', 'pipe'],
+  }))
+  passOn(child.stderr)
   const ended = exit(child).then((status) => {
     api = undefined
     throw new Error(`the API exited with status ${status}, see above`)
@@ -125,6 +145,23 @@ async function startApi() {
     if (!child.wanted) return
     say(`${error.message}; it restarts when a file changes`)
   })
+}
+
+/** Prints the API's log, and sends each line to the page's server, which shows those about a call that failed. */
+function passOn(stream) {
+  stream.on('data', (text) => process.stderr.write(text))
+  createInterface({ input: stream }).on('line', (line) => {
+    if (!page?.connected || unread === MAX_UNREAD) return
+    unread++
+    page.send({ apiLog: line.slice(0, 2000) }, () => unread--) // Also called if the page's server has ended.
+  })
+}
+
+/** Builds the command that the page's server asks why a call failed. Without it, the page gives advice. */
+async function buildCorscheck() {
+  if (stopping || !existsSync(path.join(root, 'cmd/corscheck'))) return
+  step = run('go', ['build', '-o', binary('corscheck'), './cmd/corscheck'], { cwd: root })
+  if ((await exit(step)) !== 0 && !stopping) say('corscheck does not build, see above; the page only guesses why a call failed')
 }
 
 async function reloadApi() {
@@ -201,7 +238,15 @@ async function startPage() {
   const vite = path.join(here, 'node_modules/vite/bin/vite.js')
   page = run(process.execPath, [vite, '--logLevel', 'warn', '--clearScreen', 'false'], {
     cwd: here,
-    env: { ...process.env, API_PORT: apiPort, PAGE_PORT: pagePort, BLOCKED_PORT: blockedPort },
+    env: {
+      ...process.env,
+      DEFAULT_ORIGINS: pageOrigins().ALLOWED_ORIGINS ?? '',
+      API_PORT: apiPort,
+      PAGE_PORT: pagePort,
+      BLOCKED_PORT: blockedPort,
+      ...(existsSync(binary('corscheck')) && { CORSCHECK: binary('corscheck') }),
+    },
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   })
   const ended = exit(page).then((status) => {
     throw new Error(`the page’s server exited with status ${status}, see above`)
@@ -221,7 +266,7 @@ function say(line) {
  * reaches only this process, which stops each command once and waits for it.
  */
 function run(command, args, options) {
-  const child = spawn(command, args, { ...options, stdio: ['ignore', 'inherit', 'inherit'], detached: !windows })
+  const child = spawn(command, args, { stdio: ['ignore', 'inherit', 'inherit'], ...options, detached: !windows })
   child.wanted = true // until end() is called
   return child
 }
@@ -266,7 +311,8 @@ function binary(name) {
 /** Resolves to the exit status, or to the signal that ended the process. */
 function exit(child, ifMissing) {
   return new Promise((resolve, reject) => {
-    child.once('exit', (status, signal) => resolve(status ?? signal))
+    // Not on exit: the last lines of its log may come after that.
+    child.once('close', (status, signal) => resolve(status ?? signal))
     child.once('error', (error) => reject(new Error(ifMissing ?? error.message)))
   })
 }

@@ -1,6 +1,10 @@
+import { readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
+import path from 'node:path'
+import { brotliCompressSync, gzipSync } from 'node:zlib'
 import react from '@vitejs/plugin-react'
 import { defineConfig } from 'vite'
+import { exchange } from './exchange.mjs'
 
 // By default the API allows http://localhost:5173 and http://127.0.0.1:5173.
 // Port 5174 serves the same page from an origin that it does not allow.
@@ -13,7 +17,7 @@ const apiPort = Number(process.env.API_PORT ?? 8080)
 const host = '127.0.0.1'
 
 export default defineConfig(({ mode }) => ({
-  plugins: [react(), blockedPage()],
+  plugins: [react(), blockedPage(), exchange({ corscheck: process.env.CORSCHECK, apiPort }), compressed()],
   define: {
     'import.meta.env.VITE_PAGE_PORT': JSON.stringify(String(pagePort)),
     'import.meta.env.VITE_BLOCKED_PORT': JSON.stringify(String(blockedPort)),
@@ -33,7 +37,7 @@ export default defineConfig(({ mode }) => ({
         ? { '^/(api|healthz|readyz)(/|$|\\?)': { target: `http://127.0.0.1:${apiPort}`, changeOrigin: false } }
         : {},
   },
-  test: { environment: 'happy-dom', include: ['src/**/*.test.{ts,tsx}'] },
+  test: { environment: 'happy-dom', include: ['src/**/*.test.{ts,tsx}', '*.test.mjs'] },
 }))
 
 /** Serves the page a second time, on a port that the API does not allow. */
@@ -53,6 +57,23 @@ function blockedPage() {
         server.close()
         server.closeAllConnections()
       })
+    },
+  }
+}
+
+/** Writes each file of a build compressed as well, for servers that send such files. */
+function compressed() {
+  return {
+    name: 'compressed',
+    apply: 'build',
+    // Only then are the files final.
+    writeBundle({ dir }, bundle) {
+      for (const name of Object.keys(bundle).filter((name) => /\.(js|css)$/.test(name))) {
+        const file = path.join(dir, name)
+        const content = readFileSync(file)
+        writeFileSync(`${file}.br`, brotliCompressSync(content))
+        writeFileSync(`${file}.gz`, gzipSync(content, { level: 9 }))
+      }
     },
   }
 }

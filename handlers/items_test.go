@@ -22,7 +22,7 @@ import (
 func newItems(t *testing.T) (http.Handler, *database.DB, string) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "app.db")
-	db, err := database.Open(context.Background(), "file:"+path, slog.New(slog.DiscardHandler), items.Migrations())
+	db, err := database.Open(context.Background(), "file:"+path, nil, slog.New(slog.DiscardHandler), items.Migrations())
 	if err != nil {
 		t.Fatal(err)
 	}

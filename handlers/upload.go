@@ -56,7 +56,7 @@ func readFile(parts *multipart.Reader, body *framedBody, maxBytes int64) (upload
 	var file *uploadedFile
 	for {
 		part, err := parts.NextRawPart()
-		if err == io.EOF { // a wrapped io.EOF is a body without its closing boundary
+		if err == io.EOF { //nolint:errorlint // a wrapped io.EOF is a body without its closing boundary
 			break
 		}
 		if err != nil {
@@ -126,7 +126,7 @@ func uploadProblem(err error, body *framedBody, maxBytes int64) *problem.Problem
 	switch p.Status {
 	case http.StatusRequestEntityTooLarge:
 		p = problem.TooLarge(maxBytes) // the limit that clients know
-		if err == errFraming {
+		if errors.Is(err, errFraming) {
 			p.Detail = fmt.Sprintf("The form is larger than the limit of %d bytes besides the file.", UploadFraming)
 		}
 		return p

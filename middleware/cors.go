@@ -149,21 +149,18 @@ func (m *cors) explainRefusal(r *http.Request, method string, names []string) {
 		m.metrics.countRefusedPreflight()
 	}
 	if lacksMethod {
-		remedy := "add it"
+		remedy := "add it; allowed now: " + strings.Join(m.options.Methods, ",")
 		if upper := strings.ToUpper(method); m.allowsMethod(upper) {
 			remedy = fmt.Sprintf("method names are case-sensitive: write %q in fetch", upper)
 		}
 		m.warnRefusal(r, method, "CORS_ALLOWED_METHODS", remedy)
 	}
-	switch len(lacking) {
-	case 0:
-	case 1:
-		m.warnRefusal(r, lacking[0], "CORS_ALLOWED_HEADERS", "add it")
-	default:
-		m.warnRefusal(r, strings.Join(lacking, ", "), "CORS_ALLOWED_HEADERS", "add them")
+	if len(lacking) > 0 {
+		m.warnRefusal(r, strings.Join(lacking, ", "), "CORS_ALLOWED_HEADERS", "add it; allowed now: "+strings.Join(m.options.Headers, ","))
 	}
 }
 
+// The remedy has the present list, because one that is set replaces the default.
 func (m *cors) warnRefusal(r *http.Request, asked, setting, remedy string) {
 	m.refusals.warn(r.Context(), func() []slog.Attr {
 		return []slog.Attr{

@@ -22,7 +22,7 @@ func Recovery(log *slog.Logger) gin.HandlerFunc {
 			if recovered == nil {
 				return
 			}
-			if recovered == http.ErrAbortHandler {
+			if recovered == http.ErrAbortHandler { //nolint:errorlint // net/http compares it in this way too
 				panic(recovered) // a handler's way to abort the connection; net/http logs nothing
 			}
 			log.LogAttrs(c.Request.Context(), slog.LevelError, "panic",

@@ -1,9 +1,15 @@
 package tests
 
 import (
+	"errors"
+	"fmt"
 	"io"
+	"net"
 	"net/http"
+	"os/exec"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -59,4 +65,33 @@ func TestLargeHeadersAreRejected(t *testing.T) {
 		t.Fatal(err)
 	}
 	checkStatus(t, readAnswer(t, conn, "GET"), http.StatusRequestHeaderFieldsTooLarge)
+}
+
+// Thousands of connections that send their request too slowly, or send nothing,
+// neither keep other clients out nor stay open.
+func TestSlowConnections(t *testing.T) {
+	t.Parallel()
+	const slow = 5000
+	limit, _ := exec.Command("sh", "-c", "ulimit -Hn").Output() // both processes raise their own limit to this one
+	if n, err := strconv.Atoi(strings.TrimSpace(string(limit))); err == nil && n < 2*slow {
+		without(t, fmt.Sprintf("a process may open only %d files; raise the hard limit (ulimit -Hn) to %d", n, 2*slow))
+	}
+	s := start(t, unlimited...)
+	conns := make([]net.Conn, slow)
+	for i := range conns {
+		conns[i] = s.dial(t)
+		defer conns[i].Close()
+		if i%2 == 0 {
+			fmt.Fprintf(conns[i], "GET /api/hello HTTP/1.1\r\nHost: %s\r\nX-Slow: ", s.host)
+		}
+		if i%50 == 0 {
+			checkStatus(t, s.get(t, "/api/hello"), http.StatusOK)
+		}
+	}
+	for i, conn := range conns {
+		if _, err := io.Copy(io.Discard, conn); err != nil && !errors.Is(err, syscall.ECONNRESET) {
+			t.Fatalf("connection %d was not closed: %v", i, err)
+		}
+	}
+	checkStatus(t, s.get(t, "/api/hello"), http.StatusOK)
 }

@@ -31,7 +31,7 @@ func TestComposeHardensEveryService(t *testing.T) {
 			!slices.Contains(s.SecurityOpt, "no-new-privileges:true") || s.MemLimit == "" {
 			t.Errorf("%s: got %+v, want a read-only root, no capabilities, no new privileges and a memory limit", name, s)
 		}
-		if s.Healthcheck == nil && s.Image != "api" { // the image of the API has its own
+		if s.Healthcheck == nil && s.Image != compose.Services["api-1"].Image { // which has its own
 			t.Errorf("%s has no health check", name)
 		}
 	}
@@ -254,14 +254,14 @@ func TestHealthcheck(t *testing.T) {
 // binary.
 func TestImageIsBuiltLikeMakeBuild(t *testing.T) {
 	t.Parallel()
-	command := regexp.MustCompile(`CGO_ENABLED=0 go build .* -o bin/api \.`)
-	inMakefile := command.FindString(readFile(t, "Makefile"))
-	inDockerfile := command.FindString(readFile(t, "Dockerfile"))
-	if inMakefile == "" || inMakefile != inDockerfile {
-		t.Errorf("Makefile: %q, Dockerfile: %q, want the same command", inMakefile, inDockerfile)
+	command := regexp.MustCompile(`CGO_ENABLED=0 go build .* -o (bin/\S+) \.`)
+	inMakefile := command.FindStringSubmatch(readFile(t, "Makefile"))
+	inDockerfile := command.FindStringSubmatch(readFile(t, "Dockerfile"))
+	if inMakefile == nil || !slices.Equal(inMakefile, inDockerfile) {
+		t.Fatalf("Makefile: %q, Dockerfile: %q, want the same command", inMakefile, inDockerfile)
 	}
 	binary := filepath.Join(t.TempDir(), "api")
-	build := exec.Command("sh", "-c", strings.Replace(inMakefile, "bin/api", binary, 1))
+	build := exec.Command("sh", "-c", strings.Replace(inMakefile[0], inMakefile[1], binary, 1))
 	build.Dir = ".."
 	if text, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, text)

@@ -3,6 +3,7 @@ package tests
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"regexp"
@@ -23,13 +24,15 @@ var limitedRoutes = []struct {
 	{"HEAD", "/api/session", "default"},
 	{"POST", "/api/upload", "upload"},
 	{"POST", "/api/session", "session"},
+	{"GET", "/docs", "docs"},
+	{"GET", "/openapi.yaml", "docs"},
 }
 
 func TestDefaultLimits(t *testing.T) {
 	t.Parallel()
 	s := start(t)
-	quota := map[string]int{"default": 100, "upload": 5, "session": 10}
-	left := map[string]int{"default": 100, "upload": 5, "session": 10}
+	quota := map[string]int{"default": 100, "upload": 5, "session": 10, "docs": 60}
+	left := maps.Clone(quota)
 	for _, route := range limitedRoutes {
 		a := s.do(t, route.method, route.path, "")
 		l := checkLimited(t, a, route.policy, quota[route.policy], 60)

@@ -7,9 +7,10 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
+
+	"example.com/api/internal/processtest"
 )
 
 // While Redis fails in several ways, each request receives its usual response
@@ -23,7 +24,7 @@ func TestRedisOutagesUnderLoad(t *testing.T) {
 		request{method: "DELETE", path: "/api/session", want: http.StatusNoContent})
 	for n, o := range []outage{
 		{"Redis is killed", redis.kill, func() { redis.start(t) }, "redis"},
-		{"Redis hangs", func() { syscall.Kill(redis.pid, syscall.SIGSTOP) }, func() { syscall.Kill(redis.pid, syscall.SIGCONT) }, "redis"},
+		{"Redis hangs", func() { processtest.Signal(redis.pid, processtest.Pause) }, func() { processtest.Signal(redis.pid, processtest.Resume) }, "redis"},
 		{"Redis is out of memory", func() { redis.cli("config", "set", "maxmemory", "1") }, func() { redis.cli("config", "set", "maxmemory", "0") }, "redis"},
 		{"Redis is read-only", func() { redis.cli("replicaof", "127.0.0.1", "1") }, func() { redis.cli("replicaof", "no", "one") }, "redis"},
 		{"Redis loses its scripts", func() { redis.cli("script", "flush") }, func() {}, ""},

@@ -4,13 +4,13 @@ import (
 	"database/sql"
 	"os"
 	"os/exec"
-	"os/user"
 	"path/filepath"
-	"strconv"
 	"syscall"
 	"testing"
 
 	_ "github.com/jackc/pgx/v5/stdlib" // the driver "pgx"
+
+	"example.com/api/internal/processtest"
 )
 
 // postgres is a PostgreSQL server. If the tests run as root, it runs as another
@@ -34,22 +34,19 @@ func startPostgres(t *testing.T) *postgres {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
-	as := new(syscall.SysProcAttr)
-	if os.Getuid() == 0 {
-		account, err := user.Lookup("nobody")
-		if err != nil {
-			t.Fatal(err)
-		}
-		uid, _ := strconv.Atoi(account.Uid)
-		gid, _ := strconv.Atoi(account.Gid)
-		as.Credential = &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
-		if err := os.Chown(dir, uid, gid); err != nil {
+	as, err := processtest.Unprivileged()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if as != nil {
+		if err := os.Chown(dir, int(as.Uid), int(as.Gid)); err != nil {
 			t.Fatal(err)
 		}
 	}
 	p := &postgres{port: fixedPort(t), dir: dir, command: func(program string, args ...string) *exec.Cmd {
 		cmd := exec.Command(filepath.Join(found[len(found)-1], program), append([]string{"-D", filepath.Join(dir, "data")}, args...)...)
-		cmd.Dir, cmd.SysProcAttr = dir, as
+		cmd.Dir = dir
+		processtest.RunAs(cmd, as)
 		return cmd
 	}}
 	if text, err := p.command("initdb", "-U", "api", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync").CombinedOutput(); err != nil {

@@ -15,22 +15,19 @@ import (
 	"time"
 )
 
-const (
-	rollingRestarts = 40
-	rollingPosts    = 50_000 // at least; spread evenly over the restarts
-	rollingClients  = 8
-)
+const rollingClients = 8
 
 // Restarting replicas one after another under load loses no request. Without
 // SHUTDOWN_DELAY some requests fail, which shows that the load is sufficient.
 func TestRollingRestarts(t *testing.T) {
 	t.Parallel()
+	const restarts, posts, attempts = 10, 12_500, 40
 	eachEdge(t, func(t *testing.T, e *edge, startEdge func([2]string)) {
 		r, stop := startRolling(t, e, startEdge, "/api/session", "file:app.db")
-		r.restarts(t, rollingRestarts, rollingPosts)
+		r.restarts(t, restarts, posts)
 		failed := len(r.failed())
 		n := 0
-		for ; n < rollingRestarts && len(r.failed()) == failed; n++ {
+		for ; n < attempts && len(r.failed()) == failed; n++ {
 			r.restart(t, n%2, "0s")
 		}
 		stop()

@@ -98,7 +98,7 @@ func TestSessionIsSignedAndEncrypted(t *testing.T) {
 		decoded, _ := encoding.DecodeString(cookie.Value)
 		checkLacks(t, string(decoded)+cookie.Value, "Grace", "Hopper")
 		// securecookie encodes in base64 twice.
-		for _, piece := range strings.Split(string(decoded), "|") {
+		for piece := range strings.SplitSeq(string(decoded), "|") {
 			inner, _ := encoding.DecodeString(piece)
 			checkLacks(t, string(inner), "Grace", "Hopper")
 		}

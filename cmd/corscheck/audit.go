@@ -313,7 +313,7 @@ func (a *audit) judgeOrigins(add adder) {
 		if !p.reflects() {
 			p = a.foreignAsk
 		}
-		s, title := medium, "Every origin is allowed: the server answers with the origin that asks"
+		s, title := medium, "Every origin is allowed: the server returns whatever origin the request has"
 		fix := "compare the origin with a list (ALLOWED_ORIGINS), or send * if the data is public"
 		if p.allowsCredentials() {
 			s, title = high, "Every origin is allowed, with credentials: any site can read and change data as the signed-in user"
@@ -343,7 +343,7 @@ func (a *audit) judgeOrigins(add adder) {
 		if v := fetch.Standard().CheckCORS("https://"+attacker, fetch.CredentialsOmit, fetch.Header{{Name: allowOrigin, Value: value}}); v != nil {
 			switch parsed, err := fetch.ParseOrigin(value); {
 			case v.Reason == fetch.MultipleAllowOrigin:
-				add(high, "Access-Control-Allow-Origin has several values; browsers allow exactly one", a.foreign.evidence(allowOrigin), "answer with the one origin that asks, if it is in the list; look for a second place that sets the header")
+				add(high, "Access-Control-Allow-Origin has several values; browsers allow exactly one", a.foreign.evidence(allowOrigin), "return the one origin of the request, if it is in the list; look for a second place that sets the header")
 			case err != nil:
 				add(high, "Access-Control-Allow-Origin is not an origin; no browser ever sends that", a.foreign.evidence(allowOrigin), "write scheme, host and port, for example https://app.example.com")
 			case parsed != value:
@@ -428,26 +428,26 @@ func (a *audit) judgePage(add adder) {
 			s = medium
 		}
 		add(s, "The trailing slash is redirected: a preflight that is redirected always fails", a.slash.evidence(allowOrigin, "Location"),
-			"answer both forms, or 404 for one of them; in Gin, RedirectTrailingSlash = false")
+			"serve both forms, or return 404 for one of them; in Gin, RedirectTrailingSlash = false")
 	}
 }
 
-// judgePreflight looks at the answer to the page's preflight.
+// judgePreflight looks at the response to the page's preflight.
 func (a *audit) judgePreflight(add adder, credentials fetch.Credentials) {
 	p := a.pageAsk
 	status := p.reply.Status
 	switch {
 	case status >= 300 && status < 400 && p.get("Location") != "":
-		add(high, "The preflight is redirected, which browsers never follow", p.evidence("Location"), "answer OPTIONS before any redirect")
+		add(high, "The preflight is redirected, which browsers never follow", p.evidence("Location"), "respond to OPTIONS before any redirect")
 		return
 	case status == http.StatusUnauthorized || status == http.StatusProxyAuthRequired:
-		add(high, "The preflight needs signing in, but carries no credentials", p.evidence()+" got "+statusText(status), "answer preflights before authentication")
+		add(high, "The preflight needs signing in, but carries no credentials", p.evidence()+" got "+statusText(status), "respond to preflights before authentication")
 		return
 	case status == http.StatusTooManyRequests:
-		add(high, "The preflight is rate-limited", p.evidence()+" got "+statusText(status), "answer preflights before the rate limit")
+		add(high, "The preflight is rate-limited", p.evidence()+" got "+statusText(status), "respond to preflights before the rate limit")
 		return
 	case status < 200 || status > 299:
-		add(high, "The preflight fails with "+statusText(status), p.evidence(allowOrigin), "answer OPTIONS with 204 and the CORS headers, on every route")
+		add(high, "The preflight fails with "+statusText(status), p.evidence(allowOrigin), "respond to OPTIONS with 204 and the CORS headers, on every route")
 		return
 	}
 	if v := fetch.Standard().CheckCORS(a.origin, fetch.CredentialsOmit, p.reply.Header); v != nil && a.page.allows() {
@@ -461,7 +461,7 @@ func (a *audit) judgePreflight(add adder, credentials fetch.Credentials) {
 			from = a.page
 		}
 		if credentials == fetch.CredentialsInclude && hasElement(from.get(name), "*") {
-			add(medium, name+" is *, which means nothing when credentials go along", from.evidence(name), "list the names, or answer with those that the preflight asks for")
+			add(medium, name+" is *, which means nothing when credentials go along", from.evidence(name), "list the names, or return those that the preflight asks for")
 		}
 	}
 	for name := range strings.SplitSeq(p.get("Access-Control-Allow-Headers"), ",") {
@@ -484,12 +484,12 @@ func (a *audit) judgePreflight(add adder, credentials fetch.Credentials) {
 	}
 	for _, f := range p.reply.Header {
 		if name := strings.ToLower(f.Name); strings.Contains(name, "ratelimit") {
-			add(low, "Preflights count against the rate limit", p.evidence(f.Name), "answer preflights before the rate limit")
+			add(low, "Preflights count against the rate limit", p.evidence(f.Name), "respond to preflights before the rate limit")
 			break
 		}
 	}
 	if len(p.reply.Header.Lines("Set-Cookie")) > 0 {
-		add(low, "The preflight's response sets a cookie, which browsers ignore", p.evidence("Set-Cookie"), "answer preflights before sessions")
+		add(low, "The preflight's response sets a cookie, which browsers ignore", p.evidence("Set-Cookie"), "respond to preflights before sessions")
 	}
 }
 

@@ -129,7 +129,7 @@ func TestAuditFindsMistakes(t *testing.T) {
 		fix      string
 	}{
 		{"any origin, reflected, with credentials", policy{allows: every}, "high", "with credentials: any site can read", "ALLOWED_ORIGINS"},
-		{"any origin, reflected, without", policy{allows: every, noCreds: true}, "medium", "answers with the origin that asks", "send * if the data is public"},
+		{"any origin, reflected, without", policy{allows: every, noCreds: true}, "medium", "returns whatever origin the request has", "send * if the data is public"},
 		{"* with credentials", policy{answer: func(string) string { return "*" }}, "medium", "browsers reject the pair", "leave Access-Control-Allow-Credentials out"},
 		{"null", policy{allows: func(o string) bool { return o == auditPage || o == "null" }}, "high", "The origin null is allowed", "remove null"},
 		{"null, without credentials", policy{allows: func(o string) bool { return o == auditPage || o == "null" }, noCreds: true}, "medium", "The origin null is allowed", "remove null"},
@@ -142,7 +142,7 @@ func TestAuditFindsMistakes(t *testing.T) {
 		{"localhost in production", policy{allows: func(o string) bool { return o == auditPage || o == "http://localhost:5173" }}, "medium", "pages on localhost", "in development only"},
 		{"localhost by prefix", policy{allows: func(o string) bool { return o == auditPage || strings.HasPrefix(o, "http://localhost.") }}, "high", "begins with http://localhost", "compare whole origins"},
 		{"a trailing slash", policy{answer: func(string) string { return auditPage + "/" }}, "high", "never equal to what a browser sends", "write " + auditPage},
-		{"a list in the header", policy{answer: func(string) string { return auditPage + ",https://b.example" }}, "high", "has several values", "one origin that asks"},
+		{"a list in the header", policy{answer: func(string) string { return auditPage + ",https://b.example" }}, "high", "has several values", "the one origin of the request"},
 		{"no scheme", policy{answer: func(string) string { return "app.example.com" }}, "high", "is not an origin", "write scheme, host and port"},
 		{"the page is not listed", policy{allows: func(o string) bool { return false }}, "high", "is not allowed", "ALLOWED_ORIGINS"},
 		{"no Vary", policy{noVary: true}, "medium", "Vary: Origin is missing", "on every response"},
@@ -161,7 +161,7 @@ func TestAuditFindsMistakes(t *testing.T) {
 		{"preflight behind sign-in", policy{preflight: status(401, "WWW-Authenticate: Basic")}, "high", "needs signing in", "before authentication"},
 		{"preflight behind the limiter", policy{preflight: status(429)}, "high", "rate-limited", "before the rate limit"},
 		{"preflight redirected", policy{preflight: status(308, "Location: https://x.example/")}, "high", "is redirected", "before any redirect"},
-		{"preflight unknown", policy{preflight: status(404)}, "high", "fails with 404", "answer OPTIONS with 204"},
+		{"preflight unknown", policy{preflight: status(404)}, "high", "fails with 404", "respond to OPTIONS with 204"},
 		{"preflight without the origin", policy{preflight: status(200)}, "high", "does not allow the page", "to preflights"},
 		{"preflight costs quota", policy{preflight: func(w http.ResponseWriter, _ *http.Request) bool {
 			w.Header().Set("X-RateLimit-Remaining", "9")
@@ -333,7 +333,7 @@ func TestAuditJudges(t *testing.T) {
 		{"an error without Vary", func(a *audit) { a.wrong.reply = answer(405, allow[1:]...) }, "low Vary: Origin is missing on error responses"},
 		{"the preflight alone allows every origin", func(a *audit) {
 			a.foreignAsk.reply = answer(204, with(right, "Access-Control-Allow-Origin: https://"+attacker)...)
-		}, "medium Every origin is allowed: the server answers"},
+		}, "medium Every origin is allowed: the server returns"},
 		{"null for everybody", func(a *audit) {
 			for _, p := range a.probes {
 				p.reply = answer(200, with(right, "Access-Control-Allow-Origin: null")...)
@@ -427,7 +427,7 @@ func TestAuditOutput(t *testing.T) {
 		{[]string{right + "/items", "--origin", testPage}, exitAllowed, []string{"Audit of " + right + "/items, 12 requests", "Nothing found."}, "--origin"},
 		{[]string{right + "/items"}, exitAllowed, []string{"Nothing found.", "Add --origin with a page"}, "Findings"},
 		{[]string{wrong + "/items"}, exitBlocked, []string{"\n\nMEDIUM  Every origin is allowed by *", "\n  Seen: GET with Origin: https://corscheck.example got Access-Control-Allow-Origin: *, Access-Control-Allow-", "\n  Fix: name the origin", "Findings: 1."}, "Nothing found"},
-		{[]string{"http://localhost:1/"}, exitUnreachable, []string{"cannot be reached"}, "Audit of"},
+		{[]string{"http://localhost:2/"}, exitUnreachable, []string{"cannot be reached"}, "Audit of"},
 		{[]string{right + "/items", "--dry-run"}, exitAllowed, []string{"7 requests, none with credentials:", "      no Origin (not from a page)", "      Origin: null (an opaque origin)"}, "Audit of"},
 	} {
 		status, stdout, stderr := corscheck(t, append(tt.args, "--audit")...)

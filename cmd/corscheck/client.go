@@ -50,7 +50,7 @@ func newClient(o options) (*client, error) {
 			return nil, fmt.Errorf("--cacert: %s holds no PEM certificate", o.cacert)
 		}
 	}
-	c := &client{timeout: requestTimeout, resolve: o.resolve}
+	c := &client{timeout: o.timeout, resolve: o.resolve}
 	c.transport = &http.Transport{
 		Proxy:                  c.proxy,
 		DialContext:            c.dial,
@@ -124,7 +124,8 @@ func (c *client) send(ctx context.Context, m fetch.Message) (reply, error) {
 	req.Header = c.header(m)
 	res, err := c.transport.RoundTrip(req)
 	if err != nil {
-		return reply{}, &sendError{m, err}
+		closed := errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET)
+		return reply{}, &sendError{message: m, err: err, timeout: c.timeout, closed: closed, needsTLS: closed && c.speaksTLS(ctx, m.URL)}
 	}
 	defer res.Body.Close()
 
@@ -142,14 +143,39 @@ func (c *client) send(ctx context.Context, m fetch.Message) (reply, error) {
 			out.Header = append(out.Header, fetch.Field{Name: name, Value: value})
 		}
 	}
-	if strings.HasPrefix(res.Header.Get("Content-Type"), "application/problem+json") {
-		var problem struct{ Detail string }
-		// The headers are what counts; a body that breaks off changes nothing.
-		if data, err := io.ReadAll(io.LimitReader(res.Body, maxResponseBody)); err == nil && json.Unmarshal(data, &problem) == nil {
-			out.Detail = problem.Detail
-		}
+	isProblem := strings.HasPrefix(res.Header.Get("Content-Type"), "application/problem+json")
+	if !isProblem && !c.request.safe {
+		return out, nil // the headers decide
+	}
+	if strings.HasPrefix(res.Header.Get("Content-Type"), "text/event-stream") {
+		return out, nil // has no end to wait for
+	}
+	data, err := io.ReadAll(io.LimitReader(res.Body, maxResponseBody))
+	if err != nil {
+		out.Broken = err.Error()
+		return out, nil
+	}
+	var problem struct{ Detail string }
+	if isProblem && json.Unmarshal(data, &problem) == nil {
+		out.Detail = problem.Detail
 	}
 	return out, nil
+}
+
+// speaksTLS reports whether a server that closes plain http connections
+// without a response speaks TLS.
+func (c *client) speaksTLS(ctx context.Context, u *url.URL) bool {
+	if u.Scheme != "http" {
+		return false
+	}
+	conn, err := c.dial(ctx, "tcp", hostPort(u))
+	if err != nil {
+		return false
+	}
+	defer conn.Close()
+	err = tls.Client(conn, &tls.Config{ServerName: u.Hostname(), MinVersion: tls.VersionTLS12}).HandshakeContext(ctx)
+	var certificate *tls.CertificateVerificationError
+	return err == nil || errors.As(err, &certificate)
 }
 
 // header is m's header with what a browser adds of its own.
@@ -208,15 +234,36 @@ func sends(p fetch.CookieProblem) bool { return p == "" || p == fetch.CookieThir
 type sendError struct {
 	message fetch.Message
 	err     error
+	timeout time.Duration // that the message had
+	before  []exchange    // what was answered before it
+
+	closed   bool // the server closed the connection
+	needsTLS bool // and it speaks TLS
 }
 
 func (e *sendError) Error() string { return e.err.Error() }
 func (e *sendError) Unwrap() error { return e.err }
 
-// unreachable says why there is no response, and what helps.
-func unreachable(err error) string {
-	where := "the server"
-	var failed *sendError
+// The reasons why there is no response, as --json names them.
+const (
+	nameNotFound       = "NameNotFound"
+	connectionRefused  = "ConnectionRefused"
+	hostUnreachable    = "HostUnreachable"
+	untrustedAuthority = "UntrustedAuthority"
+	wrongName          = "WrongName"
+	invalidCertificate = "InvalidCertificate"
+	needsHTTP          = "NeedsHTTP"
+	needsTLS           = "NeedsTLS"
+	timedOut           = "TimedOut"
+	interrupted        = "Interrupted"
+	connectionClosed   = "ConnectionClosed"
+	invalidResponse    = "InvalidResponse"
+)
+
+// unreachable returns why there is no response: the reason, and a sentence
+// that says what helps.
+func unreachable(err error) (reason, text string) {
+	where, failed := "the server", &sendError{timeout: requestTimeout}
 	if errors.As(err, &failed) {
 		where = fetch.OriginOf(failed.message.URL)
 	}
@@ -230,21 +277,27 @@ func unreachable(err error) string {
 	)
 	switch {
 	case errors.As(err, &dns):
-		return fmt.Sprintf("%s cannot be reached: the name %s is not known.", where, dns.Name)
+		return nameNotFound, fmt.Sprintf("%s cannot be reached: the name %s is not known.", where, dns.Name)
 	case errors.Is(err, syscall.ECONNREFUSED):
-		return where + " cannot be reached: nothing listens there. Is the server running, on this port?"
+		return connectionRefused, where + " cannot be reached: nothing listens there. Is the server running, on this port?"
+	case errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH):
+		return hostUnreachable, where + " cannot be reached: no route leads to its address."
 	case errors.As(err, &unknown):
-		return where + " has a certificate of an unknown authority; name its CA with --cacert."
+		return untrustedAuthority, where + " has a certificate of an unknown authority; name its CA with --cacert."
 	case errors.As(err, &hostname):
-		return where + " has a certificate for another name: " + hostname.Error() + "."
+		return wrongName, where + " has a certificate for another name: " + hostname.Error() + "."
 	case errors.As(err, &invalid), errors.As(err, &certified):
-		return where + " has a certificate that is not valid: " + err.Error() + "."
+		return invalidCertificate, where + " has a certificate that is not valid: " + err.Error() + "."
 	case errors.As(err, &record), strings.Contains(err.Error(), "server gave HTTP response to HTTPS client"):
-		return where + " does not speak TLS; use http:// for it."
+		return needsHTTP, where + " does not speak TLS; use http:// for it."
+	case failed.needsTLS, strings.Contains(err.Error(), `malformed HTTP response "\x15\x03`): // a TLS alert
+		return needsTLS, where + " speaks TLS; use https:// for it."
 	case errors.Is(err, context.DeadlineExceeded):
-		return fmt.Sprintf("%s did not answer within %s.", where, requestTimeout)
+		return timedOut, fmt.Sprintf("%s did not answer within %s.", where, failed.timeout)
 	case errors.Is(err, context.Canceled):
-		return "interrupted."
+		return interrupted, "interrupted."
+	case failed.closed:
+		return connectionClosed, where + " gave no response: the connection was closed: " + err.Error() + "."
 	}
-	return where + " gave no response: " + err.Error() + "."
+	return invalidResponse, where + " gave no response: " + err.Error() + "."
 }

@@ -4,9 +4,12 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/json"
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -16,6 +19,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -161,21 +165,14 @@ func TestSilentServer(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	c, err := newClient(options{})
-	if err != nil {
-		t.Fatal(err)
+	address := "http://" + l.Addr().String()
+	o, err := parseOptions([]string{address, "--origin", testPage}, nil, nil)
+	if err != nil || o.timeout != requestTimeout || requestTimeout > 30*time.Second {
+		t.Errorf("the timeout is %v, %v", o.timeout, err)
 	}
-	defer c.close()
-	if c.timeout != requestTimeout || requestTimeout > 30*time.Second {
-		t.Errorf("the timeout is %v", c.timeout)
-	}
-	c.timeout = 50 * time.Millisecond
-	o, err := parseOptions([]string{"http://" + l.Addr().String(), "--origin", testPage}, nil, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := check(t.Context(), c, o.request); err == nil || !strings.Contains(unreachable(err), "did not answer within") {
-		t.Errorf("got %v", err)
+	status, stdout, _ := corscheck(t, address, "--origin", testPage, "--timeout", "50ms", "--json")
+	if status != exitUnreachable || !strings.Contains(stdout, "did not answer within 50ms") || !strings.Contains(stdout, `"reason": "TimedOut"`) {
+		t.Errorf("got status %d, %s", status, stdout)
 	}
 }
 
@@ -296,7 +293,7 @@ func TestDetail(t *testing.T) {
 			w.Header().Set("Content-Type", tt.contentType)
 			_, _ = w.Write([]byte(tt.body))
 		})
-		c, err := newClient(options{})
+		c, err := newClient(options{timeout: requestTimeout})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -311,25 +308,143 @@ func TestDetail(t *testing.T) {
 // What people are told when there is no response.
 func TestUnreachable(t *testing.T) {
 	at := func(err error) error {
-		return &sendError{fetch.Message{URL: &url.URL{Scheme: "http", Host: "a.example"}}, err}
+		return &sendError{message: fetch.Message{URL: &url.URL{Scheme: "http", Host: "a.example"}}, err: err, timeout: 4 * time.Second}
 	}
 	for _, tt := range []struct {
-		err  error
-		want string
+		err          error
+		reason, want string
 	}{
-		{at(&net.DNSError{Name: "a.example", IsNotFound: true}), "http://a.example cannot be reached: the name a.example is not known."},
-		{at(syscall.ECONNREFUSED), "http://a.example cannot be reached: nothing listens there"},
-		{at(x509.UnknownAuthorityError{}), "name its CA with --cacert"},
-		{at(x509.HostnameError{Certificate: &x509.Certificate{}, Host: "a.example"}), "for another name"},
-		{at(x509.CertificateInvalidError{Cert: &x509.Certificate{}, Reason: x509.Expired}), "that is not valid: x509: certificate has expired"},
-		{at(tls.RecordHeaderError{Msg: "x"}), "does not speak TLS"},
-		{at(context.DeadlineExceeded), "http://a.example did not answer within 15s."},
-		{at(context.Canceled), "interrupted."},
-		{at(errors.New("odd")), "http://a.example gave no response: odd."},
-		{errors.New("odd"), "the server gave no response: odd."},
+		{at(&net.DNSError{Name: "a.example", IsNotFound: true}), nameNotFound, "http://a.example cannot be reached: the name a.example is not known."},
+		{at(syscall.ECONNREFUSED), connectionRefused, "http://a.example cannot be reached: nothing listens there"},
+		{at(syscall.EHOSTUNREACH), hostUnreachable, "no route leads to its address"},
+		{at(x509.UnknownAuthorityError{}), untrustedAuthority, "name its CA with --cacert"},
+		{at(x509.HostnameError{Certificate: &x509.Certificate{}, Host: "a.example"}), wrongName, "for another name"},
+		{at(x509.CertificateInvalidError{Cert: &x509.Certificate{}, Reason: x509.Expired}), invalidCertificate, "that is not valid: x509: certificate has expired"},
+		{at(tls.RecordHeaderError{Msg: "x"}), needsHTTP, "does not speak TLS"},
+		{at(context.DeadlineExceeded), timedOut, "http://a.example did not answer within 4s."},
+		{at(context.Canceled), interrupted, "interrupted."},
+		{&sendError{message: fetch.Message{URL: &url.URL{Scheme: "http", Host: "a.example"}}, err: io.EOF, closed: true}, connectionClosed, "gave no response: the connection was closed"},
+		{at(errors.New("odd")), invalidResponse, "http://a.example gave no response: odd."},
+		{errors.New("odd"), invalidResponse, "the server gave no response: odd."},
 	} {
-		if got := unreachable(tt.err); !strings.Contains(got, tt.want) {
-			t.Errorf("%v: got %q, want %q", tt.err, got, tt.want)
+		if reason, got := unreachable(tt.err); reason != tt.reason || !strings.Contains(got, tt.want) {
+			t.Errorf("%v: got %s, %q, want %s, %q", tt.err, reason, got, tt.reason, tt.want)
+		}
+	}
+}
+
+// quiet closes a connection whose first byte is not that of a TLS handshake, as
+// some servers do. Others send an alert or an error in plain text.
+type quiet struct{ net.Listener }
+
+func (l quiet) Accept() (net.Conn, error) {
+	conn, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return &quietConn{Conn: conn}, nil
+}
+
+type quietConn struct {
+	net.Conn
+	once sync.Once
+}
+
+func (c *quietConn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	c.once.Do(func() {
+		if n > 0 && p[0] != 0x16 {
+			c.Conn.Close()
+			n, err = 0, io.EOF
+		}
+	})
+	return n, err
+}
+
+// What is wrong with a response is told by the message that it answers.
+func TestUnreachableOverTheWire(t *testing.T) {
+	secure := httptest.NewUnstartedServer(headers(200))
+	secure.Config.ErrorLog = log.New(io.Discard, "", 0)
+	secure.StartTLS()
+	t.Cleanup(secure.Close)
+	silent := httptest.NewUnstartedServer(headers(200))
+	silent.Config.ErrorLog = log.New(io.Discard, "", 0)
+	silent.Listener = quiet{silent.Listener}
+	silent.StartTLS()
+	t.Cleanup(silent.Close)
+	for _, tt := range []struct{ name, url, want string }{
+		{"plain http to TLS that sends an alert", raw(t, "\x15\x03\x01\x00\x02\x02\x46"), needsTLS},
+		{"plain http to TLS that says nothing", strings.Replace(silent.URL, "https:", "http:", 1), needsTLS},
+		{"closed without a response", raw(t, ""), connectionClosed},
+		{"not http", raw(t, "SSH-2.0-x\r\n"), invalidResponse},
+		{"a certificate that nobody signed", secure.URL, untrustedAuthority},
+		{"TLS to plain http", strings.Replace(serve(t, headers(200)), "http:", "https:", 1), needsHTTP},
+	} {
+		status, stdout, _ := corscheck(t, tt.url, "--origin", testPage, "--method", "PUT", "--json")
+		var got struct {
+			Reason    string
+			Exchanges []jsonExchange
+		}
+		if err := json.Unmarshal([]byte(stdout), &got); err != nil {
+			t.Fatal(err)
+		}
+		if status != exitUnreachable || got.Reason != tt.want || len(got.Exchanges) != 1 || !got.Exchanges[0].Preflight {
+			t.Errorf("%s: got status %d, %s", tt.name, status, stdout)
+		}
+	}
+}
+
+// With --safe, nothing is changed: no method arrives but GET, HEAD and OPTIONS.
+func TestSafe(t *testing.T) {
+	for _, tt := range []struct {
+		args    []string
+		want    string // the requests that arrive
+		standIn string
+	}{
+		{[]string{"--method", "DELETE"}, "OPTIONS /, GET /", "GET"},
+		{[]string{"--data", "a=b"}, "GET /", "GET"},
+		{[]string{"--data", "a=b", "--upload-listener"}, "OPTIONS /, GET /", "GET"},
+		{[]string{"--method", "post", "--header", "Content-Type: application/json"}, "OPTIONS /, GET /", "GET"},
+		{[]string{"--method", "HEAD"}, "HEAD /", ""},
+		{nil, "GET /", ""},
+	} {
+		var arrived []string
+		address := serve(t, func(w http.ResponseWriter, r *http.Request) {
+			arrived = append(arrived, r.Method+" "+r.URL.Path)
+			if r.ContentLength > 0 || r.Header.Get("Content-Type") != "" {
+				t.Errorf("%v: a body was sent: %v", tt.args, r.Header)
+			}
+			for _, name := range []string{"Origin", "Methods", "Headers"} {
+				w.Header().Set("Access-Control-Allow-"+name, "*")
+			}
+		})
+		_, stdout, stderr := corscheck(t, append([]string{address, "--origin", testPage, "--safe", "--json"}, tt.args...)...)
+		var got jsonResult
+		if err := json.Unmarshal([]byte(stdout), &got); err != nil {
+			t.Fatalf("%v: %v %s", tt.args, err, stderr)
+		}
+		last := got.Exchanges[len(got.Exchanges)-1]
+		if strings.Join(arrived, ", ") != tt.want || !got.Allowed || last.StandIn != tt.standIn || last.Method != got.Method {
+			t.Errorf("%v: got %q, %s", tt.args, arrived, stdout)
+		}
+	}
+}
+
+// A body that breaks off fails a fetch whose headers are in order.
+func TestBrokenBody(t *testing.T) {
+	for _, tt := range []struct{ response, want string }{
+		{"Content-Length: 9\r\n\r\nshort", "unexpected EOF"},
+		{"Content-Length: 5\r\n\r\nwhole", ""},
+		{"Content-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n", ""},
+	} {
+		address := raw(t, "HTTP/1.1 200 OK\r\nAccess-Control-Allow-Origin: *\r\n"+tt.response)
+		_, stdout, stderr := corscheck(t, address, "--origin", testPage, "--safe", "--json")
+		var got jsonResult
+		if err := json.Unmarshal([]byte(stdout), &got); err != nil {
+			t.Fatalf("%v %s", err, stderr)
+		}
+		if got.Exchanges[0].Broken != tt.want {
+			t.Errorf("%q: got %s", tt.response, stdout)
 		}
 	}
 }

@@ -69,7 +69,7 @@ func TestExpect(t *testing.T) {
 			t.Errorf("%q: got status %d, %q, want %q", content, status, stderr, want)
 		}
 	}
-	if status, _, _ := corscheck(t, "http://localhost:1/", "--expect", file(rows)); status != exitUnreachable {
+	if status, _, _ := corscheck(t, "http://localhost:2/", "--expect", file(rows)); status != exitUnreachable {
 		t.Errorf("unreachable: got status %d", status)
 	}
 }

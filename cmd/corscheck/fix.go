@@ -81,9 +81,9 @@ func fixFor(r result, o outcome, server string) fix {
 			f.AtServer, f.Lines = false, nil
 		case v.Status == http.StatusForbidden && lastDetail(o) != "": // which says it
 		case v.Status == http.StatusForbidden:
-			f.Note = "The server answered 403 Forbidden, as servers do for an origin that they do not know."
+			f.Note = "The server returned 403 Forbidden, as servers do for an origin that they do not know."
 		case v.Preflight && v.Status >= 300:
-			f.Note = fmt.Sprintf("The preflight was answered with %s: perhaps the route does not know OPTIONS, or something in front of the CORS code (sign-in, rate limit, redirect) answers it.", statusText(v.Status))
+			f.Note = fmt.Sprintf("The response to the preflight was %s: perhaps the route does not know OPTIONS, or something in front of the CORS code (sign-in, rate limit, redirect) responds first.", statusText(v.Status))
 		case !v.Preflight && v.Status >= 400:
 			f.Note = fmt.Sprintf("The response is an error, %s. Error responses need the CORS headers too.", statusText(v.Status))
 		}
@@ -97,7 +97,7 @@ func fixFor(r result, o outcome, server string) fix {
 		f.Text = "have the server send Access-Control-Allow-Credentials: true, or make the request without credentials"
 		f.Lines = lines(server, v.Reason, n)
 	case fetch.PreflightInvalidStatus:
-		f.Text = "have the server answer the preflight with 204, before sign-in, rate limits and routing. A preflight carries no cookie and no Authorization"
+		f.Text = "have the server respond to the preflight with 204, before sign-in, rate limits and routing. A preflight carries no cookie and no Authorization"
 		f.Lines = lines(server, v.Reason, n)
 	case fetch.PreflightDisallowedRedirect:
 		f.Text = "in the page, call the URL that needs no redirect" + redirectHint(v, r)
@@ -176,6 +176,8 @@ func lastValue(o outcome, name string) string {
 // pageFix is the fix for what no server can allow.
 func pageFix(v fetch.Verdict, r result) string {
 	switch v.Reason {
+	case fetch.BadPort:
+		return "run the server on another port"
 	case fetch.MixedContent:
 		return "call the API by https, or load the page by http while you develop"
 	case fetch.InsecureLocalNetwork:
@@ -225,7 +227,7 @@ func redirectHint(v fetch.Verdict, r result) string {
 	case to.Path+"/" == v.URL.Path:
 		text += " (without the trailing slash)"
 	case strings.Contains(strings.ToLower(to.Path), "login"), strings.Contains(strings.ToLower(to.Path), "signin"):
-		return ". The redirect leads to a sign-in page: exempt OPTIONS from it, and answer 401 instead of a redirect"
+		return ". The redirect leads to a sign-in page: exempt OPTIONS from it, and return 401 instead of a redirect"
 	}
 	return text
 }
@@ -326,7 +328,7 @@ func apiLines(reason fetch.Reason, n need) []string {
 	case fetch.HeaderDisallowed, fetch.InvalidAllowHeaders:
 		line := "CORS_ALLOWED_HEADERS=Authorization,Content-Type,If-Match,X-Request-ID"
 		for _, name := range n.headers {
-			line += unlessListed(http.CanonicalHeaderKey(name), line[strings.Index(line, "=")+1:])
+			line += unlessListed(http.CanonicalHeaderKey(name), line[strings.Index(line, "=")+1:]) //nolint:modernize // each step reads the line so far
 		}
 		return []string{line}
 	case fetch.WildcardOriginNotAllowed:
@@ -352,7 +354,7 @@ func caddySyntax(name, value string) string {
 	return fmt.Sprintf("header %s %q", name, value)
 }
 
-// proxyLines are the header lines of a proxy, and its answer to preflights.
+// proxyLines are the header lines of a proxy, and its response to preflights.
 func proxyLines(n need, methods, headers string, write func(name, value string) string) []string {
 	out := []string{write("Access-Control-Allow-Origin", n.origin), write("Vary", "Origin")}
 	if n.credentials {
@@ -388,8 +390,8 @@ func quoteList(list string) string {
 
 // guessServer tells the server by its response headers, or returns nothing.
 func guessServer(o outcome) string {
-	for i := len(o.Exchanges) - 1; i >= 0; i-- {
-		h := o.Exchanges[i].Response.Header
+	for _, exchange := range slices.Backward(o.Exchanges) {
+		h := exchange.Response.Header
 		get := func(name string) string { v, _ := h.Get(name); return strings.ToLower(v) }
 		server := get("Server")
 		switch {

@@ -2,6 +2,8 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
+	"slices"
 
 	"example.com/api/internal/fetch"
 )
@@ -51,8 +53,10 @@ type (
 		Method    string      `json:"method"`
 		URL       string      `json:"url"`
 		Sent      [][2]string `json:"sent"`
+		StandIn   string      `json:"stand_in,omitempty"`
 		Status    int         `json:"status"`
 		Came      [][2]string `json:"came"`
+		Broken    string      `json:"broken,omitempty"`
 	}
 	jsonFix struct {
 		Text   string   `json:"text"`
@@ -85,12 +89,23 @@ func (p *printer) encode(value any) error {
 	return e.Encode(value)
 }
 
-func (p *printer) jsonError(text string) {
-	_ = p.encode(struct { // standard output is all there is to write an error to
-		Version int    `json:"version"`
-		Allowed bool   `json:"allowed"`
-		Error   string `json:"error"`
-	}{schemaVersion, false, text})
+// jsonError prints why the server was not reached, and what was sent until
+// then.
+func (p *printer) jsonError(reason, text string, err error) {
+	out := struct {
+		Version   int            `json:"version"`
+		Allowed   bool           `json:"allowed"`
+		Error     string         `json:"error"`
+		Reason    string         `json:"reason"`
+		Exchanges []jsonExchange `json:"exchanges"`
+	}{Version: schemaVersion, Error: text, Reason: reason, Exchanges: []jsonExchange{}}
+	var failed *sendError
+	if errors.As(err, &failed) {
+		for _, e := range append(slices.Clone(failed.before), exchange{Message: failed.message}) {
+			out.Exchanges = append(out.Exchanges, exchangeOf(e))
+		}
+	}
+	_ = p.encode(out) // standard output is all there is to write an error to
 }
 
 // jsonFindings prints the findings of an audit.
@@ -146,10 +161,7 @@ func jsonOf(r result, server string) jsonResult {
 		main = r.Firefox
 	}
 	for _, e := range main.Exchanges {
-		out.Exchanges = append(out.Exchanges, jsonExchange{
-			Preflight: e.Message.Preflight, Method: e.Message.Method, URL: e.Message.URL.String(),
-			Sent: pairs(e.Message.Header), Status: e.Response.Status, Came: pairs(e.Response.Header),
-		})
+		out.Exchanges = append(out.Exchanges, exchangeOf(e))
 	}
 	if !main.Verdict.Allowed {
 		f := fixFor(r, main, server)
@@ -163,6 +175,13 @@ func jsonOf(r result, server string) jsonResult {
 		out.Cookies = append(out.Cookies, jsonCookie{line.ok, text})
 	}
 	return out
+}
+
+func exchangeOf(e exchange) jsonExchange {
+	return jsonExchange{
+		Preflight: e.Message.Preflight, Method: e.Message.Method, URL: e.Message.URL.String(), Sent: pairs(e.Message.Header),
+		StandIn: e.Response.StandIn, Status: e.Response.Status, Came: pairs(e.Response.Header), Broken: e.Response.Broken,
+	}
 }
 
 func browserOf(o outcome, console string) jsonBrowser {

@@ -12,9 +12,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"net/url"
 	"os"
 	"os/signal"
+	"slices"
+	"strings"
 	"time"
 
 	"example.com/api/internal/fetch"
@@ -87,9 +90,9 @@ func runCheck(ctx context.Context, o options, p *printer, stderr io.Writer) int 
 }
 
 func reportUnreachable(o options, p *printer, stderr io.Writer, err error) int {
-	text := unreachable(err)
+	reason, text := unreachable(err)
 	if o.json {
-		p.jsonError(text)
+		p.jsonError(reason, text, err)
 		return exitUnreachable
 	}
 	fmt.Fprintf(stderr, "corscheck: %s\n", clean(text))
@@ -139,12 +142,18 @@ type reply struct {
 	fetch.Response
 	Proto  string // "HTTP/2.0"
 	Detail string // the detail of a problem body (RFC 9457), if there is one
+	// StandIn is the method that was sent in place of the message's own.
+	StandIn string
+	Broken  string // why the body could not be read to its end
 }
 
 // check asks each engine what it does with r. A message that two engines have
 // in common is sent once.
 func check(ctx context.Context, s sender, r checkRequest) (result, error) {
 	shared := &once{next: s, got: map[string]reply{}}
+	if r.safe {
+		shared.next = safely{s}
+	}
 	if c, ok := s.(*client); ok {
 		r.Spaces = map[string]fetch.Space{fetch.OriginOf(r.URL): c.space(ctx, r.URL)}
 		if r.PageSpace == fetch.SpaceUnknown {
@@ -194,6 +203,10 @@ func follow(ctx context.Context, e fetch.Engine, r fetch.Request, s sender) (out
 			return o, nil
 		}
 		response, err := s.send(ctx, *step.Send)
+		var failed *sendError
+		if errors.As(err, &failed) {
+			failed.before = o.Exchanges
+		}
 		if err != nil {
 			return outcome{}, err
 		}
@@ -217,6 +230,23 @@ func (s *once) send(ctx context.Context, m fetch.Message) (reply, error) {
 	if err == nil {
 		s.got[key] = r
 	}
+	return r, err
+}
+
+// safely sends nothing that may change something. In place of any other method
+// than GET and HEAD, it sends a GET to the same URL.
+type safely struct{ next sender }
+
+func (s safely) send(ctx context.Context, m fetch.Message) (reply, error) {
+	if m.Preflight || m.Method == http.MethodGet || m.Method == http.MethodHead {
+		return s.next.send(ctx, m)
+	}
+	m.Method, m.Body = http.MethodGet, false
+	m.Header = slices.DeleteFunc(slices.Clone(m.Header), func(f fetch.Field) bool {
+		return strings.HasPrefix(strings.ToLower(f.Name), "content-")
+	})
+	r, err := s.next.send(ctx, m)
+	r.StandIn = m.Method
 	return r, err
 }
 

@@ -67,24 +67,26 @@ func TestUsageErrors(t *testing.T) {
 		want string
 	}{
 		{nil, "the URL is missing"},
-		{[]string{"http://localhost:1/"}, "--origin is missing"},
-		{[]string{"http://localhost:1/", "--origin", "localhost:5173"}, "has no scheme"},
-		{[]string{"http://localhost:1/", "--origin", "file:///a.html"}, "write null"},
+		{[]string{"http://localhost:2/"}, "--origin is missing"},
+		{[]string{"http://localhost:2/", "--origin", "localhost:5173"}, "has no scheme"},
+		{[]string{"http://localhost:2/", "--origin", "file:///a.html"}, "write null"},
 		{[]string{"ftp://a.example/", "--origin", testPage}, "is not an http:// or https:// URL"},
-		{[]string{"http://localhost:1/", "http://localhost:2/", "--origin", testPage}, "one URL at a time"},
-		{[]string{"http://localhost:1/", "--origin", testPage, "--header", "x"}, "Name: value"},
-		{[]string{"http://localhost:1/", "--origin", testPage, "--header", "Cookie: a=b"}, "use --cookie"},
-		{[]string{"http://localhost:1/", "--origin", testPage, "--frobnicate"}, "frobnicate"},
-		{[]string{"http://localhost:1/", "--origin", testPage, "--mode", "x"}, "write cors, no-cors or same-origin"},
-		{[]string{"http://localhost:1/", "--origin", testPage, "--server", "iis"}, "write one of api, nginx"},
-		{[]string{"http://localhost:1/", "--origin", testPage, "--cookie", "x"}, "name=value"},
-		{[]string{"http://localhost:1/", "--origin", testPage, "--resolve", "a:b"}, "HOST:PORT:ADDRESS"},
-		{[]string{"http://localhost:1/", "--origin", testPage, "--cacert", "missing.pem"}, "missing.pem"},
-		{[]string{"http://localhost:1/", "--origin", testPage, "--dry-run"}, "belongs to --audit"},
+		{[]string{"http://localhost:2/", "http://localhost:2/", "--origin", testPage}, "one URL at a time"},
+		{[]string{"http://localhost:2/", "--origin", testPage, "--header", "x"}, "Name: value"},
+		{[]string{"http://localhost:2/", "--origin", testPage, "--header", "Cookie: a=b"}, "use --cookie"},
+		{[]string{"http://localhost:2/", "--origin", testPage, "--frobnicate"}, "frobnicate"},
+		{[]string{"http://localhost:2/", "--origin", testPage, "--mode", "x"}, "write cors, no-cors or same-origin"},
+		{[]string{"http://localhost:2/", "--origin", testPage, "--server", "iis"}, "write one of api, nginx"},
+		{[]string{"http://localhost:2/", "--origin", testPage, "--cookie", "x"}, "name=value"},
+		{[]string{"http://localhost:2/", "--origin", testPage, "--resolve", "a:b"}, "HOST:PORT:ADDRESS"},
+		{[]string{"http://localhost:2/", "--origin", testPage, "--cacert", "missing.pem"}, "missing.pem"},
+		{[]string{"http://localhost:2/", "--origin", testPage, "--dry-run"}, "belongs to --audit"},
+		{[]string{"http://localhost:2/", "--origin", testPage, "--timeout", "0s"}, "a duration above zero"},
+		{[]string{"http://localhost:2/", "--safe", "--audit"}, "belongs to a single request"},
 		{[]string{"--from-curl", "wget x"}, "does not begin with curl"},
 		{[]string{"--from-fetch", "fetch(url)"}, "a literal value"},
 		{[]string{"--har", "missing.har"}, "missing.har"},
-		{[]string{"http://localhost:1/", "--expect", "missing.yaml"}, "missing.yaml"},
+		{[]string{"http://localhost:2/", "--expect", "missing.yaml"}, "missing.yaml"},
 	} {
 		status, stdout, stderr := corscheck(t, tt.args...)
 		if status != exitUsage || !strings.Contains(stderr, tt.want) || stdout != "" {
@@ -268,7 +270,7 @@ func TestJSON(t *testing.T) {
 	if got.Version != 1 || got.Allowed || len(got.Browsers) != 2 || got.Browsers[0].Reason != "AllowOriginMismatch" || got.Fix == nil || got.Fix.Text == "" || len(got.Exchanges) != 1 {
 		t.Errorf("got %s", stdout)
 	}
-	if status, stdout, _ := corscheck(t, "http://localhost:1/", "--origin", testPage, "--json"); status != exitUnreachable || !strings.Contains(stdout, `"error": "http://localhost:1 cannot be reached`) {
+	if status, stdout, _ := corscheck(t, "http://localhost:2/", "--origin", testPage, "--json"); status != exitUnreachable || !strings.Contains(stdout, `"error": "http://localhost:2 cannot be reached`) {
 		t.Errorf("unreachable: got status %d, %s", status, stdout)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"example.com/api/internal/fetch"
 	"example.com/api/internal/fetch/pasted"
@@ -31,14 +32,20 @@ The request
   --cookie 'A=B; ATTR'  a cookie as the server set it, with its attributes; it
                         is sent if a browser would send it; may be repeated
   --mode MODE           cors (default), no-cors or same-origin
+  --upload-listener     XMLHttpRequest with a listener on its upload, which
+                        forces a preflight
   --from-curl 'curl …'  a request copied as cURL; - reads it from standard input
-  --from-fetch 'fetch(…)'  a request copied as fetch; - reads it likewise
+  --from-fetch 'fetch(…)'  a request copied as fetch; - reads it from standard
+                        input
   --har FILE            judge the cross-origin entries of a HAR file; sends
                         nothing
 
 The connection
   --cacert FILE         trust the certificates in FILE as well
   --resolve HOST:PORT:ADDRESS  connect to ADDRESS for HOST:PORT; may be repeated
+  --timeout DURATION    how long a request may take; default 15s
+  --safe                change nothing: in place of POST, PUT, PATCH, DELETE and
+                        the like, send the preflight and a GET to the same URL
 
 Many requests
   --expect FILE         check the rows of FILE against the URL
@@ -62,6 +69,7 @@ type checkRequest struct {
 	body     string
 	cookies  []fetch.Cookie
 	recorded []string // "name=value" of cookies that a browser did send
+	safe     bool     // send no method but GET, HEAD and the preflight's OPTIONS
 }
 
 type options struct {
@@ -73,6 +81,7 @@ type options struct {
 	server              string
 	json                bool
 	cacert              string
+	timeout             time.Duration
 	resolve             map[string]netip.AddrPort // by host:port
 }
 
@@ -88,7 +97,8 @@ func parseOptions(args []string, stdin io.Reader, stderr io.Writer) (options, er
 		origin, method, data, mode string
 		fromCurl, fromFetch        string
 		headers, cookies, resolves list
-		credentials                bool
+		credentials, listener      bool
+		safe                       bool
 		flags                      = flag.NewFlagSet("corscheck", flag.ContinueOnError)
 	)
 	flags.SetOutput(io.Discard)
@@ -113,6 +123,9 @@ func parseOptions(args []string, stdin io.Reader, stderr io.Writer) (options, er
 	flags.BoolVar(&o.dryRun, "dry-run", false, "")
 	flags.StringVar(&o.server, "server", "", "")
 	flags.BoolVar(&o.json, "json", false, "")
+	flags.BoolVar(&listener, "upload-listener", false, "")
+	flags.DurationVar(&o.timeout, "timeout", requestTimeout, "")
+	flags.BoolVar(&safe, "safe", false, "")
 
 	// The URL may stand before, between or after the flags.
 	var rest []string
@@ -200,6 +213,7 @@ func parseOptions(args []string, stdin io.Reader, stderr io.Writer) (options, er
 		return options{}, err
 	}
 	r.URL, r.Origin, r.cookies = o.url, o.request.Origin, o.request.cookies
+	r.UploadListener, r.XHR, r.safe = listener, listener, safe
 	o.request = r
 	return o, nil
 }
@@ -230,6 +244,10 @@ func (o options) checkCombination(set map[string]bool, rest []string) error {
 		return errors.New("--audit and --expect are two commands; run them one after the other")
 	case o.dryRun && !o.audit:
 		return errors.New("--dry-run belongs to --audit")
+	case o.timeout <= 0:
+		return fmt.Errorf("--timeout %s: write a duration above zero, for example 5s", o.timeout)
+	case set["safe"] && (o.har != "" || o.audit || o.expect != ""):
+		return errors.New("--safe belongs to a single request; --audit and --har change nothing, and --expect sends its rows")
 	case o.format != "" && o.expect == "":
 		return errors.New("--format belongs to --expect")
 	case !slices.Contains([]string{"", "text", "tap", "junit"}, o.format):

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -417,9 +418,9 @@ func hiddenHeaders(o outcome) []string {
 
 // preflightAge returns the headers of the last preflight's response.
 func preflightAge(o outcome) (fetch.Header, bool) {
-	for i := len(o.Exchanges) - 1; i >= 0; i-- {
-		if o.Exchanges[i].Message.Preflight {
-			return o.Exchanges[i].Response.Header, true
+	for _, exchange := range slices.Backward(o.Exchanges) {
+		if exchange.Message.Preflight {
+			return exchange.Response.Header, true
 		}
 	}
 	return nil, false

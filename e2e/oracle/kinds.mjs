@@ -167,7 +167,7 @@ export const kinds = [
   {
     name: 'same site behind a foreign redirect',
     touches: cookies,
-    when: (each, { chromium, firefox }) => without(chromium, firefox).length > 0,
+    when: (_each, { chromium, firefox }) => without(chromium, firefox).length > 0,
   },
 ]
 

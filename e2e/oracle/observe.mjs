@@ -65,7 +65,7 @@ async function observeBatch(browser, pages, batch) {
       if (!pages.has(url)) pages.set(url, await browser.newPage(url))
       const here = batch.filter(({ page }) => page.url === url)
       const outcomes = await pages.get(url).call(here.map(({ request }) => request))
-      here.forEach((each, index) => results.set(each.case, outcomes[index]))
+      for (const [index, each] of here.entries()) results.set(each.case, outcomes[index])
     }),
   )
   const told = await explanations(browser, batch, results)

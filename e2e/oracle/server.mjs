@@ -73,7 +73,7 @@ function serve(socket, answer) {
         return
       }
       const request = parseHead(unread.slice(0, end))
-      const length = Number(valueOf(request.headers, 'content-length') ?? 0)
+      const length = Number(headerValue(request.headers, 'content-length') ?? 0)
       if (unread.length < end + 4 + length) return
       unread = unread.slice(end + 4 + length)
       socket.write(answer(request), 'latin1')
@@ -101,7 +101,7 @@ function answerTo({ method, target, headers }, cases, arrived) {
   const hop = cases.get(number)?.hops[index]
   if (!hop) return format(method, { status: 404, headers: [['Content-Length', '0']] })
 
-  const preflight = method === 'OPTIONS' && valueOf(headers, 'access-control-request-method') !== undefined
+  const preflight = method === 'OPTIONS' && headerValue(headers, 'access-control-request-method') !== undefined
   if (!arrived.has(number)) arrived.set(number, [])
   arrived.get(number).push({ hop: index, preflight, method, headers: lines(headers, cases.get(number).request) })
   return format(method, preflight ? hop.preflight : hop.response)
@@ -129,6 +129,6 @@ function format(method, { status, headers, body = '' }) {
   return `${head.join('\r\n')}\r\n\r\n${method === 'HEAD' ? '' : body}`
 }
 
-function valueOf(headers, lowerCaseName) {
+function headerValue(headers, lowerCaseName) {
   return headers.find(([name]) => name.toLowerCase() === lowerCaseName)?.[1]
 }

@@ -141,7 +141,7 @@ export async function startStores() {
 
 /** The settings that compose.yaml gives each replica when no variable is set, with this machine's paths to the secrets. */
 function replicaSettings({ secrets }) {
-  const [, block] = /^x-api: [^]*?^ {2}environment:\n((?: {4}.*\n)+)/m.exec(shippedFile('compose.yaml'))
+  const [, block] = /^x-api: [\s\S]*?^ {2}environment:\n((?: {4}.*\n)+)/m.exec(shippedFile('compose.yaml'))
   const settings = {}
   for (const line of block.trimEnd().split('\n')) {
     const [, name, , value] = /^ +(\w+): ("?)(.*?)\2(?: +#.*)?$/.exec(line)

@@ -9,7 +9,7 @@ const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.mi
 export async function open(browser, url, options) {
   const page = await browser.newPage(options)
   await page.goto(url)
-  await page.until('the page', () => document.querySelector('main > *') !== null)
+  await page.until('the page', () => document.querySelector('main .card') !== null)
   await page.until('a response, or none', () => document.querySelector('[data-api=unknown]') === null)
   return page
 }
@@ -20,6 +20,7 @@ export async function open(browser, url, options) {
  * page sends whenever a call fails.
  */
 export async function press(page, card, button, seconds) {
+  await page.until(card, (card) => document.getElementById(card) !== null, card)
   await page.evaluate((card) => {
     const section = document.getElementById(card)
     window.ended = false

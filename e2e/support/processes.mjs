@@ -1,7 +1,7 @@
 /** Runs the API and the page as processes on free ports. */
 import assert from 'node:assert/strict'
 import { spawn, spawnSync } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -23,17 +23,26 @@ export function pause(milliseconds) {
   return new Promise((resolve) => setTimeout(resolve, milliseconds))
 }
 
-/** Ports that were free a moment ago. */
+/**
+ * Ports that were free a moment ago, from a range that the kernel does not use
+ * for outgoing connections. At random, because other files of tests run at the
+ * same time.
+ */
 export async function freePorts(count) {
-  const servers = await Promise.all(
-    Array.from({ length: count }, () => {
-      const server = createServer()
-      return new Promise((resolve) => server.listen(0, '127.0.0.1', () => resolve(server)))
-    }),
-  )
-  const ports = servers.map((server) => server.address().port)
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))))
-  return ports
+  const ports = new Set()
+  while (ports.size < count) {
+    const port = 20_000 + Math.floor(Math.random() * 10_000)
+    if (await isFree(port)) ports.add(port)
+  }
+  return [...ports]
+}
+
+function isFree(port) {
+  const server = createServer()
+  return new Promise((resolve) => {
+    server.once('error', () => resolve(false))
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)))
+  })
 }
 
 /** Starts a process and collects its output; `stop` ends it and waits for it. */
@@ -69,19 +78,30 @@ export function start(command, args, { cwd = root, env = {}, ...options } = {}) 
   }
 }
 
-let binary
+const built = new Map()
 
 /** The server's binary: API_BINARY, or one that is built once from this checkout. */
 export function apiBinary() {
-  if (process.env.API_BINARY) return process.env.API_BINARY
-  if (!binary) {
-    const folder = mkdtempSync(path.join(tmpdir(), 'e2e-api-'))
+  return process.env.API_BINARY ?? build('.')
+}
+
+export const hasCorscheck = existsSync(path.join(root, 'cmd/corscheck'))
+
+/** The binary of cmd/corscheck: CORSCHECK, or one that is built once from this checkout. Undefined where it has been removed. */
+export function corscheckBinary() {
+  return process.env.CORSCHECK ?? (hasCorscheck ? build('./cmd/corscheck') : undefined)
+}
+
+function build(package_) {
+  if (!built.has(package_)) {
+    const folder = mkdtempSync(path.join(tmpdir(), 'e2e-build-'))
     process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
-    binary = path.join(folder, 'api')
-    const build = spawnSync('go', ['build', '-o', binary, '.'], { cwd: root, stdio: 'inherit' })
-    assert.equal(build.status, 0, 'go build')
+    const binary = path.join(folder, 'binary')
+    const { status } = spawnSync('go', ['build', '-o', binary, package_], { cwd: root, stdio: 'inherit' })
+    assert.equal(status, 0, `go build ${package_}`)
+    built.set(package_, binary)
   }
-  return binary
+  return built.get(package_)
 }
 
 /** Starts the real server with a database of its own. */

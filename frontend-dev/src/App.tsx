@@ -1,9 +1,8 @@
-import { useEffect, useSyncExternalStore } from 'react'
+import { Suspense, useEffect, useSyncExternalStore } from 'react'
 import { checkApi, useApiStatus } from './apiStatus'
 import { Gauges } from './Gauges'
-import { Items } from './items/Items'
-import { cards } from './lab/cards'
-import { Lab } from './lab/Lab'
+import { Items } from './items/LazyItems'
+import { Contents, Lab } from './lab/LazyLab'
 import { apiOrigin, isBlockedPort, pageOrigin, pages, sameOrigin } from './page'
 
 const lab = { id: 'lab', title: 'Lab', View: Lab }
@@ -58,13 +57,9 @@ export function App() {
       <Gauges />
       {view === lab && (
         <nav className="contents" aria-label="Cards">
-          <ol>
-            {cards.map(({ id, title, refused }) => (
-              <li key={id} data-refused={refused}>
-                <a href={`#${id}`}>{title}</a>
-              </li>
-            ))}
-          </ol>
+          <Suspense>
+            <Contents />
+          </Suspense>
         </nav>
       )}
       <main id="main" tabIndex={-1}>
@@ -89,9 +84,11 @@ export function App() {
         )}
         {/* The lab stays, so that its responses are still there when the user returns from another view. */}
         <div hidden={view !== lab}>
-          <Lab />
+          <Suspense>
+            <Lab />
+          </Suspense>
         </div>
-        {view !== lab && <view.View />}
+        <Suspense>{view !== lab && <view.View />}</Suspense>
       </main>
     </>
   )

@@ -2,11 +2,16 @@ import { useRef } from 'react'
 import { FormatError, type Exchange, type ReceivedResponse } from './api/client'
 import { CopyButton } from './CopyButton'
 import { useSecondsSince } from './countdown'
+import { adviseResponse } from './advice'
+import { Failure, Whole } from './exchange/Explained'
 import { FailureAdvice } from './FailureAdvice'
-import { pageOrigin } from './page'
+import { isOwnApi, pageOrigin } from './page'
 import { preflightReasons } from './preflight'
 import { asCurl, asFetch } from './snippets'
 import type { Pending } from './useClient'
+
+/** Whether the development server says what the browser withholds. A build drops what depends on it. */
+const isToldMore = import.meta.env.DEV && import.meta.env.VITE_EXCHANGE !== undefined
 
 /**
  * A request and its response, as the browser shows them to JavaScript. While
@@ -36,14 +41,32 @@ export function ExchangePanel({ exchange, pending }: { exchange: Exchange | unde
         className="exchange-detail"
         role="group"
         aria-label="Request and response"
-        tabIndex={exchange ? 0 : -1} // Without content it can be focused only by Cancel.
+        tabIndex={-1} // Only Cancel moves the focus here.
       >
         {exchange && (
           <div className={pending && 'invisible'}>
-            <Request exchange={exchange} />
-            {exchange.error instanceof FormatError && <p className="response">{exchange.error.message}.</p>}
-            {exchange.response && <Response response={exchange.response} />}
-            {outcome(exchange) === 'failed' && <FailureAdvice exchange={exchange} />}
+            {outcome(exchange) === 'failed' ? (
+              isToldMore ? (
+                <Failure exchange={exchange}>
+                  <Request exchange={exchange} />
+                </Failure>
+              ) : (
+                <>
+                  <Request exchange={exchange} />
+                  <FailureAdvice exchange={exchange} />
+                </>
+              )
+            ) : (
+              <>
+                {exchange.response && <Reason exchange={exchange} />}
+                <Request exchange={exchange} />
+                {exchange.error instanceof FormatError && isOwnApi(exchange.url) && (
+                  <p className="response">{exchange.error.message}.</p>
+                )}
+                {exchange.response && <Response response={exchange.response} />}
+                {exchange.response && isToldMore && <Whole exchange={exchange} />}
+              </>
+            )}
           </div>
         )}
       </div>
@@ -54,6 +77,8 @@ export function ExchangePanel({ exchange, pending }: { exchange: Exchange | unde
 function outcome(exchange: Exchange | undefined): 'none' | 'ok' | 'problem' | 'failed' {
   if (!exchange || isAbort(exchange)) return 'none'
   if (!exchange.response) return 'failed'
+  if (exchange.response.status === 0) return 'ok'
+  if (exchange.error instanceof FormatError && !isOwnApi(exchange.url)) return 'ok'
   return exchange.error ? 'problem' : 'ok'
 }
 
@@ -65,6 +90,7 @@ function isAbort({ error }: Exchange): boolean {
 function summary(exchange: Exchange) {
   const { response, error } = exchange
   if (isAbort(exchange)) return 'Cancelled'
+  if (response?.status === 0) return <strong>Opaque: JavaScript sees neither the status nor the body</strong>
   if (response) return <strong>{`${response.status} ${response.statusText}`}</strong>
   return <strong>{error?.cause instanceof Error ? String(error.cause) : error?.name}</strong>
 }
@@ -112,10 +138,24 @@ function Request({ exchange }: { exchange: Exchange }) {
   )
 }
 
+/** Why the response is an error, where the page can tell. */
+function Reason({ exchange }: { exchange: Exchange }) {
+  const reason = adviseResponse(exchange, pageOrigin)
+  if (!reason) return null
+  return (
+    <div className="explained">
+      <p className="cause" data-cause={reason.cause}>
+        <strong>{reason.summary}</strong>
+      </p>
+      <p>{reason.fix}</p>
+    </div>
+  )
+}
+
 function Response({ response: { headers, body } }: { response: ReceivedResponse }) {
   return (
     <div className="response">
-      {body !== undefined && <pre>{typeof body === 'string' ? body : JSON.stringify(body, null, 2)}</pre>}
+      {body !== undefined && <Body text={typeof body === 'string' ? body : JSON.stringify(body, null, 2)} />}
       <p className="caption">Headers that this page may read</p>
       <dl className="headers">
         {[...headers].map(([name, value]) => (
@@ -123,6 +163,18 @@ function Response({ response: { headers, body } }: { response: ReceivedResponse 
         ))}
       </dl>
     </div>
+  )
+}
+
+/** A body of any length. One that is too long for the panel scrolls by itself, so the keyboard must reach it. */
+function Body({ text }: { text: string }) {
+  const isLong = text.length > 3000
+  return isLong ? (
+    <pre className="long" tabIndex={0} role="group" aria-label="Body">
+      {text}
+    </pre>
+  ) : (
+    <pre>{text}</pre>
   )
 }
 

@@ -1,6 +1,7 @@
 import { advise } from './advice'
 import { TimeoutError, type Exchange } from './api/client'
 import { useApiStatus } from './apiStatus'
+import { CopyButton } from './CopyButton'
 import { apiOrigin, isBlockedPort, pageOrigin } from './page'
 import { preflightRequest } from './preflight'
 
@@ -31,10 +32,16 @@ export function FailureAdvice({ exchange }: { exchange: Exchange }) {
     <div className="advice response">
       <p>The browser hides the reason from JavaScript. Check these in order:</p>
       <ol>
-        {advice.map(({ cause, summary, check, console, log }) => (
+        {advice.map(({ cause, summary, check, paste, console, log }) => (
           <li key={cause} data-cause={cause}>
             <strong>{summary}</strong>
-            <code className="check">{check}</code>
+            <p>{check}</p>
+            {paste && (
+              <div className="paste">
+                <pre>{paste}</pre>
+                <CopyButton text={paste} label="Copy" />
+              </div>
+            )}
             <dl>
               <dt>Console</dt>
               <dd>{console}</dd>

@@ -23,6 +23,7 @@ export function useSecondsUntil(moment: number): number {
 /** The whole seconds since a moment on the clock of performance.now(), rendering once a second. */
 export function useSecondsSince(moment: number): number {
   const [, tick] = useState(0)
+  // biome-ignore lint/correctness/useExhaustiveDependencies: a new moment starts a new second
   useEffect(() => {
     const timer = setInterval(() => tick((n) => n + 1), 1000)
     return () => clearInterval(timer)

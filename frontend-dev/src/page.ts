@@ -17,6 +17,14 @@ export const isBlockedPort = env.DEV && location.port === env.VITE_BLOCKED_PORT 
 
 export const otherHost = location.hostname === 'localhost' ? '127.0.0.1' : 'localhost'
 
+/** Reports whether a URL is one of the API, under either of its host names. */
+export function isOwnApi(url: string): boolean {
+  const { origin, hostname, port } = new URL(url)
+  return origin === apiOrigin || (loopback.includes(hostname) && port === new URL(apiOrigin).port)
+}
+
+const loopback = ['localhost', '127.0.0.1']
+
 /** The origins of the page: two ports, each under two host names. */
 export const pages = {
   allowed: `http://${location.hostname}:${env.VITE_PAGE_PORT}`,

@@ -31,6 +31,7 @@ test.each([
   [exchange, ['  headers: {"content-type":"application/json"},', `  body: "{\\"name\\":\\"O'Brien\\"}",`]],
   [upload, ['  body,']],
   [get, []],
+  [{ ...get, mode: 'no-cors' as const }, ['  mode: "no-cors",']],
 ])('as fetch', (exchange, options) => {
   const before =
     exchange === upload ? ['const body = new FormData()', 'body.append("file", new File([], "a \\"b\\".txt"))'] : []

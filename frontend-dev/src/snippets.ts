@@ -11,9 +11,10 @@ export function asCurl({ method, url, requestHeaders, requestBody }: Exchange, o
 }
 
 /** The request in JavaScript. The content of files is left out. */
-export function asFetch({ method, url, credentials, requestHeaders, requestBody }: Exchange): string {
+export function asFetch({ method, url, credentials, mode = 'cors', requestHeaders, requestBody }: Exchange): string {
   const lines: string[] = []
   const options = [`method: ${literal(method)}`, `credentials: ${literal(credentials)}`]
+  if (mode !== 'cors') options.push(`mode: ${literal(mode)}`)
   const headers = Object.fromEntries(requestHeaders)
   if (Object.keys(headers).length > 0) options.push(`headers: ${JSON.stringify(headers)}`)
   if (typeof requestBody === 'string') {

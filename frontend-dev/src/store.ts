@@ -12,7 +12,7 @@ export function createStore<T>(value: T) {
     get,
     set(next: T) {
       value = next
-      listeners.forEach((changed) => changed())
+      for (const changed of listeners) changed()
     },
     use: () => useSyncExternalStore(subscribe, get),
   }

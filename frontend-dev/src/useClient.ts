@@ -10,7 +10,7 @@ import {
 } from './api/client'
 import { recordStatus } from './apiStatus'
 import { recordLimit } from './limits'
-import { apiBase } from './page'
+import { apiBase, isOwnApi } from './page'
 
 const expectedErrors = [ProblemError, NetworkError, TimeoutError, FormatError]
 
@@ -31,7 +31,7 @@ export function useClient(baseUrl: string = apiBase) {
       baseUrl,
       observe(exchange: Exchange) {
         setExchange(exchange)
-        recordLimit(exchange)
+        if (isOwnApi(exchange.url)) recordLimit(exchange)
         if (baseUrl === apiBase) recordStatus(exchange)
       },
     }),

@@ -8,7 +8,6 @@ package database
 import (
 	"context"
 	"database/sql"
-
 	"errors"
 	"fmt"
 	"io/fs"
@@ -18,6 +17,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"golang.org/x/sync/singleflight"
 )
 
@@ -98,8 +98,9 @@ type rules struct {
 }
 
 // Open opens the database that url names and brings the schema of every
-// resource up to date. The caller closes it; ctx bounds only the opening; log
-// must not be nil.
+// resource up to date. The caller closes it; ctx bounds only the opening; dial
+// connects to a PostgreSQL server, and is nil for net.Dialer's; log must not be
+// nil.
 //
 //   - file:PATH is an SQLite file. It is created if it does not exist, readable
 //     only by its owner. PATH is taken literally, without escapes or
@@ -107,12 +108,12 @@ type rules struct {
 //   - postgres:// or postgresql:// is a PostgreSQL server. A server that
 //     cannot be used now is not an error: every operation returns
 //     ErrUnavailable until it can.
-func Open(ctx context.Context, url string, log *slog.Logger, migrations ...Migrations) (*DB, error) {
+func Open(ctx context.Context, url string, dial pgconn.DialFunc, log *slog.Logger, migrations ...Migrations) (*DB, error) {
 	if path, ok := strings.CutPrefix(url, "file:"); ok {
 		return openSQLite(ctx, path, log, migrations)
 	}
 	if isPostgres(url) {
-		return openPostgres(ctx, url, log, migrations)
+		return openPostgres(ctx, url, dial, log, migrations)
 	}
 	return nil, errScheme
 }

@@ -23,7 +23,7 @@ import (
 func TestSQLiteSettings(t *testing.T) {
 	t.Parallel()
 	url := "file:" + filepath.Join(t.TempDir(), "app.db")
-	db, err := Open(context.Background(), url, slog.New(slog.DiscardHandler))
+	db, err := Open(context.Background(), url, nil, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -172,7 +172,7 @@ func TestOwnErrorsAreNotAnOutage(t *testing.T) {
 func TestSQLitePingsPastReads(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
-	db, err := Open(ctx, "file:"+filepath.Join(t.TempDir(), "app.db"), slog.New(slog.DiscardHandler))
+	db, err := Open(ctx, "file:"+filepath.Join(t.TempDir(), "app.db"), nil, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

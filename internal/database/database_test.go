@@ -11,6 +11,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/fstest"
+	"time"
 
 	"example.com/api/internal/database"
 	"example.com/api/internal/database/databasetest"
@@ -37,7 +39,7 @@ func TestOpenRefuses(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			s, err := database.Open(context.Background(), tt.url, slog.New(slog.DiscardHandler))
+			s, err := database.Open(context.Background(), tt.url, nil, slog.New(slog.DiscardHandler))
 			if err == nil {
 				s.Close()
 				t.Fatalf("Open(%q): got no error", tt.url)
@@ -70,7 +72,7 @@ func TestOpenLeavesOtherFilesAlone(t *testing.T) {
 			if err := os.WriteFile(path, content, 0o600); err != nil {
 				t.Fatal(err)
 			}
-			s, err := database.Open(context.Background(), "file:"+path, slog.New(slog.DiscardHandler))
+			s, err := database.Open(context.Background(), "file:"+path, nil, slog.New(slog.DiscardHandler))
 			if err == nil {
 				s.Close()
 				t.Fatal("Open: got no error")
@@ -141,7 +143,7 @@ func TestOpenTogether(t *testing.T) {
 				for i := range stores {
 					wg.Go(func() {
 						var err error
-						if stores[i].DB, err = database.Open(context.Background(), url, log.Logger(), migrations("things")); err != nil {
+						if stores[i].DB, err = database.Open(context.Background(), url, nil, log.Logger(), migrations("things")); err != nil {
 							t.Errorf("Open: %v", err)
 						}
 					})
@@ -165,6 +167,28 @@ func TestOpenTogether(t *testing.T) {
 	}
 }
 
+// A migration that takes longer than Open may, such as one that builds an index
+// of a large table, runs in the background until it is done.
+func TestLongMigration(t *testing.T) {
+	t.Parallel()
+	url := databasetest.Shared(t).NewDatabase(t)
+	slow := migrations("things")
+	slow.Files.(fstest.MapFS)["migrations/postgres/00002_slow.sql"] = &fstest.MapFile{Data: []byte("-- +goose Up\nSELECT pg_sleep(11);\n")}
+	log := &databasetest.Log{}
+	db, err := database.Open(t.Context(), url, nil, log.Logger(), slow)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if db.Up(t.Context()) {
+		t.Error("Up during the migration: got true, want false")
+	}
+	databasetest.Eventually(t, time.Minute, "the migration has run", func() bool { return db.Up(t.Context()) })
+	if n := log.Count("00002_slow.sql"); n != 1 {
+		t.Errorf("got %d lines about the migration, want 1:\n%s", n, log)
+	}
+}
+
 // Each resource counts its own migrations: those of a resource that is added
 // later run too, and a database that is opened again is left as it is.
 func TestMigrationsOfEachResource(t *testing.T) {
@@ -179,7 +203,7 @@ func TestMigrationsOfEachResource(t *testing.T) {
 			{migrations("orders"), migrations("things")},
 			nil,
 		} {
-			db, err := database.Open(context.Background(), url, log.Logger(), resources...)
+			db, err := database.Open(context.Background(), url, nil, log.Logger(), resources...)
 			if err != nil {
 				t.Fatalf("Open with %d resources: %v", len(resources), err)
 			}
@@ -203,7 +227,7 @@ func TestTransaction(t *testing.T) {
 	databasetest.Each(t, func(t *testing.T, newURL func(testing.TB) string) {
 		ctx := context.Background()
 		log := &databasetest.Log{}
-		db, err := database.Open(ctx, newURL(t), log.Logger(), migrations("things"), migrations("orders"))
+		db, err := database.Open(ctx, newURL(t), nil, log.Logger(), migrations("things"), migrations("orders"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -233,6 +257,39 @@ func TestTransaction(t *testing.T) {
 		if log.Count("lost") > 0 {
 			t.Errorf("an operation's own error was taken for an outage:\n%s", log)
 		}
+	})
+}
+
+// Scans have connections of their own: as many as one client may start at a time
+// keep nobody from reading and writing.
+func TestScansDoNotStarveOthers(t *testing.T) {
+	t.Parallel()
+	databasetest.Each(t, func(t *testing.T, newURL func(testing.TB) string) {
+		s := open(t, newURL(t))
+		id := create(t, s, "x")
+		started, end := make(chan struct{}, 30), make(chan struct{})
+		var scans sync.WaitGroup
+		for range cap(started) {
+			scans.Go(func() {
+				_ = s.Scan(t.Context(), func(ctx context.Context, _ *sql.DB) error {
+					started <- struct{}{}
+					select {
+					case <-end:
+					case <-ctx.Done():
+					}
+					return nil
+				})
+			})
+		}
+		<-started
+		for range 20 {
+			if text, err := s.Get(t.Context(), id); text != "x" || err != nil {
+				t.Errorf("Get during scans: got %q, %v", text, err)
+			}
+			create(t, s, "y")
+		}
+		close(end)
+		scans.Wait()
 	})
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"example.com/api/internal/database"
 	"example.com/api/internal/database/databasetest"
+	"example.com/api/internal/processtest"
 )
 
 // startOwn returns a running server of the test's own.
@@ -50,6 +51,33 @@ func TestPostgresFencedHost(t *testing.T) {
 	})
 	if strings.Contains(log.String(), "secret-word") {
 		t.Errorf("the password is in the log:\n%s", log)
+	}
+}
+
+// While no operation runs, the server that has taken over is found all the same,
+// so that not even the first write fails.
+func TestPostgresFailoverWhileIdle(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	for _, tt := range []struct {
+		name string
+		fail func(*databasetest.Postgres)
+	}{
+		{"fenced", func(p *databasetest.Postgres) { p.Set(t, "default_transaction_read_only", "on") }},
+		{"stopped", func(p *databasetest.Postgres) { p.Stop(syscall.SIGQUIT) }},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			first, second := startOwn(t), startOwn(t)
+			log := &databasetest.Log{}
+			s := openLogged(t, databasetest.URL("postgres", first, second), log.Logger())
+			if !s.Up(ctx) {
+				t.Fatal("before: got down, want up")
+			}
+			tt.fail(first)
+			databasetest.Eventually(t, longest, "the second host is used", func() bool { return log.Count("PostgreSQL is available") == 1 })
+			create(t, s, "on the second")
+		})
 	}
 }
 
@@ -116,7 +144,7 @@ func TestPostgresPromotion(t *testing.T) {
 		fail func(t *testing.T, primary *databasetest.Postgres)
 	}{
 		{"killed", func(_ *testing.T, p *databasetest.Postgres) { p.SignalAll(syscall.SIGKILL) }},
-		{"hung", func(_ *testing.T, p *databasetest.Postgres) { p.SignalAll(syscall.SIGSTOP) }},
+		{"hung", func(_ *testing.T, p *databasetest.Postgres) { p.SignalAll(processtest.Pause) }},
 		{"stopped", func(_ *testing.T, p *databasetest.Postgres) { p.Stop(syscall.SIGINT) }},
 		{"fenced", func(t *testing.T, p *databasetest.Postgres) { p.Set(t, "default_transaction_read_only", "on") }},
 	} {

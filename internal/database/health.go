@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"net"
 	"strconv"
 	"time"
 )
@@ -16,6 +17,9 @@ const (
 	// down: with the attempt's postgresTimeout it is in use again within 2 s of
 	// its return.
 	probeEvery = 200 * time.Millisecond
+	// idleEvery is the pause between two looks at a PostgreSQL that is up: where
+	// no operation runs, nothing else shows that another server has taken over.
+	idleEvery = time.Second
 )
 
 // state is a stretch of time through which the database answered, or did not.
@@ -62,12 +66,18 @@ func (db *DB) do(ctx context.Context, p pool, operation func(context.Context, *s
 		return err
 	}
 	if state.down == nil && db.rules.unreachable(err) { // otherwise monitor is at work already
-		db.generation.Add(1)
-		if cause := db.ping(context.WithoutCancel(ctx)); db.rules.unreachable(cause) {
-			db.markDown(state, cause)
-		}
+		db.suspect(ctx, state)
 	}
 	return unavailable(err)
+}
+
+// suspect marks the database down if it does not answer a ping either, on a new
+// connection.
+func (db *DB) suspect(ctx context.Context, state *state) {
+	db.generation.Add(1)
+	if cause := db.ping(context.WithoutCancel(ctx)); db.rules.unreachable(cause) {
+		db.markDown(state, cause)
+	}
 }
 
 // unavailable returns ErrUnavailable with the cause as text: if the cause were
@@ -75,12 +85,21 @@ func (db *DB) do(ctx context.Context, p pool, operation func(context.Context, *s
 func unavailable(cause error) error { return fmt.Errorf("%w: %v", ErrUnavailable, cause) }
 
 // Up reports within half a second whether the database answers and takes
-// writes.
+// writes. If it answers that it does not, or refuses the connection, it counts as
+// down, and monitor looks for a server that has taken over. Silence proves less: a
+// busy server may answer a ping late.
 func (db *DB) Up(ctx context.Context) bool {
-	if db.checkFiles() != nil || db.state.Load().down != nil {
+	state := db.state.Load()
+	if db.checkFiles() != nil || state.down != nil {
 		return false
 	}
-	return db.ping(ctx) == nil
+	err := db.ping(ctx)
+	var network net.Error
+	silent := ctx.Err() != nil || errors.As(err, &network) && network.Timeout()
+	if !silent && db.rules.unreachable(err) {
+		db.suspect(ctx, state)
+	}
+	return err == nil
 }
 
 // ping asks the database for a sign of life, on a connection that no operation
@@ -119,13 +138,17 @@ func (db *DB) warn(message string, cause error) {
 	db.log.Warn(message, "error", cause)
 }
 
-// monitor brings a PostgreSQL that is down back into use, until ctx ends.
+// monitor notices when an idle PostgreSQL goes down, and brings one that is down
+// back into use, until ctx ends.
 func (db *DB) monitor(ctx context.Context) {
 	defer close(db.done)
 	for {
 		select {
 		case <-ctx.Done():
 			return
+		case <-time.After(idleEvery):
+			db.Up(ctx) // which writes to lost if it is down
+			continue
 		case <-db.lost:
 		}
 		for err := db.reconnect(ctx); err != nil; err = db.reconnect(ctx) {

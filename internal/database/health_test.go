@@ -1,10 +1,12 @@
 package database_test
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"strings"
 	"sync"
@@ -17,6 +19,7 @@ import (
 
 	"example.com/api/internal/database"
 	"example.com/api/internal/database/databasetest"
+	"example.com/api/internal/processtest"
 )
 
 // longest is how long a request may take while the database is down, and how
@@ -85,7 +88,7 @@ func TestPostgresHangs(t *testing.T) {
 	s := openLogged(t, p.URL("postgres"), log.Logger())
 	id := create(t, s, "x")
 	for round := range 2 {
-		p.SignalAll(syscall.SIGSTOP)
+		p.SignalAll(processtest.Pause)
 		if took, up := timed(func() error { return boolErr(s.Up(ctx)) }); up == nil || took > time.Second {
 			t.Errorf("Up: got %v in %s, want false within 1s", up == nil, took)
 		}
@@ -104,7 +107,7 @@ func TestPostgresHangs(t *testing.T) {
 				t.Errorf("Get while known to be down: got %v in %s, want ErrUnavailable at once", err, took)
 			}
 		}
-		p.SignalAll(syscall.SIGCONT)
+		p.SignalAll(processtest.Resume)
 		back := databasetest.Eventually(t, longest, "the server is used", func() bool { return second(s.Get(ctx, id)) == nil })
 		t.Logf("in use %s after the server went on", back)
 		for line, want := range map[string]int{"PostgreSQL was lost": round + 1, "PostgreSQL is available": round + 1} {
@@ -561,5 +564,54 @@ func TestPostgresOutcomeUnknown(t *testing.T) {
 	})
 	if !errors.Is(err, database.ErrUnavailable) || errors.Is(err, database.ErrOutcomeUnknown) {
 		t.Errorf("a timeout before the commit: got %v, want ErrUnavailable alone", err)
+	}
+}
+
+// losingConn loses the connection when the answer to a COMMIT arrives.
+type losingConn struct {
+	net.Conn
+	committed atomic.Bool
+}
+
+func (c *losingConn) Write(p []byte) (int, error) {
+	c.committed.Store(bytes.Contains(p, []byte("commit\x00")))
+	return c.Conn.Write(p)
+}
+
+func (c *losingConn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if c.committed.Load() && n > 0 {
+		c.Conn.Close()
+		return 0, &net.OpError{Op: "read", Net: "tcp", Err: syscall.ECONNRESET}
+	}
+	return n, err
+}
+
+// The connection is lost after the server has made a commit and before the client
+// hears of it, so the error says that the outcome is unknown.
+func TestPostgresCommitUnanswered(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	url := databasetest.Shared(t).NewDatabase(t)
+	other := open(t, url)
+	id := create(t, other, "x")
+	dial := func(ctx context.Context, network, address string) (net.Conn, error) {
+		conn, err := new(net.Dialer).DialContext(ctx, network, address)
+		return &losingConn{Conn: conn}, err
+	}
+	db, err := database.Open(ctx, url, dial, slog.New(slog.DiscardHandler), migrations("things"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	err = db.Transaction(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, "UPDATE things SET text = 'y' WHERE id = $1", id)
+		return err
+	})
+	if !errors.Is(err, database.ErrUnavailable) || !errors.Is(err, database.ErrOutcomeUnknown) {
+		t.Errorf("got %v, want ErrUnavailable and ErrOutcomeUnknown", err)
+	}
+	if text := all(t, other)[id]; text != "y" {
+		t.Errorf("got %q, want the update: otherwise this test shows nothing", text)
 	}
 }

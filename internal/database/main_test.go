@@ -85,7 +85,7 @@ func open(t testing.TB, url string) things {
 
 func openLogged(t testing.TB, url string, log *slog.Logger) things {
 	t.Helper()
-	db, err := database.Open(context.Background(), url, log, migrations("things"))
+	db, err := database.Open(context.Background(), url, nil, log, migrations("things"))
 	if err != nil {
 		t.Fatalf("Open: %v", err)
 	}

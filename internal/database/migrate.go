@@ -15,9 +15,9 @@ const (
 	// pending: goose waits a second and tries again if several replicas create
 	// its table at the same time.
 	checkTimeout = 5 * time.Second
-	// migrateTimeout is how long all migrations of a resource may take, with
-	// waiting for another replica that runs them.
-	migrateTimeout = 5 * time.Minute
+	// silence is how long the database may leave pings unanswered while
+	// migrations run. They may take hours: an index of a large table does.
+	silence = 10 * time.Second
 	// lockEvery is the pause between two attempts to get the lock: many replicas
 	// that start together get it one after the other.
 	lockEvery = 50 * time.Millisecond
@@ -58,13 +58,33 @@ func (db *DB) migrateResource(ctx context.Context, m Migrations) error {
 	if err != nil || !pending {
 		return err
 	}
-	upCtx, cancelUp := context.WithTimeout(ctx, migrateTimeout)
+	db.log.Info("database migrations are pending", "table", m.Table)
+	upCtx, cancelUp := context.WithCancel(ctx)
 	defer cancelUp()
+	go db.cancelWhenSilent(upCtx, cancelUp)
 	results, err := provider.Up(upCtx)
 	for _, result := range results {
 		db.log.Info("database migrated", "table", m.Table, "migration", result.Source.Path)
 	}
 	return err
+}
+
+// cancelWhenSilent calls cancel once the database has not answered a ping for
+// the time of silence. It returns when ctx ends.
+func (db *DB) cancelWhenSilent(ctx context.Context, cancel context.CancelFunc) {
+	every := time.NewTicker(time.Second)
+	defer every.Stop()
+	for answered := time.Now(); time.Since(answered) < silence; {
+		select {
+		case <-ctx.Done():
+			return
+		case <-every.C:
+		}
+		if db.ping(ctx) == nil {
+			answered = time.Now()
+		}
+	}
+	cancel()
 }
 
 // migrationLock lets one PostgreSQL client at a time run migrations. It has the

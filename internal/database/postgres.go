@@ -91,10 +91,13 @@ func parsePostgresURL(text string) (*pgx.ConnConfig, error) {
 // monitor. Reads have a pool of their own because writes may all have to wait:
 // for a lock that another client holds, or for a standby that confirms commits;
 // scans have one because they keep the server busy.
-func openPostgres(ctx context.Context, rawURL string, log *slog.Logger, migrations []Migrations) (*DB, error) {
+func openPostgres(ctx context.Context, rawURL string, dial pgconn.DialFunc, log *slog.Logger, migrations []Migrations) (*DB, error) {
 	config, err := parsePostgresURL(rawURL)
 	if err != nil {
 		return nil, err
+	}
+	if dial != nil {
+		config.DialFunc = dial
 	}
 	monitorCtx, stop := context.WithCancel(context.Background())
 	db := &DB{
@@ -271,11 +274,14 @@ func postgresUnreachable(err error) bool {
 	return strings.HasPrefix(e.Code, "08") || strings.HasPrefix(e.Code, "57P") || e.Code == readOnlyTransaction
 }
 
-// postgresUnanswered: an error that the server sent is its answer.
+// postgresUnanswered: an error that the server sent is its answer. pgx calls
+// ErrConnClosed safe to retry, but also returns it if the connection was lost
+// while a COMMIT waited for its answer (v5.12.0, MultiResultReader.NextResult).
 func postgresUnanswered(err error) bool {
 	var answer *pgconn.PgError
 	var connect *pgconn.ConnectError
-	return err != nil && !errors.As(err, &answer) && !errors.As(err, &connect) && !pgconn.SafeToRetry(err)
+	neverSent := pgconn.SafeToRetry(err) && !errors.Is(err, pgconn.ErrConnClosed)
+	return err != nil && !errors.As(err, &answer) && !errors.As(err, &connect) && !neverSent
 }
 
 // connectionFailed reports whether the error is one of the network's or of a

@@ -18,12 +18,13 @@ import (
 
 	"example.com/api/internal/database"
 	"example.com/api/internal/database/databasetest"
+	"example.com/api/internal/processtest"
 )
 
 // runRole runs this test binary as a process of its own, which a test can kill,
 // or which is not root.
 func runRole(role string) (status int) {
-	db, err := database.Open(context.Background(), os.Getenv("DATABASE_TEST_URL"), slog.New(slog.DiscardHandler), migrations("things"))
+	db, err := database.Open(context.Background(), os.Getenv("DATABASE_TEST_URL"), nil, slog.New(slog.DiscardHandler), migrations("things"))
 	if err != nil {
 		fmt.Println("open:", err)
 		return 1
@@ -61,12 +62,12 @@ func runRole(role string) (status int) {
 }
 
 // startRole starts this test binary in a role; the caller waits for it.
-func startRole(t *testing.T, binary, role, url string, as *syscall.Credential) (*exec.Cmd, io.Reader) {
+func startRole(t *testing.T, binary, role, url string, as *processtest.User) (*exec.Cmd, io.Reader) {
 	t.Helper()
 	cmd := exec.Command(binary)
 	cmd.Env = append(os.Environ(), "DATABASE_TEST_ROLE="+role, "DATABASE_TEST_URL="+url)
 	cmd.Stderr = os.Stderr
-	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: as}
+	processtest.RunAs(cmd, as)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -82,10 +83,7 @@ func startRole(t *testing.T, binary, role, url string, as *syscall.Credential) (
 // backends.
 func TestKill9(t *testing.T) {
 	t.Parallel()
-	rounds := 50
-	if testing.Short() {
-		rounds = 4
-	}
+	const rounds = 10
 	binary, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
@@ -150,7 +148,7 @@ func TestSQLiteReadOnlyFile(t *testing.T) {
 	t.Parallel()
 	// Root may write everything, so another user tries, with a copy of this
 	// binary that this user may run.
-	as, err := databasetest.Unprivileged()
+	as, err := processtest.Unprivileged()
 	if err != nil {
 		t.Fatal(err)
 	}

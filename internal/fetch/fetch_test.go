@@ -238,6 +238,7 @@ func TestBlockedAtOnce(t *testing.T) {
 	}{
 		{"forbidden method", "trace", api, nil, fetch.ForbiddenMethod},
 		{"not a method", "P@T", api, nil, fetch.InvalidMethod},
+		{"a port of another protocol", "GET", "http://api.example.com:6000/", nil, fetch.BadPort},
 		{"not a header", "GET", api, func(r *fetch.Request) { r.Header = fetch.Header{{Name: "a b", Value: "1"}} }, fetch.InvalidHeader},
 		{"line break in a header", "GET", api, func(r *fetch.Request) { r.Header = fetch.Header{{Name: "a", Value: "1\r\nb: 2"}} }, fetch.InvalidHeader},
 		{"no-cors PUT", "PUT", api, func(r *fetch.Request) { r.Mode = fetch.ModeNoCORS }, fetch.MethodNotSimple},

@@ -3,6 +3,7 @@ package fetch
 import (
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -67,10 +68,23 @@ func IsTrustworthy(u *url.URL) bool {
 	return u.Scheme == "https" || SpaceOfHost(u.Hostname()) == SpaceLoopback
 }
 
-// checkNetwork does what browsers check before CORS: mixed content and Local
-// Network Access. No response header changes their outcome.
+// badPorts are the ports that browsers do not connect to, because other
+// protocols than HTTP are spoken there (Fetch, port blocking).
+var badPorts = []string{
+	"0", "1", "7", "9", "11", "13", "15", "17", "19", "20", "21", "22", "23", "25", "37", "42", "43", "53", "69", "77", "79",
+	"87", "95", "101", "102", "103", "104", "109", "110", "111", "113", "115", "117", "119", "123", "135", "137", "139", "143",
+	"161", "179", "389", "427", "465", "512", "513", "514", "515", "526", "530", "531", "532", "540", "548", "554", "556", "563",
+	"587", "601", "636", "989", "990", "993", "995", "1719", "1720", "1723", "2049", "3659", "4045", "4190", "5060", "5061",
+	"6000", "6566", "6665", "6666", "6667", "6668", "6669", "6679", "6697", "10080",
+}
+
+// checkNetwork does what browsers check before CORS: the port, mixed content and
+// Local Network Access. No response header changes their outcome.
 func (w *walk) checkNetwork() bool {
 	r := w.request
+	if slices.Contains(badPorts, w.url.Port()) {
+		return w.block(Verdict{Reason: BadPort, Param: w.url.Port(), Section: SectionPortBlocking})
+	}
 	page, err := url.Parse(r.Origin)
 	if err != nil || r.Origin == "null" || r.CORSOnly {
 		return true // nothing is known about the page, or it does not matter

@@ -54,6 +54,7 @@ const (
 	BodyNotAllowed         Reason = "BodyNotAllowed"
 	DisallowedByMode       Reason = "DisallowedByMode"
 	ModeNeedsFollow        Reason = "NoCorsRedirectModeNotFollow"
+	BadPort                Reason = "BadPort"
 	MixedContent           Reason = "MixedContent"
 	InsecureLocalNetwork   Reason = "InsecureLocalNetwork"
 	LocalNetworkDenied     Reason = "LocalNetworkAccessPermissionDenied"
@@ -163,6 +164,8 @@ func (v Verdict) Explain() string {
 		return "mode no-cors needs redirect: \"follow\""
 	case DisallowedByMode:
 		return "mode same-origin does not allow a request to another origin"
+	case BadPort:
+		return fmt.Sprintf("browsers do not connect to port %s, which is reserved for another protocol than HTTP", v.Param)
 	case MixedContent:
 		return fmt.Sprintf("the page is https, and %s is plain http", v.Param)
 	case InsecureLocalNetwork:
@@ -377,6 +380,7 @@ var (
 	SectionRedirect       = fetchSection("HTTP-redirect fetch", "http-redirect-fetch")
 	SectionResourcePolicy = fetchSection("cross-origin resource policy check", "cross-origin-resource-policy-check")
 	SectionExposed        = fetchSection("CORS filtered response", "concept-filtered-response-cors")
+	SectionPortBlocking   = fetchSection("port blocking", "port-blocking")
 	SectionMixedContent   = Section{"Mixed Content, 4.4", "https://www.w3.org/TR/mixed-content/#should-block-fetch"}
 	SectionLocalNetwork   = Section{"Local Network Access", "https://wicg.github.io/local-network-access/"}
 )

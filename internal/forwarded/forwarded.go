@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 )
 
@@ -108,8 +109,8 @@ func (p Proxies) Client(r *http.Request) netip.Addr {
 	}
 	// Several lines form one list, in order (RFC 9110, 5.3).
 	lines := r.Header["X-Forwarded-For"]
-	for i := len(lines) - 1; i >= 0; i-- {
-		for rest, more := lines[i], true; more; {
+	for _, line := range slices.Backward(lines) {
+		for rest, more := line, true; more; {
 			var entry string
 			entry, rest, more = cutLast(rest)
 			addr, ok := parseEntry(entry)

@@ -21,7 +21,7 @@ func open(t testing.TB, url string) items.Store {
 
 func openLogged(t testing.TB, url string, log *slog.Logger) items.Store {
 	t.Helper()
-	db, err := database.Open(context.Background(), url, log, items.Migrations())
+	db, err := database.Open(context.Background(), url, nil, log, items.Migrations())
 	if err != nil {
 		t.Fatalf("Open: %v", err)
 	}

@@ -181,6 +181,22 @@ func TestSearchWithoutTrigrams(t *testing.T) {
 	}
 }
 
+// An index that was created before the migration, which would block writes while it
+// builds one, is kept.
+func TestSearchIndexIsKept(t *testing.T) {
+	t.Parallel()
+	url := databasetest.Shared(t).NewDatabase(t)
+	if err := open(t, url).DB.Close(); err != nil {
+		t.Fatal(err)
+	}
+	databasetest.Exec(t, url, "DELETE FROM items_migrations WHERE version_id = 2")
+	s := open(t, url)
+	want := create(t, s, "Darjeeling", "")
+	if found, err := s.Search(t.Context(), "JEEL", "", 20); err != nil || len(found.Items) != 1 || found.Items[0] != want {
+		t.Errorf("Search: got %v, %v, want %v", found, err, want)
+	}
+}
+
 func BenchmarkSearch(b *testing.B) {
 	benchmark(b, func(b *testing.B, s items.Store) {
 		for range 1000 {

@@ -21,7 +21,7 @@ var (
 	// ErrChanged means that the item has none of the ETags that a change was
 	// given.
 	ErrChanged = errors.New("the item has changed since")
-	// ErrBadCursor means that List did not give out the cursor.
+	// ErrBadCursor means that List did not return the cursor.
 	ErrBadCursor = errors.New("not a cursor of this list; pass next_cursor of a page unchanged, or none for the first page")
 )
 
@@ -73,14 +73,14 @@ func query(ctx context.Context, pool *sql.DB, text string, args ...any) (items [
 	return items, seqs, rows.Err()
 }
 
-// now returns the present in the precision that both databases keep.
+// now returns the current time in the precision that both databases keep.
 func now() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
 
 // List returns up to limit items (at least 1) that follow cursor; cursor "" is
 // the start.
 //
-// The order is that in which items were committed, on every replica: an item
-// that is created later comes after all that any reader has seen. A client that
+// On every replica, items are in the order in which they were committed: an item
+// that is created later comes after every item that any reader has seen. A client that
 // follows the cursors to the end receives every item that existed when it
 // started and was not deleted exactly once, and skips none.
 func (s Store) List(ctx context.Context, cursor string, limit int) (Page, error) {
@@ -146,7 +146,7 @@ func (s Store) Replace(ctx context.Context, id uuid.UUID, d Draft, ifMatch []str
 }
 
 // Update sets the fields that the patch holds, or returns ErrNotFound. If two
-// clients update different fields at the same time, both changes stay. If
+// clients update different fields at the same time, both changes are kept. If
 // ifMatch is not nil, the item must have one of its ETags: otherwise Update
 // returns ErrChanged and changes nothing.
 func (s Store) Update(ctx context.Context, id uuid.UUID, p Patch, ifMatch []string) (Item, error) {
@@ -157,16 +157,16 @@ func (s Store) Update(ctx context.Context, id uuid.UUID, p Patch, ifMatch []stri
 		folded := fold(*text)
 		return &folded
 	}
-	tick := "1" // the least by which updated_at grows, so that every change gives another ETag
+	tick := "1" // the least by which updated_at grows, so that every change results in a new ETag
 	if s.DB.Engine() == database.Postgres {
 		tick = "INTERVAL '1 microsecond'"
 	}
 	var item Item
-	// A transaction, so that the error of the commit is seen: SQLite commits a
-	// bare RETURNING only when its rows are closed.
+	// Only a transaction returns the error of the commit: without one, SQLite
+	// commits a RETURNING when its rows are closed.
 	err := s.DB.Transaction(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		// One statement reads and writes the row, so that no other client's
-		// change can come in between.
+		// One statement reads and writes the row, so that no other client
+		// can change it in between.
 		statement := `
 			UPDATE items SET
 				name = COALESCE($2, name), name_folded = COALESCE($3, name_folded),
@@ -207,7 +207,8 @@ func (s Store) Delete(ctx context.Context, id uuid.UUID, ifMatch []string) error
 	})
 }
 
-// match returns the updated_at of an item that has one of the ETags.
+// match returns the updated_at of the item if that has one of the ETags, and
+// otherwise ErrChanged.
 func match(ctx context.Context, tx *sql.Tx, id uuid.UUID, ifMatch []string) (time.Time, error) {
 	item, _, err := scan(tx.QueryRowContext(ctx, `SELECT `+columns+` FROM items WHERE id = $1`, id))
 	if err == nil && !slices.Contains(ifMatch, item.ETag()) {
@@ -216,8 +217,9 @@ func match(ctx context.Context, tx *sql.Tx, id uuid.UUID, ifMatch []string) (tim
 	return item.UpdatedAt, err
 }
 
-// unmatched returns the error of a statement with the updated_at of match. If
-// that found no row, another client has changed or deleted the item meanwhile.
+// unmatched returns the error of a statement that used the updated_at from match.
+// If the statement found no row, another client has changed or deleted the item
+// since then, and match says which.
 func unmatched(ctx context.Context, tx *sql.Tx, id uuid.UUID, ifMatch []string, err error) error {
 	if ifMatch != nil && errors.Is(err, ErrNotFound) {
 		_, err = match(ctx, tx, id, ifMatch)

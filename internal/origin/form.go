@@ -3,6 +3,7 @@ package origin
 import (
 	"math/bits"
 	"regexp/syntax"
+	"slices"
 	"unicode"
 )
 
@@ -175,8 +176,8 @@ var anyCharacter = letters{^uint64(0), ^uint64(0)}.withoutCase()
 // the left are treated as open, and the domain stays spelled out.
 func concatenate(nodes []*syntax.Regexp) []form {
 	all := []form{{}}
-	for i := len(nodes) - 1; i >= 0; i-- {
-		heads := expand(nodes[i])
+	for _, node := range slices.Backward(nodes) {
+		heads := expand(node)
 		if tooMany(heads, all) {
 			heads = []form{open(anyCharacter)}
 		}
@@ -219,7 +220,7 @@ func join(heads, tails []form) []form {
 			if head.length()+tail.length() > maxLength {
 				continue
 			}
-			all = append(all, append(head[:len(head):len(head)], tail...))
+			all = append(all, append(slices.Clip(head), tail...))
 		}
 	}
 	return all

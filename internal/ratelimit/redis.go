@@ -2,8 +2,10 @@ package ratelimit
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"log/slog"
+	"net"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -64,12 +66,19 @@ type Redis struct {
 // programs can share a Redis and an ACL can name what this one touches:
 // ~ratelimit:*
 //
+// The function dial connects to Redis, and is nil for net.Dialer's.
+//
 // NewRedis returns at once, whether or not Redis can be reached; an error says
 // what is wrong with the URL. The caller must Close.
-func NewRedis(url, prefix string, fallback *Memory, log *slog.Logger) (*Redis, error) {
+func NewRedis(url, prefix string, dial func(ctx context.Context, network, address string) (net.Conn, error), fallback *Memory, log *slog.Logger) (*Redis, error) {
 	option, err := parseRedisURL(url)
 	if err != nil {
 		return nil, err
+	}
+	if dial != nil {
+		option.DialCtxFn = func(ctx context.Context, address string, _ *net.Dialer, _ *tls.Config) (net.Conn, error) {
+			return dial(ctx, "tcp", address)
+		}
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	r := &Redis{

@@ -104,9 +104,10 @@ func parseRedisURL(text string) (rueidis.ClientOption, error) {
 	}
 
 	option.Dialer = net.Dialer{Timeout: connectTimeout, KeepAlive: time.Second} // a connection idle for a second is pinged
-	option.ConnWriteTimeout = 2 * callTimeout                                   // of those pings, and of reading a cluster's topology
-	option.DisableRetry = true                                                  // the result would come after callTimeout
-	option.DisableCache = true                                                  // of replies in this process; Redis 5 does not support it
+	option.DialCtxFn = dialPlain
+	option.ConnWriteTimeout = 2 * callTimeout // of those pings, and of reading a cluster's topology
+	option.DisableRetry = true                // the result would come after callTimeout
+	option.DisableCache = true                // of replies in this process; Redis 5 does not support it
 	option.ClientSetInfo = rueidis.DisableClientSetInfo
 	option.AlwaysPipelining = true // one goroutine always reads, so that a lost connection is noticed at once
 	option.PipelineMultiplex = -1  // one connection per node: the fewer there are, the more calls go together
@@ -136,6 +137,7 @@ type connection struct {
 	ctx     context.Context // its end closes the network connections
 	cancel  context.CancelFunc
 	client  rueidis.Client
+	plain   dialFunc      // connects without TLS
 	address string        // as it was dialed
 	failed  chan failure  // the first call that failed
 	closed  chan struct{} // a network connection was closed
@@ -173,7 +175,7 @@ func connect(ctx context.Context, option rueidis.ClientOption) (c *connection, e
 
 // open connects to the one server in option.InitAddress.
 func open(ctx context.Context, option rueidis.ClientOption) (c *connection, err error) {
-	c = &connection{address: option.InitAddress[0], failed: make(chan failure, 1), closed: make(chan struct{}, 1)}
+	c = &connection{plain: option.DialCtxFn, address: option.InitAddress[0], failed: make(chan failure, 1), closed: make(chan struct{}, 1)}
 	c.ctx, c.cancel = context.WithCancel(ctx)
 	option.DialCtxFn = c.dial
 	c.client, err = rueidis.NewClient(option)
@@ -196,15 +198,23 @@ func (c *connection) close() {
 	}
 }
 
-func (c *connection) dial(ctx context.Context, address string, dialer *net.Dialer, config *tls.Config) (net.Conn, error) {
-	ctx, cancel := context.WithTimeout(ctx, dialer.Timeout)
-	defer cancel()
-	defer context.AfterFunc(c.ctx, cancel)()
+// dialFunc is the type of rueidis.ClientOption.DialCtxFn.
+type dialFunc = func(ctx context.Context, address string, dialer *net.Dialer, config *tls.Config) (net.Conn, error)
+
+// dialPlain is a dialFunc that ignores its config.
+func dialPlain(ctx context.Context, address string, dialer *net.Dialer, _ *tls.Config) (net.Conn, error) {
 	network := "tcp"
 	if strings.HasPrefix(address, "/") { // the path of a socket; the nodes of its cluster are hosts
 		network = "unix"
 	}
-	conn, err := dialer.DialContext(ctx, network, address)
+	return dialer.DialContext(ctx, network, address)
+}
+
+func (c *connection) dial(ctx context.Context, address string, dialer *net.Dialer, config *tls.Config) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, dialer.Timeout)
+	defer cancel()
+	defer context.AfterFunc(c.ctx, cancel)()
+	conn, err := c.plain(ctx, address, dialer, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -217,7 +227,7 @@ func (c *connection) dial(ctx context.Context, address string, dialer *net.Diale
 	config.ServerName, _, _ = net.SplitHostPort(address) // each node of a cluster has its own name
 	secure := tls.Client(monitored, config)
 	if err := secure.HandshakeContext(ctx); err != nil {
-		monitored.Close()
+		_ = monitored.Close()
 		return nil, err
 	}
 	return secure, nil

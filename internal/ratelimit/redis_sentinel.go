@@ -17,7 +17,7 @@ import (
 const sentinelInterval = 500 * time.Millisecond
 
 var (
-	errFailover    = errors.New("Sentinel names another primary")
+	errFailover    = errors.New("Sentinel names another primary") //nolint:staticcheck // a name
 	errNoAddress   = errors.New("replied with something other than a host and a port")
 	errNotSentinel = errors.New("is not a Sentinel; the port of Sentinels is usually 26379")
 )

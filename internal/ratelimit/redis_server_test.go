@@ -238,7 +238,7 @@ func newRedisOver(t testing.TB, url string, local *ratelimit.Memory) (*ratelimit
 func newRedisWithPrefix(t testing.TB, url, prefix string, local *ratelimit.Memory) (*ratelimit.Redis, *logBuffer) {
 	t.Helper()
 	log := new(logBuffer)
-	store, err := ratelimit.NewRedis(url, prefix, local, slog.New(slog.NewTextHandler(log, nil)))
+	store, err := ratelimit.NewRedis(url, prefix, nil, local, slog.New(slog.NewTextHandler(log, nil)))
 	if err != nil {
 		t.Fatal(err)
 	}

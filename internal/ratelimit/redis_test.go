@@ -14,12 +14,12 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/ulule/limiter/v3"
 
+	"example.com/api/internal/processtest"
 	"example.com/api/internal/ratelimit"
 )
 
@@ -143,7 +143,7 @@ func TestRedisURL(t *testing.T) {
 		{"redis://:hunter2%@redis", false},
 		{"redis://:hunter2\n@redis", false},
 	} {
-		store, err := ratelimit.NewRedis(tt.url, "ratelimit:", ratelimit.NewMemory(1), slog.New(slog.DiscardHandler))
+		store, err := ratelimit.NewRedis(tt.url, "ratelimit:", nil, ratelimit.NewMemory(1), slog.New(slog.DiscardHandler))
 		if (err == nil) != tt.ok {
 			t.Errorf("NewRedis(%q): %v, want ok %t", tt.url, err, tt.ok)
 		}
@@ -233,7 +233,7 @@ func TestRedisResetIsTrue(t *testing.T) {
 	})
 }
 
-// redisKey is where a store keeps a counter.
+// redisKey returns the key under which a store keeps a counter.
 func redisKey(key string, r limiter.Rate) string { return "ratelimit:" + key + "/" + r.Period.String() }
 
 // Values that are not windows count as empty ones, and a counter of an earlier
@@ -273,7 +273,7 @@ func TestRedisForeignValues(t *testing.T) {
 	}
 }
 
-// Two programs that share a Redis have a prefix each.
+// Two programs that share a Redis each have their own prefix.
 func TestRedisPrefix(t *testing.T) {
 	server := startRedis(t)
 	undisturbed(t, func(a *attempt) {
@@ -293,7 +293,7 @@ func TestRedisPrefix(t *testing.T) {
 	})
 }
 
-// Replicas together grant the limit, not one more, not one less.
+// Replicas together grant exactly the limit.
 func TestRedisExactTogether(t *testing.T) {
 	server := startRedis(t)
 	const limit = 1000
@@ -358,8 +358,8 @@ func TestRedisCancelledRequest(t *testing.T) {
 	})
 }
 
-// Memory bounds the counters of blocked clients as well. For those that find no
-// room there, Redis is asked.
+// Memory bounds the counters of blocked clients as well. For those without
+// room there, the store asks Redis.
 func TestRedisBound(t *testing.T) {
 	server := startRedis(t)
 	undisturbed(t, func(a *attempt) {
@@ -472,8 +472,8 @@ func TestRedisFails(t *testing.T) {
 	}{
 		{"killed", func(_ *testing.T, s *redisServer) { s.kill() }, func(t *testing.T, s *redisServer) { s.start(t) }, true},
 		{"hangs",
-			func(_ *testing.T, s *redisServer) { s.signal(syscall.SIGSTOP) },
-			func(_ *testing.T, s *redisServer) { s.signal(syscall.SIGCONT) }, true},
+			func(_ *testing.T, s *redisServer) { s.signal(processtest.Pause) },
+			func(_ *testing.T, s *redisServer) { s.signal(processtest.Resume) }, true},
 		{"out of memory",
 			func(t *testing.T, s *redisServer) {
 				s.do(t, "CONFIG", "SET", "maxmemory-policy", "noeviction", "maxmemory", "1")
@@ -527,7 +527,7 @@ func TestRedisDownCostsNothing(t *testing.T) {
 	server := startRedis(t)
 	store, _ := newRedis(t, server.url())
 	await(t, store, "up", 5*time.Second)
-	server.signal(syscall.SIGSTOP)
+	server.signal(processtest.Pause)
 	count(t, store, "a", rate(1, time.Hour)) // waits for callTimeout
 	start := time.Now()
 	granted(t, store, "b", rate(1, time.Hour), 10_000)
@@ -537,22 +537,22 @@ func TestRedisDownCostsNothing(t *testing.T) {
 	if n := store.Fallbacks(); n != 10_001 {
 		t.Errorf("requests counted in this process: got %d, want 10,001", n)
 	}
-	server.signal(syscall.SIGCONT)
+	server.signal(processtest.Resume)
 }
 
 // When Redis hangs, more requests come than the client's queue has room for. A
-// busy machine wakes so many goroutines one after the other, which the pause of
-// a single one does not show, so the test fails only if it is late each time.
+// busy machine wakes that many goroutines one after another, and the pause of a
+// single one does not show this, so the test fails only if it is late each time.
 func TestRedisHangsUnderManyRequests(t *testing.T) {
 	server := startRedis(t)
 	for range 5 {
 		store, log := newRedis(t, server.url())
 		await(t, store, "up", 5*time.Second)
-		server.signal(syscall.SIGSTOP)
+		server.signal(processtest.Pause)
 		load := startLoad(t, store, 1500, time.Second) // all at once; the queue has room for 1024
 		await(t, store, "down", recovery)
 		late := load.late(t)
-		server.signal(syscall.SIGCONT)
+		server.signal(processtest.Resume)
 		await(t, store, "up", recovery)
 		logged(t, log)
 		store.Close()
@@ -836,7 +836,7 @@ func TestRedisCluster(t *testing.T) {
 }
 
 // A URL that names one node of a cluster is enough, by TCP or by a socket. If
-// another server takes the node's place that is not in a cluster, it is used.
+// a server that is not in a cluster takes the node's place, it is used as well.
 func TestRedisIsACluster(t *testing.T) {
 	socket := filepath.Join(t.TempDir(), "redis.sock")
 	nodes := startCluster(t, "--unixsocket", socket)
@@ -900,8 +900,8 @@ func TestRedisIsNotACluster(t *testing.T) {
 	refused(t, one.url()+"?addr="+two.address(), "does not describe a Redis Cluster")
 }
 
-// A failure that the first attempt to connect ends is logged once a minute, and
-// the state stays up. Here, each request fails, and each probe succeeds.
+// A failure that is over at the first attempt to connect again is logged once a
+// minute, and the state stays up. Here, each request fails, and each probe succeeds.
 func TestRedisInterruptions(t *testing.T) {
 	server := startRedis(t)
 	server.do(t, "ACL", "SETUSER", "api", "on", ">right", "~ratelimit:probe:*", "+@all")
@@ -956,7 +956,7 @@ func TestRedisCloseEndsAll(t *testing.T) {
 	}
 	hung, _ := newRedis(t, server.url())
 	await(t, hung, "up", recovery)
-	server.signal(syscall.SIGSTOP)
+	server.signal(processtest.Pause)
 	var group sync.WaitGroup
 	for range 50 {
 		group.Go(func() { count(t, hung, "b", rate(1, time.Hour)) })
@@ -967,7 +967,7 @@ func TestRedisCloseEndsAll(t *testing.T) {
 	if took := time.Since(start); took > recovery {
 		t.Errorf("Close of a hung Redis took %s", took)
 	}
-	server.signal(syscall.SIGCONT)
+	server.signal(processtest.Resume)
 	eventually(t, 5*time.Second, "goroutines end", func() bool { return runtime.NumGoroutine() <= before })
 }
 
@@ -1006,9 +1006,9 @@ func BenchmarkIncrementBy64(b *testing.B) {
 
 // cpu returns the CPU time of this process.
 func cpu(b *testing.B) time.Duration {
-	var usage syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
+	used, err := processtest.CPU()
+	if err != nil {
 		b.Fatal(err)
 	}
-	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
+	return used
 }

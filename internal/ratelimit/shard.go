@@ -9,13 +9,13 @@ import (
 // sample is the number of counters that are examined to find one to remove.
 const sample = 8
 
-// kind is where a counter is filed.
+// kind says which list of its group a counter is in.
 type kind uint8
 
 const (
 	fresh  kind = iota // within its limit
 	usedUp             // at its limit when it last counted
-	shared             // of clients that had used up their limits, merged
+	shared             // of several clients that had used up their limits; in no list
 )
 
 // counter is the window of one client, or of several of one network.
@@ -27,13 +27,13 @@ type counter struct {
 
 // group holds the counters of one network under one policy.
 type group struct {
-	held   uint32 // their number
-	fresh  uint32 // the list of those that are fresh
-	usedUp uint32 // the list of those that are used up
+	held   uint32 // the number of counters
+	fresh  uint32 // the head of the list of fresh counters
+	usedUp uint32 // the head of the list of counters that are used up
 }
 
-// rank returns how many counters a group holds, or 0 if none of them can go:
-// the only one must not, unless it is fresh.
+// rank returns how many counters a group holds, or 0 if none of them may be
+// removed: a group's only counter may be removed only if it is fresh.
 func (g *group) rank() int32 {
 	if g.held == 1 && g.fresh == none {
 		return 0
@@ -94,7 +94,7 @@ func (s *shard) insert(network, client uint64, rate Rate, now int64) uint32 {
 	}
 	g := s.groups.find(network)
 	if g == none {
-		g = s.groups.take() // there are as many as counters
+		g = s.groups.take() // never none: there are as many groups as counters
 		*s.groups.at(g) = group{fresh: none, usedUp: none}
 		s.groups.insert(network, g)
 	}
@@ -125,8 +125,8 @@ func (s *shard) remove(i uint32) {
 	s.counters.give(i) // after its group, so that groups never run short
 }
 
-// file moves a counter to the other list of its group if it has been used up
-// meanwhile, or no longer is.
+// file moves a counter to the other list of its group if it is now used up and
+// was not before, or the other way round.
 func (s *shard) file(i uint32) {
 	c := s.counters.at(i)
 	to := fresh
@@ -173,7 +173,7 @@ func (s *shard) change(g uint32, apply func(*group)) {
 }
 
 // evict removes a counter of a group of the highest rank, and reports whether
-// one could go. It goes through the groups of that rank, and the fresh counters
+// there was one to remove. It goes through the groups of that rank, and the fresh counters
 // of each, in turn, and removes the least used of a sample. If there are no
 // fresh counters, it merges two that are used up, which any group of a rank
 // above 1 then has.
@@ -203,8 +203,9 @@ func (s *shard) evict(now int64) bool {
 	return true
 }
 
-// merge makes the shared counter of a group at least as strict as one that is
-// used up, and returns that.
+// merge makes the shared counter of a group at least as strict as one of its
+// used-up counters, and returns that used-up counter, which is then not needed
+// any more.
 func (s *shard) merge(g uint32, now int64) uint32 {
 	group, network := s.groups.at(g), s.groups.entry(g).id
 	to := s.counters.find(network)

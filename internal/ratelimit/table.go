@@ -9,15 +9,15 @@ const none = ^uint32(0)
 const chunkSize = 256
 
 // pool holds the entries of several tables. They refer to each other by index,
-// which takes half of a pointer's memory and spares the garbage collector from
+// which takes half the memory of a pointer and spares the garbage collector from
 // visiting a million entries. Memory is allocated when it is first needed, up to
 // the bound, and then reused.
 type pool[T any] struct {
 	mu     sync.Mutex
-	chunks []*[chunkSize]entry[T] // never grows: an entry may be read meanwhile
+	chunks []*[chunkSize]entry[T] // its length never changes, because other goroutines read it without the lock
 	max    uint32
 	len    uint32 // entries that have been used
-	free   uint32 // those of them that are not in use, linked by chain
+	free   uint32 // the first entry that is free again; chain links it to the next
 	used   int
 }
 
@@ -66,8 +66,8 @@ func (p *pool[T]) give(i uint32) {
 	p.used--
 }
 
-// push adds an entry at the end of a circular list, which is known by its
-// head: none if the list is empty.
+// push adds an entry at the end of a circular list. Its head is the first entry,
+// or none if the list is empty.
 func (p *pool[T]) push(head *uint32, i uint32) {
 	e := p.entry(i)
 	if *head == none {

@@ -218,7 +218,7 @@ func TestResponseIsNotReset(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		server := &http.Server{Handler: requestbody.Handler(handler, 2*size)}
+		server := &http.Server{Handler: requestbody.Handler(handler, 2*size)} //nolint:gosec // the clients are in the test
 		go server.Serve(listener)
 		t.Cleanup(func() { server.Close() })
 		for requestName, request := range requests {

@@ -76,6 +76,8 @@ interface CallOptions {
   /** Milliseconds until a TimeoutError; 0 means no limit. */
   timeout?: number
   credentials?: RequestCredentials
+  /** The fetch mode, `cors` by default. */
+  mode?: RequestMode
 }
 
 /** Options of a request that the description does not check. */
@@ -116,6 +118,7 @@ export interface Exchange {
   method: string
   url: string
   credentials: RequestCredentials
+  mode?: RequestMode
   requestHeaders: Headers
   requestBody: string | FormData | undefined
   /** Whether XMLHttpRequest sent it, with listeners for the upload's progress. */
@@ -176,6 +179,7 @@ export function createClient(options: ClientOptions) {
   async function request<P extends Path, M extends Method<P>>(
     method: M,
     path: P,
+    // biome-ignore lint/complexity/noBannedTypes: {} fits options that may all be left out
     ...[options]: {} extends Options<OperationOf<P, M>>
       ? [options?: Options<OperationOf<P, M>>]
       : [options: Options<OperationOf<P, M>>]
@@ -187,7 +191,7 @@ export function createClient(options: ClientOptions) {
 
   /** Makes any other call. Nothing is checked: neither what is sent nor what comes back. */
   async function send(method: string, path: string, options: SendOptions = {}): Promise<unknown> {
-    const { query, json, signal, timeout = defaultTimeout, credentials = 'include' } = options
+    const { query, json, signal, timeout = defaultTimeout, credentials = 'include', mode = 'cors' } = options
     const url = address(baseUrl, path, query)
     const headers = new Headers(options.headers)
     if (json !== undefined) headers.set('Content-Type', 'application/json')
@@ -201,6 +205,7 @@ export function createClient(options: ClientOptions) {
       method,
       url,
       credentials,
+      mode,
       requestHeaders: headers,
       requestBody: body,
       progress: false,
@@ -213,6 +218,7 @@ export function createClient(options: ClientOptions) {
         headers,
         body: body ?? null,
         credentials,
+        mode,
         signal: AbortSignal.any(signals),
       })
       received = {

@@ -1,4 +1,5 @@
 import { CallButton } from '../CallButton'
+import { lineWith } from '../settings'
 import { useClient } from '../useClient'
 import { Card, type CardProps } from './Card'
 
@@ -9,8 +10,7 @@ export function BlockedHeader(card: CardProps) {
       {...card}
       exchange={exchange}
       pending={pending}
-      sample={`# .env of the API, which reads it at startup
-CORS_ALLOWED_HEADERS=Authorization,Content-Type,If-Match,X-Request-ID,X-Not-Listed`}
+      sample={lineWith('CORS_ALLOWED_HEADERS', ['X-Not-Listed'])}
       why={
         <>
           The response to the preflight lists what is allowed, and the browser does not send a request that needs more.

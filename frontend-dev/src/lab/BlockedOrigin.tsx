@@ -13,8 +13,7 @@ export function BlockedOrigin(card: CardProps) {
       {...card}
       exchange={exchange}
       pending={pending}
-      sample={`# .env of the API, which reads it at startup
-ALLOWED_ORIGINS=${Object.values(pages).join()}`}
+      sample={`ALLOWED_ORIGINS=${Object.values(pages).join()}`}
       why={
         <>
           When <code>ALLOWED_ORIGINS</code> does not list an origin, the API responds to it with 403 and without CORS

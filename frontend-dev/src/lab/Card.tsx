@@ -14,17 +14,18 @@ export interface CardProps {
 interface Props extends CardProps {
   /** Why the browser does what the card shows. */
   why: ReactNode
-  exchange: Exchange | undefined
+  /** The latest call; `null` for a card that makes none, which has no panel. */
+  exchange: Exchange | undefined | null
   pending?: Pending | undefined
   /** The same call in plain code, or the setting that changes the outcome. */
   sample?: string
   /** The buttons. */
-  children: ReactNode
+  children?: ReactNode
 }
 
 export function Card({ id, title, why, exchange, pending, sample, children }: Props) {
   return (
-    <section className="card" id={id} aria-labelledby={`${id}-title`} aria-busy={pending !== undefined}>
+    <section className={exchange === null ? 'card alone' : 'card'} id={id} aria-labelledby={`${id}-title`} aria-busy={pending !== undefined}>
       <div className="card-text">
         <h3 id={`${id}-title`}>{title}</h3>
         <p className="why">{why}</p>
@@ -32,11 +33,11 @@ export function Card({ id, title, why, exchange, pending, sample, children }: Pr
         {sample && (
           <div className="sample">
             <pre>{sample}</pre>
-            <CopyButton text={sample} label="Copy" />
+            <CopyButton text={sample} label={/^[A-Z_]+=/.test(sample) ? 'Copy the line for .env' : 'Copy'} />
           </div>
         )}
       </div>
-      <ExchangePanel exchange={exchange} pending={pending} />
+      {exchange !== null && <ExchangePanel exchange={exchange} pending={pending} />}
     </section>
   )
 }

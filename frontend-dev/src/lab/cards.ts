@@ -1,32 +1,43 @@
 import { itemCards } from '../items/cards'
 import { ApiDown } from './ApiDown'
+import { AppOrigin } from './AppOrigin'
 import { BlockedHeader } from './BlockedHeader'
 import { BlockedOrigin } from './BlockedOrigin'
 import { Credentials } from './Credentials'
 import { ExposedHeaders } from './ExposedHeaders'
 import { Hosts } from './Hosts'
+import { LocalNetwork } from './LocalNetwork'
 import { Preflighted } from './Preflighted'
 import { ReadableErrors } from './ReadableErrors'
 import { Simple } from './Simple'
 import { Upload } from './Upload'
-
-const all = [
-  { id: 'simple', title: 'A simple request', Content: Simple, refused: false, development: false },
-  { id: 'preflighted', title: 'A preflighted request', Content: Preflighted, refused: false, development: false },
-  { id: 'credentials', title: 'Credentials', Content: Credentials, refused: false, development: false },
-  { id: 'headers', title: 'Headers that JavaScript may read', Content: ExposedHeaders, refused: false, development: false },
-  { id: 'errors', title: 'Errors that stay readable', Content: ReadableErrors, refused: false, development: false },
-  { id: 'upload', title: 'An upload with progress', Content: Upload, refused: false, development: false },
-  ...itemCards,
-  { id: 'blocked-origin', title: 'An origin that is not allowed', Content: BlockedOrigin, refused: true, development: true },
-  { id: 'blocked-header', title: 'A header or method that is not allowed', Content: BlockedHeader, refused: true, development: false },
-  { id: 'hosts', title: 'localhost vs. 127.0.0.1', Content: Hosts, refused: true, development: true },
-  { id: 'api-down', title: 'The API is down', Content: ApiDown, refused: true, development: true },
-]
+import { YourApi } from './YourApi'
 
 /**
- * The cards of the lab, in their order on the page. Some need the development
- * server: a built page has one address and one API, so no blocked port, no
- * second host name, and no dead API that its Content-Security-Policy allows.
+ * The cards of the lab, in their order on the page. `refused` says under which
+ * heading. A build leaves some cards out, because a built page has one address
+ * and one API: no blocked port, no second host name, and no other API that its
+ * Content-Security-Policy allows.
  */
-export const cards = all.filter(({ development }) => import.meta.env.DEV || !development)
+export const cards = [
+  ...(import.meta.env.DEV ? [{ id: 'your-api', title: 'Try your own API', Content: YourApi, refused: undefined }] : []),
+  { id: 'simple', title: 'A simple request', Content: Simple, refused: false },
+  { id: 'preflighted', title: 'A preflighted request', Content: Preflighted, refused: false },
+  { id: 'credentials', title: 'Credentials', Content: Credentials, refused: false },
+  { id: 'headers', title: 'Headers that JavaScript may read', Content: ExposedHeaders, refused: false },
+  { id: 'errors', title: 'Errors that stay readable', Content: ReadableErrors, refused: false },
+  { id: 'upload', title: 'An upload with progress', Content: Upload, refused: false },
+  ...itemCards,
+  ...(import.meta.env.DEV
+    ? [{ id: 'blocked-origin', title: 'An origin that is not allowed', Content: BlockedOrigin, refused: true }]
+    : []),
+  { id: 'blocked-header', title: 'A header or method that is not allowed', Content: BlockedHeader, refused: true },
+  ...(import.meta.env.DEV
+    ? [
+        { id: 'hosts', title: 'localhost vs. 127.0.0.1', Content: Hosts, refused: true },
+        { id: 'api-down', title: 'The API is down', Content: ApiDown, refused: true },
+        { id: 'local-network', title: 'Local Network Access', Content: LocalNetwork, refused: true },
+        { id: 'app-origin', title: 'The origin of an app or an extension', Content: AppOrigin, refused: true },
+      ]
+    : []),
+]

@@ -12,7 +12,6 @@ import (
 	"net"
 	"os"
 	"os/exec"
-	"os/user"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -25,6 +24,8 @@ import (
 
 	_ "github.com/jackc/pgx/v5/stdlib" // registers the driver "pgx"
 	_ "modernc.org/sqlite"             // registers the driver "sqlite"
+
+	"example.com/api/internal/processtest"
 )
 
 // shared is the server for all tests of a package that do not stop it. It is
@@ -141,9 +142,9 @@ func Eventually(t testing.TB, limit time.Duration, what string, ok func() bool) 
 type Postgres struct {
 	bin, dir string // programs; data and socket
 	port     int
-	as       *syscall.Credential // nil: as this process
-	process  *exec.Cmd           // nil: stopped
-	log      bytes.Buffer        // read it only when stopped
+	as       *processtest.User // nil: as this process
+	process  *exec.Cmd         // nil: stopped
+	log      bytes.Buffer      // read it only when stopped
 	exited   chan struct{}
 	database atomic.Int64 // counts the databases created
 }
@@ -162,7 +163,7 @@ func newPostgres() (*Postgres, error) {
 		return nil, err
 	}
 	p := &Postgres{bin: filepath.Dir(found[len(found)-1]), dir: dir}
-	if p.as, err = Unprivileged(); err != nil {
+	if p.as, err = processtest.Unprivileged(); err != nil {
 		return nil, err
 	}
 	if p.as != nil {
@@ -183,30 +184,12 @@ func newPostgres() (*Postgres, error) {
 	return p, nil
 }
 
-// Unprivileged returns a user who is not root, to run a program as; nil if this
-// process does not run as root.
-func Unprivileged() (*syscall.Credential, error) {
-	if os.Getuid() != 0 {
-		return nil, nil
-	}
-	account, err := user.Lookup("postgres")
-	if err != nil {
-		account, err = user.Lookup("nobody")
-	}
-	if err != nil {
-		return nil, err
-	}
-	uid, err1 := strconv.ParseUint(account.Uid, 10, 32)
-	gid, err2 := strconv.ParseUint(account.Gid, 10, 32)
-	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}, errors.Join(err1, err2)
-}
-
 func (p *Postgres) data() string { return filepath.Join(p.dir, "data") }
 
 func (p *Postgres) command(program string, args ...string) *exec.Cmd {
 	cmd := exec.Command(filepath.Join(p.bin, program), args...)
 	cmd.Dir = p.dir
-	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: p.as}
+	processtest.RunAs(cmd, p.as)
 	return cmd
 }
 
@@ -298,15 +281,15 @@ func (p *Postgres) Stop(signal syscall.Signal) {
 }
 
 // SignalAll signals the server and all its backends; SIGKILL
-// stands for a power cut, SIGSTOP and SIGCONT for a machine that hangs for a
-// while.
+// stands for a power cut, Pause and Resume of processtest for a machine that hangs
+// for a while.
 func (p *Postgres) SignalAll(signal syscall.Signal) {
 	server := p.process.Process.Pid
-	syscall.Kill(server, syscall.SIGSTOP) // so that it does not start another backend
-	awaitStopped(server)                  // a backend that it is just starting would be missed below
+	processtest.Signal(server, processtest.Pause) // so that it does not start another backend
+	awaitStopped(server)                          // a backend that it is just starting would be missed below
 	for _, pid := range append(children(server), server) {
-		syscall.Kill(pid, signal)
-		if signal == syscall.SIGSTOP {
+		processtest.Signal(pid, signal)
+		if signal == processtest.Pause {
 			awaitStopped(pid)
 		}
 	}

@@ -1,3 +1,4 @@
+// biome-ignore lint/suspicious/noRedundantUseStrict: the page loads it as a script, not as a module
 "use strict";
 
 // Swagger UI is dark if the root element has this class.

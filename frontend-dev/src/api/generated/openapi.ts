@@ -1628,7 +1628,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "text/html": unknown;
+                    "text/html": string;
                 };
             };
             308: components["responses"]["UseHTTPS"];
@@ -1665,9 +1665,9 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "text/javascript": unknown;
-                    "text/css": unknown;
-                    "text/plain": unknown;
+                    "text/javascript": string;
+                    "text/css": string;
+                    "text/plain": string;
                 };
             };
             308: components["responses"]["UseHTTPS"];

@@ -1,0 +1,132 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+)
+
+// result is a scenario with its samples, by server.
+type result struct {
+	scenario scenario
+	samples  [][]sample
+}
+
+// row is what a server needed, in medians.
+type row struct {
+	name            string
+	cpu, spread     float64 // microseconds per request; half the range over the median
+	ratio           float64 // of the first server's CPU time to this one's
+	throughput, p99 float64
+}
+
+func (r result) rows() []row {
+	var rows []row
+	for i, samples := range r.samples {
+		column := func(of func(sample) float64) []float64 {
+			var values []float64
+			for _, s := range samples {
+				values = append(values, of(s))
+			}
+			return values
+		}
+		cpu := column(func(s sample) float64 { return s.CPU })
+		var ratios []float64 // round by round: what slows the machine down slows both
+		for round := range cpu {
+			ratios = append(ratios, r.samples[0][round].CPU/cpu[round])
+		}
+		rows = append(rows, row{
+			name:       r.scenario.servers[i].name,
+			cpu:        median(cpu),
+			spread:     (slices.Max(cpu) - slices.Min(cpu)) / 2 / median(cpu),
+			ratio:      median(ratios),
+			throughput: median(column(func(s sample) float64 { return s.Throughput })),
+			p99:        median(column(func(s sample) float64 { return s.P99 })),
+		})
+	}
+	return rows
+}
+
+// text is a table in Markdown.
+func (r result) text() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "\n**%s**\n\n", r.scenario.title)
+	fmt.Fprintf(&b, "| server | CPU µs per request | ± | %s is | requests/s | p99 ms |\n| --- | --: | --: | --: | --: | --: |\n", r.scenario.servers[0].name)
+	for _, row := range r.rows() {
+		fmt.Fprintf(&b, "| %s | %.1f | %.0f%% | %.2f × | %.0f | %.1f |\n", row.name, row.cpu, 100*row.spread, row.ratio, row.throughput, row.p99/1000)
+	}
+	return b.String()
+}
+
+// writeReport puts the tables between the markers of docs/performance.md and
+// draws the chart of the first scenarios.
+func writeReport(results []result, process string) error {
+	const path, begin, end = "../docs/performance.md", "<!-- begin measured -->\n", "<!-- end measured -->\n"
+	page, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	before, rest, found := strings.Cut(string(page), begin)
+	_, after, foundEnd := strings.Cut(rest, end)
+	if !found || !foundEnd {
+		return fmt.Errorf("%s lacks the lines %q and %q", path, begin, end)
+	}
+	var tables strings.Builder
+	for _, r := range results {
+		tables.WriteString(r.text())
+	}
+	tables.WriteString(process)
+	if err := os.WriteFile(path, []byte(before+begin+tables.String()+"\n"+end+after), 0o644); err != nil {
+		return err
+	}
+	return os.WriteFile("../docs/performance.svg", []byte(chart(results)), 0o644)
+}
+
+// chart draws a bar for each server of the scenarios that compare servers.
+func chart(results []result) string {
+	const (
+		width, bar, gap = 720, 18, 6
+		names, numbers  = 150, 70 // pixels left and right of the bars
+	)
+	longest := 0.0
+	for _, r := range results {
+		if r.scenario.charted {
+			for _, row := range r.rows() {
+				longest = max(longest, row.cpu)
+			}
+		}
+	}
+	var b strings.Builder
+	y := 10
+	for _, r := range results {
+		if !r.scenario.charted {
+			continue
+		}
+		y += 22
+		fmt.Fprintf(&b, "<text class=\"title\" x=\"10\" y=\"%d\">%s</text>\n", y, strings.ReplaceAll(r.scenario.title, "`", ""))
+		y += 10
+		for i, row := range r.rows() {
+			class := "peer"
+			if i == 0 {
+				class = "ours"
+			}
+			length := row.cpu / longest * (width - names - numbers)
+			fmt.Fprintf(&b, "<text class=\"name\" x=\"%d\" y=\"%d\">%s</text><rect class=\"%s\" x=\"%d\" y=\"%d\" width=\"%.0f\" height=\"%d\" rx=\"2\"/><text x=\"%.0f\" y=\"%d\">%.1f µs</text>\n",
+				names-8, y+13, row.name, class, names, y, length, bar, names+length+6, y+13, row.cpu)
+			y += bar + gap
+		}
+		y += 8
+	}
+	return fmt.Sprintf(`<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" viewBox="0 0 %d %d" role="img" aria-label="CPU time for each request, by server; docs/performance.md has the numbers">
+<style>
+text { font: 13px system-ui, sans-serif; fill: #24292f }
+.title { font-weight: 600 }
+.name { text-anchor: end }
+.ours { fill: #0969da }
+.peer { fill: #8c959f }
+@media (prefers-color-scheme: dark) { text { fill: #e6edf3 } .ours { fill: #4493f8 } .peer { fill: #656c76 } }
+</style>
+%s</svg>
+`, width, y, width, y, b.String())
+}

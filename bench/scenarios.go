@@ -1,0 +1,172 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// scenario is one comparison.
+type scenario struct {
+	name       string
+	title      string
+	servers    []spec
+	needsRedis bool
+	headers    []string // of the request, beside Host
+	method     string   // GET if empty
+	path       string   // /api/hello if empty
+	status     int      // of every response
+	charted    bool     // drawn in the README's chart
+	clients    int      // requests come from so many clients (X-Forwarded-For); 0: from one
+}
+
+// spec is a server to start.
+type spec struct {
+	name string
+	args []string // of the peers program; nil: this project's server
+	// binary replaces the server's own build; empty: the same
+	binary string
+	env    []string
+	file   string // its .env: a variable of the environment has at most 128 KiB
+	bare   bool   // sends fewer headers, so that it is not compared with the others
+	// status replaces the scenario's for this server; 0: the same
+	status  int
+	headers []string // replace the scenario's; nil: the same
+	path    string   // replaces the scenario's; empty: the same
+	body    string   // of the request
+	items   int      // that its database has at the start
+}
+
+const (
+	redisAddr = "127.0.0.1:18399"
+	noLimit   = "999999999-D"
+	origin    = "Origin: https://app.example.com"
+)
+
+// ours is this project's server as it runs in production, with a limit that is
+// counted but never reached.
+func ours(name string, env ...string) spec {
+	return spec{name: name, env: append([]string{
+		"APP_ENV=production", "HOST=127.0.0.1", "LOG_LEVEL=error", "SESSION_SECRET=" + strings.Repeat("s", 32),
+		"ALLOWED_ORIGINS=https://app.example.com", "RATE_LIMIT_DEFAULT=" + noLimit,
+	}, env...)}
+}
+
+func peer(name string, env ...string) spec { return spec{name: name, args: []string{name}, env: env} }
+
+func scenarios() []scenario {
+	withLog := func(s spec) spec {
+		s.env = append(s.env, "LOG_LEVEL=info", "ACCESS_LOG=1")
+		return s
+	}
+	withRedis := func(s spec) spec {
+		s.env = append(s.env, "REDIS_URL=redis://"+redisAddr, "REDIS_ADDR="+redisAddr)
+		return s
+	}
+	bare := func(s spec) spec {
+		s.bare = true
+		return s
+	}
+	preflight := []string{origin, "Access-Control-Request-Method: PUT", "Access-Control-Request-Headers: authorization,content-type"}
+	denied := ours("a denied origin")
+	denied.status, denied.headers = 403, []string{"Origin: https://evil.example"}
+	limited := ours("a client over its limit", "RATE_LIMIT_DEFAULT=1-D")
+	limited.status = 429
+	return append([]scenario{
+		{
+			name: "log off", charted: true, title: "`GET /api/hello` with an allowed Origin, no access log", status: 200, headers: []string{origin},
+			servers: []spec{
+				ours("this server"), peer("by-hand"), peer("gin"), peer("chi"), peer("echo"), peer("fiber"),
+				bare(peer("bare-gin")), bare(peer("bare-nethttp")),
+			},
+		},
+		{
+			name: "log on", charted: true, title: "the same with each one's access log (by-hand has none)", status: 200, headers: []string{origin},
+			servers: []spec{
+				withLog(ours("this server")), peer("by-hand"), withLog(peer("gin")), withLog(peer("chi")), withLog(peer("echo")), withLog(peer("fiber")),
+			},
+		},
+		{
+			name: "preflight", title: "a preflight", status: 204, method: "OPTIONS", headers: preflight,
+			servers: []spec{ours("this server"), peer("by-hand"), peer("gin"), peer("chi"), peer("echo"), peer("fiber")},
+		},
+		{
+			name: "refusals", title: "what this server's refusals cost", status: 200, headers: []string{origin},
+			servers: []spec{ours("a normal response"), bare(denied), bare(limited)},
+		},
+		{
+			name: "redis", charted: true, title: "counters in Redis, no access log", status: 200, headers: []string{origin}, needsRedis: true,
+			servers: []spec{withRedis(ours("this server")), withRedis(peer("gin")), withRedis(peer("fiber")), bare(withRedis(limited))},
+		},
+		{
+			name: "origins", title: "the number of listed origins", status: 200, headers: []string{origin},
+			servers: []spec{ours("1 origin"), listing(100), listing(10000)},
+		},
+		{
+			name: "clients", title: "the number of clients", status: 200, headers: []string{origin}, clients: 1_000_000,
+			servers: []spec{
+				ours("1 client"), // does not believe X-Forwarded-For
+				ours("1000000 clients", "TRUSTED_PROXIES=127.0.0.1", "RATE_LIMIT_MAX_CLIENTS=1100000"),
+				ours("1000000 clients, 100000 counters", "TRUSTED_PROXIES=127.0.0.1", "RATE_LIMIT_MAX_CLIENTS=100000"),
+			},
+		},
+		{
+			name: "headers", title: "the size of the request's headers", status: 200, headers: []string{origin},
+			servers: []spec{
+				ours("none"),
+				sending(ours("1 KiB"), "X-Large: "+strings.Repeat("x", 1<<10)),
+				sending(ours("8 KiB"), "X-Large: "+strings.Repeat("x", 8<<10)),
+			},
+		},
+		{
+			name: "uploads", title: "`POST /api/upload`", method: "POST", path: "/api/upload", status: 201, headers: []string{},
+			servers: []spec{uploading(10 << 10), uploading(1 << 20), uploading(9 << 20)},
+		},
+	}, itemScenarios()...)
+}
+
+// sending adds a header to the requests.
+func sending(s spec, header string) spec {
+	s.headers = []string{origin, header}
+	return s
+}
+
+// uploading sends a file of so many bytes.
+func uploading(size int) spec {
+	s := ours(fmt.Sprintf("%d KiB", size>>10), "RATE_LIMIT_UPLOAD="+noLimit)
+	s.headers = []string{origin, "Content-Type: multipart/form-data; boundary=b"}
+	s.body = "--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"f\"\r\n\r\n" + strings.Repeat("x", size) + "\r\n--b--\r\n"
+	return s
+}
+
+// listing is the server with a list of n origins whose last is the one that
+// calls.
+func listing(n int) spec {
+	list := make([]string, n)
+	for i := range list {
+		list[i] = fmt.Sprintf("https://customer-%d.example.com", i)
+	}
+	list[n-1] = "https://app.example.com"
+	s := ours(fmt.Sprintf("%d origins", n))
+	s.env = slices.DeleteFunc(s.env, func(variable string) bool { return strings.HasPrefix(variable, "ALLOWED_ORIGINS=") })
+	s.file = "ALLOWED_ORIGINS=" + strings.Join(list, ",") + "\n"
+	return s
+}
+
+// request returns the text of the request to a server of the scenario. If the
+// requests come from many clients, the address in it is a placeholder.
+func (s scenario) request(to spec) request {
+	method, path, headers, status := cmp.Or(s.method, "GET"), cmp.Or(to.path, s.path, "/api/hello"), s.headers, cmp.Or(to.status, s.status)
+	if to.headers != nil {
+		headers = to.headers
+	}
+	if s.clients > 0 {
+		headers = append([]string{"X-Forwarded-For: " + placeholder}, headers...)
+	}
+	if to.body != "" {
+		headers = append([]string{fmt.Sprintf("Content-Length: %d", len(to.body))}, headers...)
+	}
+	text := method + " " + path + " HTTP/1.1\r\nHost: api.example.com\r\n" + strings.Join(headers, "\r\n") + "\r\n\r\n" + to.body
+	return request{Text: text, Status: status, Clients: s.clients}
+}

@@ -1,0 +1,120 @@
+import { useEffect, useMemo, useState, type ReactNode } from 'react'
+import type { Exchange } from '../api/client'
+import { CopyButton } from '../CopyButton'
+import { FailureAdvice } from '../FailureAdvice'
+import { recordLimit } from '../limits'
+import { isBlockedPort, isOwnApi, pageOrigin } from '../page'
+import { ask, type Answer } from './ask'
+import { diagnose } from './diagnosis'
+import { Sequence } from './Sequence'
+
+/** Asks about an exchange once, and again when it is another one. */
+function useAnswer(exchange: Exchange, ended: number): Answer | 'asking' | undefined {
+  const [state, setState] = useState<{ of: Exchange; answer: Answer | undefined }>()
+  useEffect(() => {
+    const controller = new AbortController()
+    void ask(exchange, ended, controller.signal).then((answer) => {
+      if (controller.signal.aborted) return
+      setState({ of: exchange, answer })
+      if (answer) recordQuota(exchange, answer)
+    })
+    return () => controller.abort()
+  }, [exchange, ended])
+  return state?.of === exchange ? state.answer : 'asking'
+}
+
+/** Asking about a call may have cost a request of its limit, which the gauges must show. */
+function recordQuota(exchange: Exchange, { check }: Answer) {
+  const last = check.exchanges.at(-1)
+  if (!last || !isOwnApi(exchange.url)) return
+  const headers = new Headers(last.came.filter(([name]) => /^(ratelimit|retry-after)/i.test(name)))
+  recordLimit({ ...exchange, response: { status: last.status, statusText: '', headers, body: undefined } })
+}
+
+/** When an exchange was first rendered, on the clock of Date.now(). */
+function useEnd(exchange: Exchange): number {
+  return useMemo(() => Date.now(), [exchange])
+}
+
+/**
+ * The cause of a failed call, then the request, which are the children, then
+ * what each side saw. Without a development server to ask, advice.
+ */
+export function Failure({ exchange, children }: { exchange: Exchange; children: ReactNode }) {
+  const answer = useAnswer(exchange, useEnd(exchange))
+  const isAsking = answer === 'asking'
+  const known = isAsking ? undefined : answer
+  const diagnosis = known && diagnose(exchange, known, pageOrigin, isBlockedPort)
+  return (
+    <div className="explained">
+      {/* Always there, so that a screen reader hears of the cause. */}
+      <div role="status">
+        {isAsking && <p className="caption">Looking for the cause, outside the browser…</p>}
+        {diagnosis && (
+          <>
+            <p className="cause" data-cause={diagnosis.cause}>
+              <strong>{diagnosis.summary}</strong>
+            </p>
+            <p>{diagnosis.fix}</p>
+          </>
+        )}
+      </div>
+      {diagnosis?.lines && diagnosis.lines.length > 0 && (
+        <div className="paste">
+          <pre>{diagnosis.lines.join('\n')}</pre>
+          <CopyButton text={diagnosis.lines.join('\n')} label={known?.settings ? 'Copy the line for .env' : 'Copy'} />
+        </div>
+      )}
+      {diagnosis?.note && <p className="hint">{diagnosis.note}</p>}
+      {known && <Log lines={known.log} />}
+      <div className={diagnosis && 'response'}>{children}</div>
+      {known && <Sequence exchange={exchange} answer={known} />}
+      {!answer && <FailureAdvice exchange={exchange} />}
+    </div>
+  )
+}
+
+/** The whole exchange of a call that succeeded, on demand, because it sends the request once more. */
+export function Whole({ exchange }: { exchange: Exchange }) {
+  const [shown, setShown] = useState<Exchange>()
+  const ended = useEnd(exchange)
+  if (shown === exchange) return <WholeAnswer exchange={exchange} ended={ended} />
+  const safe = ['GET', 'HEAD'].includes(exchange.method)
+  return (
+    <p className="caption">
+      <button type="button" className="link" onClick={() => setShown(exchange)}>
+        Show what the browser hides
+      </button>{' '}
+      {safe ? `Sends ${exchange.method} once more, outside the browser.` : 'Sends the preflight and a GET, outside the browser.'}
+    </p>
+  )
+}
+
+function WholeAnswer({ exchange, ended }: { exchange: Exchange; ended: number }) {
+  const answer = useAnswer(exchange, ended)
+  if (answer === 'asking') return <p className="caption">Asking outside the browser…</p>
+  if (!answer) return <p className="caption">The development server does not say: only a page on this machine may ask it.</p>
+  const { cookies = [], warnings = [] } = answer.check
+  return (
+    <div className="explained">
+      {[...cookies.filter(({ ok }) => !ok).map(({ text }) => text), ...warnings].map((text) => (
+        <p key={text} className="hint">
+          {text}
+        </p>
+      ))}
+      <Log lines={answer.log} />
+      <Sequence exchange={exchange} answer={answer} />
+    </div>
+  )
+}
+
+function Log({ lines }: { lines: string[] }) {
+  if (lines.length === 0) return null
+  return (
+    <>
+      <p className="caption">The API’s log</p>
+      <pre className="log">{lines.join('\n')}</pre>
+    </>
+  )
+}
+

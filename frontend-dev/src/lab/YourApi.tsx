@@ -1,0 +1,146 @@
+import { useState } from 'react'
+import { apiBase, apiOrigin } from '../page'
+import { useClient } from '../useClient'
+import { Card, type CardProps } from './Card'
+
+const methods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE']
+const modes = ['cors', 'no-cors'] as const
+const credentialsModes = ['same-origin', 'include', 'omit'] as const
+
+export function YourApi(card: CardProps) {
+  const [url, setUrl] = useState(`${apiOrigin}/api/hello`)
+  const [method, setMethod] = useState('GET')
+  const [headerLines, setHeaderLines] = useState('')
+  const [body, setBody] = useState('')
+  const [credentials, setCredentials] = useState<RequestCredentials>('same-origin')
+  const [mode, setMode] = useState<RequestMode>('cors')
+
+  const target = targetOf(url)
+  const { exchange, pending, busy, run } = useClient(target?.origin ?? apiBase)
+  const headers = headersOf(headerLines)
+  const mistake = (!target && 'The URL must begin with http:// or https://.') || (typeof headers === 'string' && headers)
+  const dropped = typeof headers === 'string' ? [] : droppedBy(headers)
+
+  return (
+    <Card
+      {...card}
+      exchange={exchange}
+      pending={pending}
+      why="Makes any call from this page’s origin, and says what stops it. Nothing that may change something is sent a second time."
+    >
+      <form
+        className="your-call"
+        onSubmit={(event) => {
+          event.preventDefault()
+          if (busy || mistake || !target || typeof headers === 'string') return
+          const hasBody = body !== '' && !['GET', 'HEAD'].includes(method.toUpperCase())
+          void run((api) =>
+            api.send(method, target.href, { headers, credentials, mode, ...(hasBody && { body }) }),
+          )
+        }}
+      >
+        <div className="actions">
+          <label className="method">
+            Method
+            <input value={method} list="methods" autoComplete="off" required onChange={(event) => setMethod(event.target.value)} />
+            <datalist id="methods">
+              {methods.map((name) => (
+                <option key={name} value={name} />
+              ))}
+            </datalist>
+          </label>
+          <label className="url">
+            URL
+            <input
+              type="url"
+              value={url}
+              autoComplete="off"
+              required
+              aria-invalid={!target}
+              onChange={(event) => setUrl(event.target.value)}
+            />
+          </label>
+        </div>
+        <label>
+          Headers, one per line
+          <textarea
+            rows={2}
+            value={headerLines}
+            placeholder="Authorization: Bearer …"
+            spellCheck={false}
+            aria-invalid={typeof headers === 'string'}
+            onChange={(event) => setHeaderLines(event.target.value)}
+          />
+        </label>
+        {!['GET', 'HEAD'].includes(method.toUpperCase()) && (
+          <label>
+            Body
+            <textarea rows={2} value={body} spellCheck={false} onChange={(event) => setBody(event.target.value)} />
+          </label>
+        )}
+        <div className="actions">
+          <Choice label="Credentials" value={credentials} values={credentialsModes} onChange={setCredentials} />
+          <Choice label="Mode" value={mode} values={modes} onChange={setMode} />
+          <button type="submit" className="call" aria-disabled={Boolean(mistake)}>
+            Send
+          </button>
+        </div>
+        {mistake && (
+          <p className="field-error" role="alert">
+            {mistake}
+          </p>
+        )}
+        {dropped.length > 0 && <p className="hint">The browser leaves out {dropped.join(', ')}: no page may set that.</p>}
+      </form>
+    </Card>
+  )
+}
+
+interface ChoiceProps<Value extends string> {
+  label: string
+  value: string
+  values: readonly Value[]
+  onChange: (value: Value) => void
+}
+
+function Choice<Value extends string>({ label, value, values, onChange }: ChoiceProps<Value>) {
+  return (
+    <label>
+      {label}
+      <select value={value} onChange={(event) => onChange(event.target.value as Value)}>
+        {values.map((value) => (
+          <option key={value}>{value}</option>
+        ))}
+      </select>
+    </label>
+  )
+}
+
+function targetOf(url: string): URL | undefined {
+  if (!URL.canParse(url)) return undefined
+  const target = new URL(url)
+  return /^https?:$/.test(target.protocol) ? target : undefined
+}
+
+/** The headers that the lines name, or what is wrong with a line. */
+function headersOf(lines: string): Record<string, string> | string {
+  const headers: Record<string, string> = {}
+  for (const line of lines.split('\n').filter((line) => line.trim() !== '')) {
+    const colon = line.indexOf(':')
+    const [name, value] = [line.slice(0, colon).trim(), line.slice(colon + 1).trim()]
+    if (colon < 1) return `“${line}” is not a header; write Name: value.`
+    try {
+      new Headers([[name, value]])
+    } catch {
+      return `“${line}” is not a valid header.`
+    }
+    headers[name] = value
+  }
+  return headers
+}
+
+/** The names that the browser does not let a page set. */
+function droppedBy(headers: Record<string, string>): string[] {
+  const { headers: kept } = new Request(location.href, { headers })
+  return Object.keys(headers).filter((name) => !kept.has(name))
+}

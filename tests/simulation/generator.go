@@ -1,0 +1,574 @@
+package simulation
+
+import (
+	"bytes"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"net/netip"
+	"strings"
+	"time"
+)
+
+// visitor is a client with one address that sends requests one after the other,
+// on one connection as long as that lasts.
+type visitor struct {
+	address netip.Addr
+	conn    *client
+	opened  int
+	cookie  string
+}
+
+const proxyAddress = "10.9.0.1"
+
+// plan plans the clients and the faults of a run.
+func (w *world) plan() {
+	horizon := w.between(20*time.Second, 70*time.Second)
+	w.settings.ShutdownDelay = []time.Duration{0, 0, time.Second, 5 * time.Second}[w.rng.IntN(4)]
+	w.settings.ShutdownTimeout = []time.Duration{0, 3 * time.Second, 15 * time.Second}[w.rng.IntN(3)]
+	w.settings.IdleTimeout = []time.Duration{5 * time.Second, 30 * time.Second, 120 * time.Second}[w.rng.IntN(3)]
+	for i := range 3 + w.rng.IntN(4) {
+		v := &visitor{address: netip.AddrFrom4([4]byte{192, 0, byte(i), byte(1 + w.rng.IntN(250))})}
+		w.visitors = append(w.visitors, v)
+		for range 3 + w.rng.IntN(12) {
+			w.after(w.between(0, horizon), "", func() { w.visit(v) })
+		}
+	}
+	for range w.rng.IntN(5) {
+		w.after(w.between(0, horizon), "", w.rogue())
+	}
+	for range w.rng.IntN(5) {
+		w.planFault(w.between(0, horizon))
+	}
+	if w.chance(20) {
+		w.after(w.between(0, horizon/2), "flood", w.flood)
+	}
+	if w.chance(25) {
+		w.after(w.between(0, horizon), "large bodies that stall", w.stallMany)
+	}
+	if w.chance(60) {
+		w.after(horizon, "everything is well again", w.healAll)
+		if w.resource != nil {
+			w.after(horizon+2*time.Second+time.Millisecond, "", func() {
+				v := &visitor{address: netip.AddrFrom4([4]byte{192, 0, 100, 1})}
+				w.send(v, w.resource.write(w, v))
+			})
+			horizon += 5 * time.Second
+		}
+		w.after(horizon, "", w.sigterm)
+	} else {
+		w.after(w.between(0, horizon), "", w.sigterm)
+	}
+}
+
+// healAll ends every fault.
+func (w *world) healAll() {
+	w.database.heal()
+	writer := w.rng.IntN(2)
+	w.database.servers[1-writer].fence()
+	w.database.servers[writer].unfence()
+	w.healed = true
+	w.databaseTrouble.begin(time.Now()) // another server may have to take over
+	w.databaseTrouble.clear(time.Now())
+	w.wrong.clear(time.Now())
+	w.redis.heal()
+	w.redisTrouble.clear(time.Now())
+	w.redisChanges = append(w.redisChanges, time.Now())
+	w.log.set(false, false)
+}
+
+// open returns the visitor's connection, or a new one; nil if nobody listens.
+func (w *world) open(v *visitor) *client {
+	if v.conn == nil || v.conn.over || v.conn.closing || v.conn.gaveUp {
+		v.opened++
+		v.conn = w.connect(v.address, v.opened)
+	}
+	return v.conn
+}
+
+func (w *world) connect(address netip.Addr, number int) *client {
+	peer := address
+	if w.scenario.proxied {
+		peer = netip.MustParseAddr(proxyAddress)
+	}
+	conn := w.network.connect(netip.AddrPortFrom(peer, uint16(10000+number)))
+	if conn == nil {
+		w.note("%s#%d is refused", address, number)
+		return nil
+	}
+	c := &client{name: fmt.Sprintf("%s#%d", address, number), conn: conn}
+	w.clients = append(w.clients, c)
+	return c
+}
+
+// newRequest returns a request of the address without Origin.
+func (w *world) newRequest(address netip.Addr, method, path string, statuses ...int) *request {
+	w.requests++
+	q := &request{
+		id: fmt.Sprintf("r%d", w.requests), client: address, method: method, path: path,
+		host: apiHost, version: "1.1", statuses: statuses,
+	}
+	path, _, _ = strings.Cut(path, "?")
+	q.route = routes()[path]
+	if q.route == nil && w.resource != nil {
+		q.route = w.resource.routes(path)
+	}
+	if w.scenario.proxied {
+		q.headers = append(q.headers, "X-Forwarded-For: "+address.String(), "X-Forwarded-Proto: https")
+	}
+	return q
+}
+
+// scheme is that of the server's own pages.
+func (w *world) scheme() string {
+	if w.scenario.proxied {
+		return "https"
+	}
+	return "http"
+}
+
+// visit sends a random request of a visitor.
+func (w *world) visit(v *visitor) {
+	if v.conn != nil && v.conn.sending {
+		return
+	}
+	var q *request
+	if w.resource != nil && w.chance(60) {
+		q = w.resource.request(w, v)
+	} else {
+		q = w.anyRequest(v)
+	}
+	q.origin = randomOrigin(w.rng, w.scheme())
+	switch {
+	case w.chance(4):
+		q.host = "evil.example.net"
+		if q.origin.kind == own {
+			q.origin = origin{}
+		}
+	case w.chance(5) && len(q.origin.lines) == 0:
+		q.site = []string{"cross-site", "same-site", "none"}[w.rng.IntN(3)]
+	case w.chance(10) && len(q.origin.lines) > 0:
+		q.method, q.asks, q.body, q.readsBody = "OPTIONS", q.method, nil, false
+		q.settle, q.answered, q.unanswered = nil, nil, nil
+	case w.chance(5) && q.method == "GET":
+		q.method = "HEAD"
+		q.answered = nil
+	}
+	if w.chance(8) {
+		q.headers = append(q.headers, "Connection: close")
+	} else if w.chance(4) {
+		q.version = "1.0"
+	}
+	w.send(v, q)
+	if w.chance(5) { // pipelined
+		for range w.rng.IntN(4) {
+			if v.conn != nil && !v.conn.sending && !v.conn.gaveUp && !q.is("Connection: close") && q.version == "1.1" {
+				w.send(v, w.anyRequest(v))
+			}
+		}
+	}
+}
+
+// anyRequest returns a request for a route that every server has.
+func (w *world) anyRequest(v *visitor) *request {
+	from := func(method, path string, statuses ...int) *request {
+		return w.newRequest(v.address, method, path, statuses...)
+	}
+	switch w.rng.IntN(14) {
+	case 0:
+		return from("GET", "/", 200)
+	case 1:
+		return from("GET", "/healthz", 200)
+	case 2, 3:
+		return from("GET", "/readyz")
+	case 4:
+		return from("GET", "/openapi.yaml", 200)
+	case 5:
+		return from("GET", "/docs", 200)
+	case 6:
+		return from([]string{"GET", "POST", "PUT"}[w.rng.IntN(3)], []string{"/api/nothing", "/api/hello/", "/API/hello"}[w.rng.IntN(3)])
+	case 7:
+		return from([]string{"DELETE", "PATCH", "TRACE", "OPTIONS"}[w.rng.IntN(4)], "/api/hello")
+	case 8:
+		q := from("GET", "/api/session", 401)
+		if v.cookie != "" {
+			q.headers, q.statuses = append(q.headers, "Cookie: "+v.cookie), []int{200}
+		}
+		return q
+	case 9:
+		return from("DELETE", "/api/session", 204)
+	case 10:
+		return w.signIn(v)
+	case 11:
+		return w.upload(v)
+	}
+	return from("GET", "/api/hello", 200)
+}
+
+func (w *world) signIn(v *visitor) *request {
+	q := w.newRequest(v.address, "POST", "/api/session", 201)
+	w.setJSON(q, `{"name": "Mika"}`, 422)
+	q.answered = func(r *response) {
+		if cookies := r.Cookies(); r.StatusCode == http.StatusCreated && len(cookies) > 0 {
+			v.cookie = cookies[0].Name + "=" + cookies[0].Value
+		}
+	}
+	return q
+}
+
+// setJSON gives the request the body, or now and then one that is wrong or
+// padded with blanks. It is 422 if the fields are missing.
+func (w *world) setJSON(q *request, body string, missing int) {
+	q.headers = append(q.headers, "Content-Type: application/json")
+	q.readsBody = true
+	switch w.rng.IntN(16) {
+	case 0:
+		body, q.statuses = body[:len(body)/2], []int{400}
+	case 1:
+		body, q.statuses = "{}", []int{missing}
+	case 2:
+		body, q.statuses = body+" {}", []int{400}
+	case 3:
+		q.headers[len(q.headers)-1], q.statuses = "Content-Type: text/plain", []int{415}
+		q.readsBody = false
+	case 4:
+		body, q.statuses = strings.Repeat(" ", 256<<10)+body, []int{413}
+		q.readsBody = false
+	case 5:
+		body += strings.Repeat(" ", w.rng.IntN(40<<10))
+	case 6:
+		q.headers = append(q.headers, "Expect: 100-continue")
+	}
+	q.body = []byte(body)
+}
+
+func (w *world) upload(v *visitor) *request {
+	q := w.newRequest(v.address, "POST", "/api/upload", 201)
+	var b bytes.Buffer
+	b.WriteString("--boundary\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.txt\"\r\n\r\n")
+	b.WriteString(strings.Repeat("x", w.rng.IntN(100<<10)))
+	b.WriteString("\r\n--boundary--\r\n")
+	q.body = b.Bytes()
+	q.headers = append(q.headers, "Content-Type: multipart/form-data; boundary=boundary")
+	return q
+}
+
+// send sends a request on the visitor's connection: at once, in parts, or not to
+// its end.
+func (w *world) send(v *visitor, q *request) {
+	c := w.open(v)
+	if c == nil {
+		if w.stopped.IsZero() && w.now() > 12*time.Second {
+			w.fail("%s: the server does not listen", q)
+		}
+		if q.unanswered != nil {
+			q.unanswered()
+		}
+		return
+	}
+	c.begin(q, time.Now())
+	if q.is("Connection: close") || q.version == "1.0" {
+		v.conn = nil // no other request follows
+	}
+	head := q.raw()
+	switch how := w.rng.IntN(20); {
+	case how < 14:
+		w.pushHead(c, q, head)
+		w.pushBody(c, q, q.body)
+		w.finish(c, q)
+	case how < 17:
+		w.sendSlowly(c, q, head)
+	case how < 18: // stalls
+		w.pushHead(c, q, head)
+		w.pushBody(c, q, q.body[:w.rng.IntN(len(q.body)+1)])
+		c.sending = len(q.body) > 0
+		if !c.sending {
+			w.finish(c, q)
+		}
+		v.conn = nil
+	case how < 19: // resets before the response
+		w.pushHead(c, q, head)
+		w.pushBody(c, q, q.body[:w.rng.IntN(len(q.body)+1)])
+		v.conn = nil
+		w.after(w.between(0, 300*time.Millisecond), "", func() { w.abort(c) })
+	default: // resets in the head
+		c.push(q, head[:w.rng.IntN(len(head))])
+		v.conn = nil
+		w.after(w.between(0, time.Second), "", func() { w.abort(c) })
+	}
+}
+
+func (w *world) pushHead(c *client, q *request, head []byte) {
+	c.push(q, head)
+	q.headAt, q.bodyFrom = time.Now(), c.sent
+}
+
+func (w *world) pushBody(c *client, q *request, body []byte) {
+	if len(body) == 0 {
+		return
+	}
+	c.push(q, body)
+	sum := int64(0)
+	for _, other := range w.bodies() {
+		sum += max(other.conn.sent-other.bodyFrom-freeBytes, 0)
+	}
+	for _, other := range w.bodies() {
+		other.peak = max(other.peak, sum)
+	}
+}
+
+func (w *world) finish(c *client, q *request) {
+	q.complete = true
+	c.sending = false
+}
+
+// abort resets a connection, whatever is under way on it.
+func (w *world) abort(c *client) {
+	if c.over {
+		return
+	}
+	c.gaveUp = true
+	w.note("%s resets", c.name)
+	c.conn.abort()
+}
+
+// sendSlowly sends the head in two parts and the body in several, never slower
+// than the server allows.
+func (w *world) sendSlowly(c *client, q *request, head []byte) {
+	c.sending = true
+	cut := 4 + w.rng.IntN(len(head)-4) // with less, the connection counts as idle
+	c.push(q, head[:cut])
+	pause := w.between(0, 4*time.Second)
+	w.after(pause, "", func() {
+		if c.over {
+			return
+		}
+		w.pushHead(c, q, head[cut:])
+		if len(q.body) == 0 {
+			w.finish(c, q)
+		}
+	})
+	rest, parts := q.body, 1+w.rng.IntN(4)
+	for i := range parts {
+		pause += w.between(0, 3*time.Second)
+		n := len(rest)
+		if i < parts-1 {
+			n = w.rng.IntN(len(rest) + 1)
+		}
+		part := rest[:n]
+		rest = rest[n:]
+		if len(q.body) == 0 {
+			break
+		}
+		w.after(pause, "", func() {
+			if c.over {
+				return
+			}
+			w.pushBody(c, q, part)
+			if i == parts-1 {
+				w.finish(c, q)
+			}
+		})
+	}
+}
+
+// rogue returns what one hostile client does.
+func (w *world) rogue() func() {
+	address := netip.AddrFrom4([4]byte{198, 51, byte(w.rng.IntN(250)), 7})
+	kind := w.rng.IntN(4)
+	return func() {
+		v := &visitor{address: address}
+		c := w.open(v)
+		if c == nil {
+			return
+		}
+		switch kind {
+		case 0: // never ends its headers
+			q := w.newRequest(address, "GET", "/api/hello", 200)
+			q.headers = append(q.headers, "X-Padding: "+strings.Repeat("x", 1000))
+			c.begin(q, time.Now())
+			c.sending = true
+			head := q.raw()
+			for i := range 10 {
+				w.after(time.Duration(i)*time.Second, "", func() {
+					if !c.over {
+						c.push(q, head[i*10:i*10+10])
+					}
+				})
+			}
+		case 1: // asks for much and reads little
+			c.window = 1 + w.rng.IntN(2000)
+			c.conn.bound(4 << 10)
+			for range 2 + w.rng.IntN(8) {
+				q := w.newRequest(address, "GET", "/openapi.yaml", 200)
+				c.begin(q, time.Now())
+				w.pushHead(c, q, q.raw())
+				w.finish(c, q)
+			}
+		case 2: // says nothing
+			w.after(w.between(0, 20*time.Second), "", func() { w.abort(c) })
+		case 3: // sends a body that nobody reads, and reads the response last
+			q := w.newRequest(address, "POST", []string{"/api/hello", "/api/nothing", "/api/session"}[w.rng.IntN(3)], 415)
+			q.body = bytes.Repeat([]byte("x"), 1000+w.rng.IntN(100<<10))
+			if w.chance(50) {
+				q.headers = append(q.headers, "Connection: close")
+			} else {
+				q.version = "1.0"
+			}
+			if w.chance(50) {
+				q.origin = origin{[]string{"https://evil.example.net"}, denied}
+			}
+			c.begin(q, time.Now())
+			c.sending = true
+			w.pushHead(c, q, q.raw())
+			for part, n := 0, 1+w.rng.IntN(4); part < n; part++ {
+				w.after(time.Duration(part)*w.between(0, time.Second), "", func() {
+					if c.over {
+						return
+					}
+					from, to := len(q.body)*part/n, len(q.body)*(part+1)/n
+					w.pushBody(c, q, q.body[from:to])
+					if to == len(q.body) {
+						w.finish(c, q)
+					}
+				})
+			}
+		}
+	}
+}
+
+// flood lets many addresses of one network use up their limits; then strangers
+// come who must not suffer for it.
+func (w *world) flood() {
+	base := netip.MustParseAddr("2001:db8:5::")
+	w.floodNetwork = netip.PrefixFrom(base, 48)
+	for i := range w.settings.RateLimitMaxClients + w.rng.IntN(20) {
+		address := base.As16()
+		address[6], address[7], address[15] = byte(i>>8), byte(i), 1
+		v := &visitor{address: netip.AddrFrom16(address)}
+		c := w.open(v)
+		if c == nil {
+			return
+		}
+		for range 2 {
+			q := w.newRequest(v.address, "POST", "/api/upload", 415)
+			c.begin(q, time.Now())
+			w.pushHead(c, q, q.raw())
+			w.finish(c, q)
+		}
+	}
+	w.after(time.Millisecond, "", func() {
+		for i := range 4 {
+			v := &visitor{address: netip.AddrFrom4([4]byte{203, 0, byte(i), 9})}
+			if c := w.open(v); c != nil {
+				q := w.newRequest(v.address, "POST", "/api/upload", 415)
+				c.begin(q, time.Now())
+				w.pushHead(c, q, q.raw())
+				w.finish(c, q)
+			}
+		}
+	})
+}
+
+// stallMany sends large bodies of many clients nearly to their end.
+func (w *world) stallMany() {
+	for i := range 3 + w.rng.IntN(6) {
+		v := &visitor{address: netip.AddrFrom4([4]byte{198, 18, byte(i), byte(w.rng.IntN(250))})}
+		w.after(w.between(0, 2*time.Second), "", func() {
+			c := w.open(v)
+			if c == nil {
+				return
+			}
+			q := w.newRequest(v.address, "POST", "/api/session", 400)
+			q.headers = append(q.headers, "Content-Type: application/json")
+			q.readsBody = true
+			q.body = bytes.Repeat([]byte(" "), 10<<10+w.rng.IntN(60<<10))
+			c.begin(q, time.Now())
+			c.sending = true
+			w.pushHead(c, q, q.raw())
+			w.pushBody(c, q, q.body[:len(q.body)-1])
+		})
+	}
+}
+
+// planFault plans a fault and its end.
+func (w *world) planFault(at time.Duration) {
+	lasts := w.between(50*time.Millisecond, 15*time.Second)
+	server := w.database.servers[w.rng.IntN(2)]
+	after := func(d time.Duration, name string, do func()) {
+		w.after(d, "", func() {
+			if !w.healed {
+				w.note("%s", name)
+				do()
+			}
+		})
+	}
+	database := func(name string, begin, end func()) {
+		name = "PostgreSQL " + server.address + " " + name
+		after(at, name, func() { w.databaseTrouble.begin(time.Now()); begin() })
+		after(at+lasts, name+": over", func() {
+			end()
+			w.databaseTrouble.finish(time.Now())
+		})
+	}
+	redis := func(name string, begin, end func()) {
+		changed := func() { w.redisChanges = append(w.redisChanges, time.Now()) }
+		after(at, "Redis "+name, func() { w.redisTrouble.begin(time.Now()); changed(); begin() })
+		after(at+lasts, "Redis "+name+": over", func() { end(); changed(); w.redisTrouble.finish(time.Now()) })
+	}
+	set := w.database.change
+	kind := w.rng.IntN(16)
+	if !w.scenario.redis && kind >= 10 && kind < 14 {
+		kind = w.rng.IntN(10)
+	}
+	switch kind {
+	case 0:
+		database("hangs", func() { set(func() { server.hung = true }) }, func() { set(func() { server.hung = false }) })
+	case 1:
+		database("is killed", server.kill, func() { set(func() { server.down = false }) })
+	case 2, 3:
+		other := w.database.servers[0]
+		if other == server {
+			other = w.database.servers[1]
+		}
+		at2 := at + lasts
+		after(at, "PostgreSQL "+server.address+" takes no writes any more", func() {
+			w.databaseTrouble.begin(time.Now())
+			server.fence()
+		})
+		after(at2, "PostgreSQL "+other.address+" takes writes", func() {
+			other.unfence()
+			w.databaseTrouble.finish(time.Now())
+		})
+	case 4:
+		delay := w.between(time.Millisecond, 2*time.Second)
+		database("is slow", func() { set(func() { server.delay = delay }) }, func() { set(func() { server.delay = 0 }) })
+	case 5, 6:
+		code := []string{"53300", "57P03", "58030", "XX000", "garbage", "08006", "57P01", "53200"}[w.rng.IntN(8)]
+		database("answers "+code, func() { w.wrong.begin(time.Now()); set(func() { server.failure = code }) },
+			func() { w.wrong.finish(time.Now()); set(func() { server.failure = "" }) })
+	case 7, 8:
+		how := []cut{cutBefore, cutAfter}[w.rng.IntN(2)]
+		database("loses a connection at the next write", func() { set(func() { server.cut = how }) }, func() { set(func() { server.cut = noCut }) })
+	case 9:
+		lasts = time.Millisecond
+		database("loses its connections", func() { set(server.endSessions) }, func() {})
+	case 10:
+		redis("hangs", func() { w.redis.change(func() { w.redis.hung = true }) }, func() { w.redis.change(func() { w.redis.hung = false }) })
+	case 11:
+		redis("is killed", w.redis.kill, func() { w.redis.change(func() { w.redis.down = false; clear(w.redis.windows) }) })
+	case 12:
+		failure := []string{"OOM command not allowed when used memory > 'maxmemory'.", "READONLY You can't write against a read only replica.", "LOADING Redis is loading the dataset in memory"}[w.rng.IntN(3)]
+		redis("answers "+failure[:3], func() { w.redis.change(func() { w.redis.failure = failure }) }, func() { w.redis.change(func() { w.redis.failure = "" }) })
+	case 13:
+		step := w.between(-20*time.Second, 20*time.Second)
+		redis(fmt.Sprintf("steps its clock by %s and forgets", step), func() { w.redis.change(func() { w.redis.skew += step }); w.redis.forget() }, func() {})
+	case 14:
+		after(at, "the log blocks", func() { w.log.set(true, false) })
+		after(at+lasts, "the log flows", func() { w.log.set(false, false) })
+	case 15:
+		after(at, "the log's reader is gone", func() { w.log.set(false, true) })
+	}
+}
+
+func newRand(seed uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, 0)) }

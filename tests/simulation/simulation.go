@@ -1,0 +1,168 @@
+package simulation
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/ulule/limiter/v3"
+
+	"example.com/api/config"
+)
+
+const (
+	// shown is how many events of a run that failed are shown.
+	shown = 40
+	// replayed is how many seeds there are to one that is played twice.
+	replayed = 20
+)
+
+// Run runs the server with the seeds from first on, or with the one in the
+// variable SEED; SEEDS sets their number. A resource is made for each seed; nil
+// makes none.
+func Run(t *testing.T, first, count uint64, server Server, newResource func() *Resource) {
+	scenarios := loadScenarios(t)
+	if text := os.Getenv("SEEDS"); text != "" {
+		count = number(t, "SEEDS", text)
+	}
+	if text := os.Getenv("SEED"); text != "" {
+		first, count = number(t, "SEED", text), 1
+	}
+	for seed := first; seed < first+count; seed++ {
+		t.Run(strconv.FormatUint(seed, 10), func(t *testing.T) {
+			t.Parallel()
+			w := play(t, seed, scenarios, server, newResource)
+			if seed%replayed == 0 && w.failure == "" {
+				// After SIGTERM, net/http waits for connections in random steps.
+				again := play(t, seed, scenarios, server, newResource)
+				if difference := firstDifference(w.trace[:w.played], again.trace[:again.played]); difference != "" {
+					w.fail("played again, the seed tells another story:\n%s", difference)
+				}
+			}
+			if w.failure != "" {
+				t.Errorf("%s\n\nreplay with SEED=%d go test -count=1 -run '^%s$' .\n\nthe last events:\n%s\n\nthe last lines of the log:\n%s",
+					w.failure, seed, strings.Split(t.Name(), "/")[0], strings.Join(w.trace[max(0, len(w.trace)-shown):], "\n"), w.log.last())
+			}
+		})
+	}
+}
+
+// firstDifference returns the first line in which two traces differ, of both.
+func firstDifference(a, b []string) string {
+	for i := range max(len(a), len(b)) {
+		if i >= len(a) || i >= len(b) || a[i] != b[i] {
+			return strings.Join(a[min(i, len(a)):min(i+1, len(a))], "") + "\n" + strings.Join(b[min(i, len(b)):min(i+1, len(b))], "")
+		}
+	}
+	return ""
+}
+
+func number(t *testing.T, name, text string) uint64 {
+	n, err := strconv.ParseUint(text, 10, 64)
+	if err != nil {
+		t.Fatalf("%s=%s is not a number", name, text)
+	}
+	return n
+}
+
+// play runs one seed.
+func play(t *testing.T, seed uint64, scenarios []scenario, server Server, newResource func() *Resource) *world {
+	var w *world
+	synctest.Test(t, func(t *testing.T) {
+		w = newWorld(seed, scenarios)
+		if newResource != nil {
+			w.resource = newResource()
+			w.database.statements = w.resource.statements
+		}
+		w.plan()
+		w.run(server)
+		if w.failure != "" && w.endedAt.IsZero() { // the bubble cannot end, which is a panic
+			fmt.Fprintf(os.Stderr, "seed %d: %s\n%s\n%s\n", seed, w.failure, strings.Join(w.trace[max(0, len(w.trace)-shown):], "\n"), strings.Join(goroutines(), "\n\n"))
+		}
+	})
+	return w
+}
+
+func newWorld(seed uint64, scenarios []scenario) *world {
+	w := &world{
+		rng:       newRand(seed),
+		start:     time.Now(),
+		network:   newNetwork(),
+		log:       newLogReader(),
+		rates:     make(map[string]limiter.Rate),
+		ledger:    newLedger(),
+		uncounted: make(map[string]int),
+		buffered:  make(map[int]int64),
+	}
+	w.scenario = scenarios[w.rng.IntN(len(scenarios))]
+	w.settings = w.scenario.settings
+	for _, policy := range w.settings.Limits.All() {
+		w.rates[policy.Name()], _ = policy.Rate()
+	}
+	w.database = newCluster(w.network, firstPostgres, secondPostgres)
+	w.database.servers[1].readOnly = true
+	w.redis = newRedis(w.network, redisAddress)
+	return w
+}
+
+// loadScenarios reads the settings of each scenario from the environment, as the
+// server does.
+func loadScenarios(t *testing.T) []scenario {
+	kept := os.Environ()
+	defer func() {
+		os.Clearenv()
+		for _, variable := range kept {
+			name, value, _ := strings.Cut(variable, "=")
+			os.Setenv(name, value)
+		}
+	}()
+	var scenarios []scenario
+	for i := range 8 {
+		one := scenario{anyOrigin: i&1 != 0, redis: i&2 != 0, proxied: i&4 != 0}
+		os.Clearenv()
+		for name, value := range one.environment() {
+			os.Setenv(name, value)
+		}
+		var err error
+		if one.settings, err = config.Load(); err != nil {
+			t.Fatal(err)
+		}
+		scenarios = append(scenarios, one)
+	}
+	return slices.Clip(scenarios)
+}
+
+func (s scenario) environment() map[string]string {
+	variables := map[string]string{
+		"APP_ENV":                "production",
+		"ALLOWED_ORIGINS":        allowedOrigins,
+		"ALLOWED_ORIGIN_REGEX":   allowedOriginRegex,
+		"ALLOWED_HOSTS":          apiHost,
+		"SESSION_SECRET":         strings.Repeat("0123456789", 4),
+		"DATABASE_URL":           "postgres://api:word@" + firstPostgres + "," + secondPostgres + "/app?sslmode=disable&default_query_exec_mode=exec",
+		"RATE_LIMIT_DEFAULT":     "20-M",
+		"RATE_LIMIT_UPLOAD":      "2-M",
+		"RATE_LIMIT_SESSION":     "4-S",
+		"RATE_LIMIT_DOCS":        "10-M",
+		"RATE_LIMIT_MAX_CLIENTS": "64",
+		"MAX_BODY_BYTES":         "262144",
+		"MAX_UPLOAD_BYTES":       "262144",
+		"MAX_BUFFERED_BYTES":     "65536",
+	}
+	if s.anyOrigin {
+		variables["ALLOWED_ORIGINS"], variables["CORS_ALLOW_CREDENTIALS"] = "*", "false"
+		delete(variables, "ALLOWED_ORIGIN_REGEX")
+	}
+	if s.redis {
+		variables["REDIS_URL"] = "redis://" + redisAddress
+	}
+	if s.proxied {
+		variables["TRUSTED_PROXIES"] = proxyAddress
+	}
+	return variables
+}
