@@ -26,8 +26,8 @@ without() {
     exit 1
   else
     echo "$1: found by $(grep -c -- '--- FAIL: TestSimulation[A-Za-z]*/' "$work/output") seeds, first by $(
-      sed -n 's/^ *--- FAIL: \(TestSimulation[A-Za-z]*\/[0-9]*\).*/\1/p' "$work/output" | sort -t / -k 2n | head -n 1)"
-    grep -A 1 -- '--- FAIL: TestSimulation[A-Za-z]*/' "$work/output" | sed -n '2s/^ *[a-z_]*.go:[0-9]*: /  /p' | cut -c 1-200
+      sed -n 's/^.*--- FAIL: \(TestSimulation[A-Za-z]*\/[0-9]*\).*/\1/p' "$work/output" | sort -t / -k 2n | head -n 1)"
+    grep -A 1 -- '--- FAIL: TestSimulation[A-Za-z]*/' "$work/output" | sed -n '2s/^ *\([a-z_]*.go:[0-9]*: \)*/  /p' | cut -c 1-200
   fi
 }
 

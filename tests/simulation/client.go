@@ -86,7 +86,7 @@ func (q *request) raw() []byte {
 	for _, line := range q.headers {
 		b.WriteString(line + "\r\n")
 	}
-	if q.body != nil {
+	if q.body != nil && !q.is(chunked) {
 		fmt.Fprintf(&b, "Content-Length: %d\r\n", len(q.body))
 	}
 	b.WriteString("\r\n")

@@ -3,6 +3,7 @@ package simulation
 import (
 	"fmt"
 	"os"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -20,13 +21,18 @@ const (
 	shown = 40
 	// replayed is how many seeds there are to one that is played twice.
 	replayed = 20
+	// patience is how much real time a run may take; it usually takes 30 ms.
+	patience = 30 * time.Second
 )
 
 // Run runs the server with the seeds from first on, or with the one in the
-// variable SEED; SEEDS sets their number. A resource is made for each seed; nil
-// makes none.
+// variable SEED. SEEDS sets their number, which is a tenth of count under the race
+// detector. A resource is made for each seed; nil makes none.
 func Run(t *testing.T, first, count uint64, server Server, newResource func() *Resource) {
 	scenarios := loadScenarios(t)
+	if underRace {
+		count /= 10
+	}
 	if text := os.Getenv("SEEDS"); text != "" {
 		count = number(t, "SEEDS", text)
 	}
@@ -73,6 +79,13 @@ func number(t *testing.T, name, text string) uint64 {
 // play runs one seed.
 func play(t *testing.T, seed uint64, scenarios []scenario, server Server, newResource func() *Resource) *world {
 	var w *world
+	// A goroutine that waits for a mutex stops virtual time. If it waits for one
+	// whose holder waits for time to pass, only real time helps.
+	watchdog := time.AfterFunc(patience, func() {
+		stacks := make([]byte, 1<<20)
+		panic(fmt.Sprintf("--- FAIL: %s\nvirtual time stands still: a goroutine holds a lock while it waits\n%s", t.Name(), stacks[:runtime.Stack(stacks, true)]))
+	})
+	defer watchdog.Stop()
 	synctest.Test(t, func(t *testing.T) {
 		w = newWorld(seed, scenarios)
 		if newResource != nil {

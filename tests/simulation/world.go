@@ -341,7 +341,7 @@ func (w *world) answer(q *request, r *response) {
 	if err := w.judge(q, r); err != nil {
 		w.fail("%s: %s -> %d: %v", q.conn.name, q, r.StatusCode, err)
 	}
-	if q.readsBody && slices.Contains([]int{200, 201, 400, 408, 422}, r.StatusCode) {
+	if q.readsBody && q.host == apiHost && slices.Contains([]int{200, 201, 400, 408, 422}, r.StatusCode) {
 		for tick, n := range q.held {
 			w.buffered[tick] += n
 		}
