@@ -25,7 +25,6 @@ test-go:
 	@race=-race; command -v cc >/dev/null || command -v gcc >/dev/null || { \
 	  echo "SKIP the race detector: no C compiler; install gcc"; test -z "$$CI" || exit 1; race=; }; \
 	set -x; go test $$race -shuffle=on $$(go list ./... | grep -v /tests/template)
-	go test -count=1 -run '^TestSimulation' . # all its seeds: the race detector leaves time for a tenth
 	@# go test hides what tests of a package that passes have skipped.
 	@for program in redis-server caddy nginx curl; do \
 	  command -v $$program >/dev/null || echo "SKIP the tests that need $$program: install it"; done; \

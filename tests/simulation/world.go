@@ -371,7 +371,9 @@ func (w *world) lose(q *request, err error) {
 	switch {
 	case q.conn.gaveUp, q.conn.closing:
 	case w.late(q), w.cutOff():
-	case !w.stopped.IsZero() && q.conn.window > 0: // and others were pipelined behind it
+	case !w.stopped.IsZero() && (len(q.conn.pending) > 1 || q.conn.window > 0):
+		// net/http closes the connection although requests are pipelined behind
+		// this one, which resets it.
 	case q.headAt.IsZero() && time.Since(q.begunAt) >= 5*time.Second: // headers too slow
 	case q.conn.window > 0 && time.Since(q.lastAt) >= 25*time.Second: // reads too slowly
 	default:
