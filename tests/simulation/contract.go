@@ -124,7 +124,7 @@ func (w *world) judgeTime(q *request, r *response) error {
 	if !q.complete {
 		limit += 15 * time.Second // 10 s without a byte, answered within 5 s
 	}
-	if took := r.at.Sub(from); took > limit && q.conn.window == 0 {
+	if took := r.at.Sub(from); took > limit*time.Duration(r.together) && q.conn.window == 0 {
 		return fmt.Errorf("answered after %s, later than %s", took, limit)
 	}
 	return nil

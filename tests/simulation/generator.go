@@ -386,9 +386,13 @@ func (w *world) sendSlowly(c *client, q *request, head []byte) {
 // rogue returns what one hostile client does.
 func (w *world) rogue() func() {
 	address := netip.AddrFrom4([4]byte{198, 51, byte(w.rng.IntN(250)), 7})
-	kind := w.rng.IntN(5)
+	kind := w.rng.IntN(7)
 	return func() {
 		v := &visitor{address: address}
+		if kind >= 5 {
+			w.insist(v, []string{"/api/session", "/api/upload"}[kind-5], 30)
+			return
+		}
 		c := w.open(v)
 		if c == nil {
 			return
@@ -454,6 +458,26 @@ func (w *world) rogue() func() {
 			}
 		}
 	}
+}
+
+// insist sends requests as fast as the limit allows, and faster: sometimes it
+// waits for Retry-After, sometimes not.
+func (w *world) insist(v *visitor, path string, left int) {
+	c := w.open(v)
+	if c == nil || left == 0 {
+		return
+	}
+	q := w.newRequest(v.address, "POST", path, 415)
+	q.answered = func(r *response) {
+		pause := w.between(0, 300*time.Millisecond)
+		if after := r.Header.Get("Retry-After"); after != "" && w.chance(70) {
+			pause, _ = time.ParseDuration(after + "s")
+		}
+		w.after(pause, "", func() { w.insist(v, path, left-1) })
+	}
+	c.begin(q, time.Now())
+	w.pushHead(c, q, q.raw())
+	w.finish(c, q)
 }
 
 // flood lets many addresses of one network use up their limits; then strangers

@@ -265,6 +265,7 @@ func (w *world) observe() {
 		pending := c.pending
 		responses, err := c.receive()
 		for i, r := range responses {
+			r.together = len(responses)
 			if i >= len(pending) {
 				w.fail("%s: a response to no request: %s", c.name, r.Status)
 				return
