@@ -21,7 +21,8 @@ run: ## run only the API
 seed: ## add example items to an empty database
 	@$(REQUIRE_GO); exec go run . seed
 
-check: lint vulncheck test ## run what CI runs
+check: ## run what CI runs, and say how long each part took
+	@sh scripts/parts.sh lint vulncheck test
 
 lint: ## check the code, the scripts and the workflows without running them
 	@sh scripts/lint.sh

@@ -38,7 +38,9 @@ func (s *server) metricLabels(t *testing.T) map[string][]string {
 		}
 		name, rest, _ := strings.Cut(line, " ")
 		name, labels, _ := strings.Cut(name, "{")
-		found[name] = found[name] // also without labels
+		if _, ok := found[name]; !ok {
+			found[name] = nil // also without labels
+		}
 		for _, label := range labelName.FindAllStringSubmatch(labels+rest, -1) {
 			if !slices.Contains(found[name], label[1]) {
 				found[name] = append(found[name], label[1])

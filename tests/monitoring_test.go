@@ -89,7 +89,9 @@ func selectors(expr string) map[string][]string {
 		if match[4] != "" || slices.Contains([]string{"and", "or", "unless", "bool"}, match[1]) {
 			continue // a function or an operator
 		}
-		found[match[1]] = found[match[1]]
+		if _, ok := found[match[1]]; !ok {
+			found[match[1]] = nil
+		}
 		for _, label := range promLabel.FindAllStringSubmatch(match[2], -1) {
 			found[match[1]] = append(found[match[1]], label[1])
 		}

@@ -9,7 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -364,11 +364,11 @@ func (c *quietConn) Read(p []byte) (int, error) {
 // What is wrong with a response is told by the message that it answers.
 func TestUnreachableOverTheWire(t *testing.T) {
 	secure := httptest.NewUnstartedServer(headers(200))
-	secure.Config.ErrorLog = log.New(io.Discard, "", 0)
+	secure.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
 	secure.StartTLS()
 	t.Cleanup(secure.Close)
 	silent := httptest.NewUnstartedServer(headers(200))
-	silent.Config.ErrorLog = log.New(io.Discard, "", 0)
+	silent.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
 	silent.Listener = quiet{silent.Listener}
 	silent.StartTLS()
 	t.Cleanup(silent.Close)

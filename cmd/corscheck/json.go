@@ -99,8 +99,7 @@ func (p *printer) jsonError(reason, text string, err error) {
 		Reason    string         `json:"reason"`
 		Exchanges []jsonExchange `json:"exchanges"`
 	}{Version: schemaVersion, Error: text, Reason: reason, Exchanges: []jsonExchange{}}
-	var failed *sendError
-	if errors.As(err, &failed) {
+	if failed, ok := errors.AsType[*sendError](err); ok {
 		for _, e := range append(slices.Clone(failed.before), exchange{Message: failed.message}) {
 			out.Exchanges = append(out.Exchanges, exchangeOf(e))
 		}

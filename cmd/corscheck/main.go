@@ -203,8 +203,7 @@ func follow(ctx context.Context, e fetch.Engine, r fetch.Request, s sender) (out
 			return o, nil
 		}
 		response, err := s.send(ctx, *step.Send)
-		var failed *sendError
-		if errors.As(err, &failed) {
+		if failed, ok := errors.AsType[*sendError](err); ok {
 			failed.before = o.Exchanges
 		}
 		if err != nil {

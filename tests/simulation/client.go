@@ -16,35 +16,34 @@ import (
 
 // request is what a client sends, and what the model knows about it.
 type request struct {
-	id          string // its X-Request-ID; its number where there is none in the response
-	client      netip.Addr
-	conn        *client
-	method      string
-	path        string
-	shown       string // the path in the trace, without what chance decides; "": as it is
-	route       *route // nil: no route has the path
-	origin      origin
-	host        string
-	site        string // Sec-Fetch-Site; "": none
-	asks        string // Access-Control-Request-Method; "": no preflight
-	version     string // of HTTP
-	headers     []string
-	body        []byte // nil: none
-	readsBody   bool   // its handler reads the body and keeps it in memory
-	statuses    []int  // of the handler, if nothing fails
-	settle      func() // before the response is judged
-	answered    func(*response)
-	unanswered  func() // the client cannot know what became of it
-	begunAt     time.Time
-	headAt      time.Time // when the headers were complete; zero: not yet
-	lastAt      time.Time // when the last byte so far was sent
-	complete    bool
-	bodyFrom    int64         // how many bytes the connection had carried before the body
-	held        map[int]int64 // bytes of the body that the server had read, by tick
-	peak        int64         // the most bytes of all bodies that were sent and may have been held
-	usesWrites  bool
-	usesReads   bool
-	transaction bool // several statements
+	id         string // its X-Request-ID; its number where there is none in the response
+	client     netip.Addr
+	conn       *client
+	method     string
+	path       string
+	shown      string // the path in the trace, without what chance decides; "": as it is
+	route      *route // nil: no route has the path
+	origin     origin
+	host       string
+	site       string // Sec-Fetch-Site; "": none
+	asks       string // Access-Control-Request-Method; "": no preflight
+	version    string // of HTTP
+	headers    []string
+	body       []byte // nil: none
+	readsBody  bool   // its handler reads the body and keeps it in memory
+	statuses   []int  // of the handler, if nothing fails
+	settle     func() // before the response is judged
+	answered   func(*response)
+	unanswered func() // the client cannot know what became of it
+	begunAt    time.Time
+	headAt     time.Time // when the headers were complete; zero: not yet
+	lastAt     time.Time // when the last byte so far was sent
+	complete   bool
+	bodyFrom   int64         // how many bytes the connection had carried before the body
+	held       map[int]int64 // bytes of the body that the server had read, by tick
+	peak       int64         // the most bytes of all bodies that were sent and may have been held
+	usesWrites bool
+	usesReads  bool
 }
 
 // response is what a client receives.

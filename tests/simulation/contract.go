@@ -155,7 +155,7 @@ func judgeCORS(q *request, r *response, anyOrigin bool) error {
 		}
 	}
 	if strings.Contains(vary, "Origin") == anyOrigin {
-		return fmt.Errorf("Vary %q", vary)
+		return fmt.Errorf("got Vary: %q", vary)
 	}
 	return nil
 }
