@@ -110,7 +110,7 @@ export const kinds = [
       hops.some(({ preflight, response }) => [preflight, response].some((answer) => values(answer, 'location').includes(''))),
   },
   {
-    name: 'two faults in one answer',
+    name: 'two faults in one response',
     touches: /^reason$/,
     when: ({ hops }, { chromium, firefox }) =>
       hops.some(({ preflight }) => isRedirect(preflight)) ||
