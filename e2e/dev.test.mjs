@@ -1,5 +1,6 @@
 /** The launcher in a fresh copy of this checkout: it installs, starts, reloads, and leaves nothing behind. */
 import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { appendFileSync, cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { request } from 'node:http'
@@ -48,7 +49,9 @@ test('one command starts a fresh checkout, and Ctrl-C leaves no process and no p
   await dev.waitForOutput(/Press Ctrl-C to stop both/, 180)
   assert.match(
     dev.output(),
-    new RegExp(`page  http://localhost:${env.PAGE_PORT}.*\\n.*api   http://localhost:${env.PORT}`),
+    new RegExp(
+      `page  http://localhost:${env.PAGE_PORT}.*\\n.*api   http://localhost:${env.PORT}\\n.*docs  http://localhost:${env.PORT}/docs\\n`,
+    ),
   )
   assert.equal((await fetch(`${api}/api/hello`)).status, 200)
   for (const address of [page, blocked]) assert.match(await (await fetch(address)).text(), /<div id="root">/)
@@ -178,14 +181,18 @@ for (const [what, variables] of [
   ['the second page', ['BLOCKED_PORT']],
   ['all', ['PORT', 'PAGE_PORT', 'BLOCKED_PORT']],
 ]) {
-  test(`a port in use, ${what}: one line with the remedy, and the remedy works`, async () => {
+  test(`a port in use, ${what}: the process that holds it, and remedies that work`, async () => {
     const servers = await Promise.all(variables.map((variable) => listen(env[variable])))
     try {
       let dev = launch()
       assert.equal(await dev.ended, 1)
-      const ports = variables.map((variable) => env[variable]).join(', ')
-      const [, command] = /^dev: ports? [\d, ]+ (?:is|are) in use; .* or run (.*) make dev\n$/.exec(dev.output())
-      assert.ok(dev.output().includes(` ${ports} `), dev.output())
+      const lines = dev.output().split('\n')
+      variables.forEach((variable, i) => {
+        const holder = `dev: port ${env[variable]} is in use by process ${process.pid}: ${process.argv0} `
+        assert.ok(lines[i].startsWith(holder), dev.output())
+      })
+      const [, pid, command] = /^dev: end it with: kill (\d+); or run (.*) make dev\n$/m.exec(dev.output())
+      assert.equal(Number(pid), process.pid)
 
       const remedy = Object.fromEntries(command.split(' ').map((assignment) => assignment.split('=')))
       for (const name of ['PORT', 'PAGE_PORT', 'BLOCKED_PORT']) {
@@ -225,6 +232,41 @@ test('the API allows a custom PAGE_PORT and not the second page, unless ALLOWED_
     await dev.ended
   }
   await nothingIsLeft()
+})
+
+test('PAGE_HOST moves both to another address; after a SIGKILL, the next start says how to end what is left', async () => {
+  delete env.ALLOWED_ORIGINS
+  env.PAGE_HOST = '127.0.0.2'
+  const dev = launch()
+  await dev.waitForOutput(/Press Ctrl-C to stop both/, 60)
+  const origin = `http://127.0.0.2:${env.PAGE_PORT}`
+  assert.ok(dev.output().includes(`page  ${origin}  (`), dev.output())
+  assert.ok(dev.output().includes(`(ALLOWED_ORIGINS=${origin})\n`), dev.output())
+  assert.match(await (await fetch(origin)).text(), /<div id="root">/)
+  const response = await fetch(`http://127.0.0.2:${env.PORT}/api/hello`, { headers: { Origin: origin } })
+  assert.equal(response.headers.get('Access-Control-Allow-Origin'), origin)
+  for (const address of [page, blocked, api]) await assert.rejects(fetch(address), undefined, address)
+
+  dev.child.kill('SIGKILL')
+  await dev.ended
+  const next = launch()
+  assert.equal(await next.ended, 1)
+  const [, api1] = new RegExp(`^dev: port ${env.PORT} is in use by process (\\d+): .*/api$`, 'm').exec(next.output())
+  for (const port of [env.PAGE_PORT, env.BLOCKED_PORT]) {
+    assert.match(next.output(), new RegExp(`^dev: port ${port} is in use by process \\d+: .*vite`, 'm'))
+  }
+  const [, kill, pids] = /^dev: end it with: (kill ([\d ]+)); or run/m.exec(next.output())
+  assert.ok(pids.startsWith(`${api1} `), pids)
+  spawnSync('sh', ['-c', kill])
+  await until('both ports are free', () => marked().length === 0)
+  rmSync(path.join(scratch, readdirSync(scratch).find((name) => name.startsWith('api-dev-'))), { recursive: true })
+})
+
+test('a PAGE_HOST that is not an address of this machine: one line with the remedy', async () => {
+  env.PAGE_HOST = '192.0.2.1'
+  const dev = launch()
+  assert.equal(await dev.ended, 1)
+  assert.match(dev.output(), /^dev: PAGE_HOST=192\.0\.2\.1 is not an address of this machine; set it to 0\.0\.0\.0 .*\n$/)
 })
 
 test('an old Node.js: one line with the remedy', async () => {

@@ -31,6 +31,18 @@ for (const engine of engines) {
       assert.equal(await tryIt(page, 'delete', '/api/session'), 204)
     })
 
+    test('a status lists only the headers of its own; the introduction explains the others', async () => {
+      const names = await page.evaluate(() =>
+        [...document.querySelectorAll('.opblock-post:has([data-path="/api/session"]) .headers tbody tr')].map(
+          (row) => row.firstChild.textContent,
+        ),
+      )
+      assert.deepEqual([...new Set(names)].sort(), ['Accept', 'Allow', 'Retry-After', 'Set-Cookie'].filter((name) => names.includes(name)))
+      assert.ok(names.includes('Set-Cookie') && names.includes('Retry-After'), names.join())
+      const introduction = await page.text('.info')
+      for (const name of ['X-Request-ID', 'X-RateLimit-Limit', 'RateLimit-Policy']) assert.ok(introduction.includes(name), name)
+    })
+
     test('the console shows no error, and every request goes to the API', () => {
       assert.deepEqual(page.console, [])
       const foreign = page.requests

@@ -22,6 +22,11 @@ for (const engine of engines) {
     assert.equal(await tryIt(page, 'post', '/api/items'), 201)
     assert.equal(await countItems(), before + 1)
     assert.deepEqual(page.console, [])
+
+    const read = '.opblock-get:has([data-path="/api/items/{id}"])'
+    assert.equal(await tryIt(page, 'get', '/api/items/{id}'), 404, 'the example is the id of no item')
+    const id = await page.evaluate((read) => document.querySelector(`${read} [data-param-name=id] input`).value, read)
+    assert.match(id, /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/)
   })
 }
 

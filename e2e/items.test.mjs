@@ -1,5 +1,8 @@
 /** The items in the page: their view, their cards in the lab, and the search. */
 import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { engines } from './support/browsers.mjs'
 import { axeFindings, exchange, open, overflows, press } from './support/page.mjs'
@@ -7,24 +10,35 @@ import { freePorts, startApi, startPage, until } from './support/processes.mjs'
 
 const SEARCH_LIMIT = 6
 
-let api, vite, allowed, blocked
+let api, apiPort, vite, folder, allowed, blocked
 
 before(async () => {
-  const [port, blockedPort] = await freePorts(2)
+  const [port, blockedPort, freePort] = await freePorts(3)
+  apiPort = freePort
   allowed = `http://localhost:${port}`
   blocked = `http://localhost:${blockedPort}`
-  api = await startApi({
-    ALLOWED_ORIGINS: allowed,
-    RATE_LIMIT_DEFAULT: '1000-M',
-    RATE_LIMIT_SEARCH: `${SEARCH_LIMIT}-M`,
-  })
-  vite = await startPage({ port, blockedPort, apiPort: api.port })
+  folder = mkdtempSync(path.join(tmpdir(), 'e2e-items-'))
+  await startItemsApi()
+  vite = await startPage({ port, blockedPort, apiPort })
 })
 
 after(async () => {
   await vite?.stop()
   await api?.stop()
+  rmSync(folder, { recursive: true, force: true })
 })
+
+/** Starts the API with the items of the one before, if any. */
+async function startItemsApi(env) {
+  api = await startApi({
+    PORT: apiPort,
+    DATABASE_URL: `file:${folder}/items.db`,
+    ALLOWED_ORIGINS: allowed,
+    RATE_LIMIT_DEFAULT: '1000-M',
+    RATE_LIMIT_SEARCH: `${SEARCH_LIMIT}-M`,
+    ...env,
+  })
+}
 
 for (const engine of engines) {
   describe(engine.name, { skip: engine.missing }, () => {
@@ -59,23 +73,34 @@ for (const engine of engines) {
       await press(page, 'simple', 'GET hello')
       await page.goto(`${allowed}/#items`)
       await until('the empty list', async () => /make seed/.test(await page.text('.items .hint')))
+      await page.fill('[name=name]', '   ')
       await page.click('.item-form button', 'Create')
       await page.until('the error at the name', () => document.querySelector('[name=name]').ariaInvalid === 'true')
       assert.notEqual(await page.text('.item-form .field:first-child .field-error'), '')
       assert.equal(await page.evaluate(() => document.activeElement.name), 'name')
 
-      for (let n = 1; n <= 10; n++) {
-        await page.fill('[name=name]', `${engine.name} ${n}`)
-        await page.click('.item-form button', 'Create')
-        await until('the message', async () => (await page.text('.message')).includes(`${engine.name} ${n}”`))
-      }
+      for (let n = 1; n <= 9; n++) await createItem({ name: `${engine.name} ${n}` })
+      await page.fill('[name=name]', `${engine.name} 10`)
+      await page.click('.item-form button', 'Create')
+      await until('the message', async () => (await page.text('.message')).includes(`${engine.name} 10”`))
       const rows = () => page.evaluate(() => [...document.querySelectorAll('.row-text b')].map((b) => b.textContent))
-      const first = await rows()
-      assert.equal(first.length, 8)
-      await page.click('.pager button', 'Next')
-      await until('the second page', async () => (await page.text('.pager span:not(button *)')) === 'Page 2')
-      await until('its rows', async () => (await rows()).includes(`${engine.name} 10`))
-      assert.ok((await rows()).every((name) => !first.includes(name)))
+      const first = await until('the rows', async () => {
+        const names = await rows()
+        return names.length === 8 && names
+      })
+      const position = (text) =>
+        until(text, async () => (await page.text('.pager > span')) === text && (await page.text('.rows[aria-busy=false]')))
+      await position('Page 1')
+      await page.click('.message a', 'Show it')
+      await position('Page 2 of 2, 10 items')
+      assert.equal(await page.evaluate(() => location.hash), '#items/2')
+      assert.deepEqual(await rows(), [`${engine.name} 9`, `${engine.name} 10`])
+      await page.click('.pager button', 'Previous')
+      await position('Page 1')
+      await page.evaluate(() => history.back())
+      await position('Page 2 of 2, 10 items')
+      await page.reload()
+      await position('Page 2 of 2, 10 items')
 
       const focused = (label) =>
         page.until(`the focus on “${label}”`, (label) => document.activeElement.ariaLabel === label, label)
@@ -87,19 +112,111 @@ for (const engine of engines) {
       await page.click('.rows button', 'Save')
       await until('the note', async () => (await page.text('.rows')).includes('edited\non two lines'))
       await focused(`Edit ${row}`)
-      for (let [name, next] = await rows(); name; [name, next] = await rows()) {
+      for (const [name, next] of [
+        [`${engine.name} 9`, row],
+        [row, first[0]], // The page is empty, so the one before is shown.
+      ]) {
         await page.click(`[aria-label="Delete ${name}"]`)
         await page.click('.rows button', 'Delete permanently')
         await until('the deletion', async () => !(await rows()).includes(name))
-        if (next) await focused(`Edit ${next}`)
+        await focused(`Edit ${next}`)
       }
+      await position('Page 1 of 1, 8 items')
+      assert.deepEqual(await rows(), first)
+      await deleteAllItems()
+      await createItem({ name: 'The only one' })
+      await page.click('.pager button', 'Reload')
+      await position('Page 1 of 1, 1 item')
+      await page.click('[aria-label="Delete The only one"]')
+      await page.click('.rows button', 'Delete permanently')
       await page.until('the focus on the heading', () => document.activeElement.matches('.items h2'))
+    })
 
-      await page.click('.pager button', 'Previous')
-      await until('the first page', async () => JSON.stringify(await rows()) === JSON.stringify(first))
+    test('the lab keeps its responses while another view is shown', async () => {
+      await page.goto(`${allowed}/#lab`)
+      await press(page, 'simple', 'GET hello')
+      await page.goto(`${allowed}/#items`)
+      await page.until('the items', () => document.querySelector('.items') !== null)
+      await page.goto(`${allowed}/#lab`)
+      assert.match(await exchange(page, 'simple'), /^200/)
+    })
+
+    test('a long note is folded, and of two editors the second sees both versions', async () => {
+      const note = `${'long '.repeat(60)}end`
+      const { id } = await createItem({ name: 'Shared', note })
+      const theyChange = (changes) => send('PATCH', `/api/items/${id}`, changes)
+      await page.goto(`${allowed}/#items`)
+      await until('the folded note', async () => /^long .*…$/.test(await page.text('.rows .row-text span')))
+      await page.click('.rows button', 'Show all')
+      assert.equal(await page.text('.rows .row-text span'), note)
+
+      const edit = async (name) => {
+        await page.click('[aria-label^=Edit]')
+        await page.fill('.rows [name=name]', name)
+      }
+      const conflict = (name) =>
+        until('the conflict', async () => {
+          const shown = await page.evaluate(() => [...document.querySelectorAll('.conflict b')].map((b) => b.textContent))
+          return shown.join() === `${name},Mine`
+        })
+      await edit('Mine')
+      await theyChange({ name: 'Theirs 1' })
+      await page.click('.rows button', 'Save')
+      await conflict('Theirs 1')
+      assert.deepEqual(await axeFindings(page), [])
+      assert.equal((await send('GET', `/api/items/${id}`)).name, 'Theirs 1', 'nothing was overwritten')
+
+      await theyChange({ name: 'Theirs 2' })
+      await page.click('.conflict button', 'Save yours')
+      await conflict('Theirs 2')
+      await page.click('.conflict button', 'Edit yours')
+      await page.fill('.rows [name=name]', 'Mine at last')
+      await page.click('.rows button', 'Save')
+      await until('my version', async () => (await page.text('.rows b')) === 'Mine at last')
+
+      await edit('Mine')
+      await theyChange({ name: 'Theirs 3' })
+      await page.click('.rows button', 'Save')
+      await page.click('.conflict button', 'Keep theirs')
+      await until('their version', async () => (await page.text('.rows b')) === 'Theirs 3')
+
+      await page.click('.rows button', 'Delete')
+      await page.until('the question', () => document.querySelector('.danger') !== null)
+      await theyChange({ name: 'Theirs 4' })
+      await page.click('.rows button', 'Delete permanently')
+      await until('the newer version', async () => (await page.text('.rows b')) === 'Theirs 4')
+      assert.match(await page.text('.rows .field-error'), /was changed meanwhile/)
+      await deleteAllItems()
+    })
+
+    test('items and search come back by themselves after an outage, and the items after a 429', async () => {
+      await page.goto(`${allowed}/#lab`)
+      await createItem({ name: 'Survivor' })
+      await api.stop()
+      await page.until('the outage', () => document.querySelector('[data-api=unreachable]') !== null)
+      await page.fill('#search input', 'surv')
+      await until('the failure', async () => /failed: /.test(await page.text('[data-search-state]')))
+      await page.goto(`${allowed}/#items`)
+      await until('the banner', async () => /loads again once the API responds/.test(await page.text('.items')))
+
+      await startItemsApi({ RATE_LIMIT_DEFAULT: '5-S' })
+      await page.until('the return', () => document.querySelector('[data-api=reachable]') !== null)
+      await until('the items', async () => (await page.text('.rows b')) === 'Survivor')
+      assert.equal(await page.text('.items .banner'), null)
+      await until('the search', async () => (await page.text('#search .results')).includes('Survivor'))
+
+      await page.click('.pager button', 'Reload')
+      for (let shown = false; !shown; shown = /loads again in \d s/.test(await page.text('.items'))) {
+        await Promise.all(Array.from({ length: 10 }, () => fetch(`${api.url}/api/hello`)))
+        await page.evaluate(() => [...document.querySelectorAll('.pager button')].at(-1).click())
+      }
+      await until('the items', async () => (await page.text('.items .banner')) === null)
+      assert.equal(await page.text('.rows b'), 'Survivor')
+
+      await api.stop()
+      await startItemsApi()
       await deleteAllItems()
       await page.goto(`${allowed}/#lab`)
-      assert.match(await exchange(page, 'simple'), /^200/, 'the lab kept its responses')
     })
 
     test('axe finds nothing in the items view, light or dark, wide or narrow', async () => {
@@ -131,10 +248,21 @@ for (const engine of engines) {
     })
 
     test('a burst of keystrokes sends one search', async () => {
-      const sent = page.requests.length
+      const sent = page.calls().length
       await page.fill('#search input', 'lab item')
       await until('the response', async () => (await exchange(page, 'search')).includes('q=lab+item'))
-      assert.equal(page.requests.length - sent, 1)
+      assert.equal(page.calls().length - sent, 1)
+    })
+
+    test('a search says that there is more, and shows it', async () => {
+      for (let n = 1; n <= 6; n++) await createItem({ name: `Found ${n}` })
+      await page.fill('#search input', 'found')
+      await until('the first page', async () => /4 shown, and there are more/.test(await page.text('[data-search-state]')))
+      await page.click('#search .call', 'More')
+      await until('the rest', async () => /6 found/.test(await page.text('[data-search-state]')))
+      assert.equal(await page.text('#search .results'), [1, 2, 3, 4, 5, 6].map((n) => `Found ${n} `).join(''))
+      assert.equal(await page.text('#search .call'), null)
+      await deleteAllItems()
     })
 
     test('after a 429 the search continues by itself once the wait is over', async () => {
@@ -143,7 +271,7 @@ for (const engine of engines) {
       await page.fill('#search input', 'engine')
       await until('the wait', async () => /continues in \d+ s/.test(await page.text('[data-search-state]')))
       const [, seconds] = /continues in (\d+) s/.exec(await page.text('[data-search-state]'))
-      assert.match(await page.text('[data-policy=search]'), /^search0 \/ 6wait \d+ s$/)
+      assert.match(await page.text('[data-policy=search]'), /^search0 \/ 6wait \d+ s/)
       const started = performance.now()
       await until('the search continues', async () => (await exchange(page, 'search')).startsWith('200'), 70)
       const waited = (performance.now() - started) / 1000
@@ -152,6 +280,17 @@ for (const engine of engines) {
       assert.match(await page.text('[data-search-state]'), /found$/)
     })
   })
+}
+
+/** Calls the API as another client. */
+async function send(method, path, json) {
+  const headers = { 'Content-Type': 'application/json' }
+  const response = await fetch(`${api.url}${path}`, { method, headers, body: json && JSON.stringify(json) })
+  return response.json()
+}
+
+function createItem(draft) {
+  return send('POST', '/api/items', draft)
 }
 
 async function deleteAllItems() {

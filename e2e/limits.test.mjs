@@ -37,18 +37,18 @@ describe('a 429', { concurrency: true }, () => {
 
       await press(page, 'errors', '429', 30)
       assert.match(await exchange(page, 'errors'), /^429.*"violated-policies"/s)
-      assert.match(await gauge(), /^upload0 \/ 6wait \d+ s$/)
+      assert.match(await gauge(), /^upload0 \/ 6wait \d+ s/)
       const button = () => page.evaluate(() => [...document.querySelectorAll('#errors .call')].at(-1).innerText)
       assert.match(await button(), /^429 · \d+ s$/, 'the button keeps its name')
       assert.equal(await disabled('errors'), 1)
       assert.equal(await disabled('upload'), 3, 'the policy’s other buttons wait as well')
 
       // Pressing a waiting button sends nothing.
-      const sent = page.requests.length
+      const sent = page.calls().length
       await page.evaluate(() => [...document.querySelectorAll('#errors .call')].at(-1).focus())
       await page.keyboard.press('Enter')
       await pause(300)
-      assert.equal(page.requests.length, sent)
+      assert.equal(page.calls().length, sent)
 
       const [, seconds] = /wait (\d+) s/.exec(await gauge())
       const started = performance.now()

@@ -4,18 +4,21 @@
  * Vite reloads the page. When a file of the API changes, the launcher builds
  * and restarts the API; if the build fails, the running one stays. Ctrl-C
  * (SIGINT), SIGTERM and SIGHUP stop both. PORT moves the API, and PAGE_PORT and
- * BLOCKED_PORT move the page. If PAGE_PORT is set and ALLOWED_ORIGINS is not,
- * the API allows the page on that port. Ports are read once, at startup.
+ * BLOCKED_PORT move the page. Only with PAGE_HOST, an address of this machine or
+ * 0.0.0.0 for all of them, can other machines reach the page and the API. If
+ * PAGE_PORT or PAGE_HOST is set and ALLOWED_ORIGINS is not, the API allows the
+ * page there. Ports and hosts are read once, at startup.
  */
 import { spawn } from 'node:child_process'
 import { existsSync, readFileSync, watch } from 'node:fs'
 import { mkdtemp, readdir, rename, rm, stat } from 'node:fs/promises'
-import { createServer } from 'node:net'
-import { tmpdir } from 'node:os'
+import { isIP } from 'node:net'
+import { networkInterfaces, tmpdir } from 'node:os'
 import path from 'node:path'
 import { createInterface } from 'node:readline'
 // Not parseEnv by name: a Node.js without it would fail before the check below.
 import * as util from 'node:util'
+import { isTaken, listener } from './ports.mjs'
 
 const [major, minor] = process.versions.node.split('.').map(Number)
 if (major < 20 || (major === 20 && minor < 19)) {
@@ -34,7 +37,8 @@ const setting = (name, fallback) => process.env[name] || settings[name] || fallb
 const apiPort = setting('PORT', '8080')
 const pagePort = process.env.PAGE_PORT || '5173'
 const blockedPort = process.env.BLOCKED_PORT || '5174'
-const apiHost = ['', '0.0.0.0', '::'].includes(setting('HOST', '')) ? '127.0.0.1' : setting('HOST')
+const pageHost = process.env.PAGE_HOST || '127.0.0.1'
+const apiHost = setting('HOST', pageHost)
 
 // A change of these files rebuilds the API: its code, the files that it embeds,
 // and its settings. The database is not among them, since it changes all the time.
@@ -66,6 +70,7 @@ process.on('uncaughtException', fail)
 await start().catch(fail)
 
 async function start() {
+  checkPageHost()
   if (apiPort === '0') throw new Error('PORT=0 picks a free port, which the page cannot know; set PORT to a fixed port')
   await checkGo()
   await checkPorts()
@@ -81,8 +86,11 @@ async function start() {
 
   await watchFolder(root)
   const { ALLOWED_ORIGINS } = pageOrigins()
-  say(`page  http://localhost:${pagePort}  (and, from an origin that the API does not allow, http://localhost:${blockedPort})`)
-  say(`api   http://localhost:${apiPort}${ALLOWED_ORIGINS ? `  (ALLOWED_ORIGINS=${ALLOWED_ORIGINS})` : ''}`)
+  const [host] = pageHosts()
+  say(`page  http://${host}:${pagePort}  (and, from an origin that the API does not allow, http://${host}:${blockedPort})`)
+  say(`api   http://${host}:${apiPort}${ALLOWED_ORIGINS ? `  (ALLOWED_ORIGINS=${ALLOWED_ORIGINS})` : ''}`)
+  say(`docs  http://${host}:${apiPort}/docs`)
+  if (process.env.PAGE_HOST) say('Other machines can reach the page, its source and the API')
   say('Press Ctrl-C to stop both')
 }
 
@@ -140,7 +148,7 @@ async function startApi() {
     api = undefined
     throw new Error(`the API exited with status ${status}, see above`)
   })
-  await Promise.race([ended, waitUntilUp(child, `http://${apiHost}:${apiPort}/healthz`)])
+  await Promise.race([ended, waitUntilUp(child, `http://${reachable(apiHost)}:${apiPort}/healthz`)])
   ended.catch((error) => {
     if (!child.wanted) return
     say(`${error.message}; it restarts when a file changes`)
@@ -251,7 +259,7 @@ async function startPage() {
   const ended = exit(page).then((status) => {
     throw new Error(`the page’s server exited with status ${status}, see above`)
   })
-  await Promise.race([ended, waitUntilUp(page, `http://127.0.0.1:${pagePort}`)])
+  await Promise.race([ended, waitUntilUp(page, `http://${reachable(pageHost)}:${pagePort}`)])
   ended.catch(fail)
 }
 
@@ -285,11 +293,51 @@ function readDotEnv() {
   return existsSync(dotEnv) ? util.parseEnv(readFileSync(dotEnv, 'utf8')) : {}
 }
 
-/** The setting that makes the API allow the page on PAGE_PORT, unless ALLOWED_ORIGINS is set, even to the empty string. */
+/** The hosts under which browsers open the page, as they write them. */
+function pageHosts() {
+  if (!process.env.PAGE_HOST) return ['localhost', '127.0.0.1']
+  if (!isEveryAddress(pageHost)) return [inUrl(pageHost)]
+  const addresses = ownAddresses().filter((address) => pageHost === '::' || isIP(address) === 4)
+  return ['localhost', '127.0.0.1', ...addresses.map(inUrl)]
+}
+
+/** The addresses that other machines know. An IPv6 address that holds for one link only is not usable in a URL. */
+function ownAddresses() {
+  return Object.values(networkInterfaces())
+    .flat()
+    .filter(({ internal, scopeid }) => !internal && !scopeid)
+    .map(({ address }) => address)
+}
+
+function checkPageHost() {
+  if (isEveryAddress(pageHost) || pageHost.startsWith('127.') || ownAddresses().includes(pageHost)) return
+  throw new Error(
+    `PAGE_HOST=${pageHost} is not an address of this machine; set it to 0.0.0.0 for all addresses, or to one of ${ownAddresses().join(', ')}`,
+  )
+}
+
+function isEveryAddress(host) {
+  return host === '0.0.0.0' || host === '::'
+}
+
+function inUrl(host) {
+  return isIP(host) === 6 ? `[${host}]` : host
+}
+
+/** The host under which this machine reaches a server that listens on `host`. */
+function reachable(host) {
+  return isEveryAddress(host) ? '127.0.0.1' : inUrl(host)
+}
+
+/**
+ * The settings that make the API listen on PAGE_HOST, and allow the page there
+ * and on PAGE_PORT unless ALLOWED_ORIGINS is set, even to the empty string.
+ */
 function pageOrigins() {
   const chosen = process.env.ALLOWED_ORIGINS !== undefined || readDotEnv().ALLOWED_ORIGINS
-  if (chosen || !process.env.PAGE_PORT) return {}
-  return { ALLOWED_ORIGINS: `http://localhost:${pagePort},http://127.0.0.1:${pagePort}` }
+  const host = process.env.PAGE_HOST ? { HOST: apiHost } : {}
+  if (chosen || !(process.env.PAGE_PORT || process.env.PAGE_HOST)) return host
+  return { ...host, ALLOWED_ORIGINS: pageHosts().map((host) => `http://${host}:${pagePort}`).join() }
 }
 
 /** Waits until the address responds with success or the child has exited. */
@@ -317,9 +365,15 @@ function exit(child, ifMissing) {
   })
 }
 
-/** Throws if a port is in use, with one command that moves every such port and keeps the others. */
+/**
+ * Throws if a port is in use. Names the process that holds each such port, how
+ * to end them, and one command that moves every such port and keeps the others.
+ */
 async function checkPorts() {
-  const taken = []
+  // Browsers try both loopback addresses for localhost, so both must be free.
+  const hosts = new Set(['127.0.0.1', '::1', pageHost, apiHost])
+  const pids = new Set()
+  let taken = 0
   const command = []
   const used = [apiPort, pagePort, blockedPort].map(Number)
   for (const [name, port, instead] of [
@@ -327,30 +381,20 @@ async function checkPorts() {
     ['PAGE_PORT', pagePort, 3000],
     ['BLOCKED_PORT', blockedPort, 5175],
   ]) {
-    if (await isTaken(port)) {
+    if (await isTaken(port, hosts)) {
       let free = instead
-      while (used.includes(free) || (await isTaken(free))) free++
+      while (used.includes(free) || (await isTaken(free, hosts))) free++
       used.push(free)
-      taken.push(port)
+      taken++
       command.push(`${name}=${free}`)
+      const holder = await listener(port)
+      if (holder) pids.add(holder.pid)
+      say(`port ${port} is in use${holder ? ` by process ${holder.pid}: ${holder.command}` : ''}`)
     } else if (process.env[name]) {
       command.push(`${name}=${port}`)
     }
   }
-  if (taken.length === 0) return
-  const which = taken.length === 1 ? `port ${taken[0]} is` : `ports ${taken.join(', ')} are`
-  throw new Error(`${which} in use; stop the program that listens there, or run ${command.join(' ')} make dev`)
-}
-
-/** Reports whether a port is in use. Browsers try both loopback addresses for localhost, so both must be free. */
-async function isTaken(port) {
-  for (const host of ['127.0.0.1', '::1']) {
-    const taken = await new Promise((resolve) => {
-      const probe = createServer()
-      probe.once('error', (error) => resolve(error.code === 'EADDRINUSE'))
-      probe.listen(Number(port), host, () => probe.close(() => resolve(false)))
-    })
-    if (taken) return true
-  }
-  return false
+  if (taken === 0) return
+  const remedy = pids.size > 0 ? `end it with: kill ${[...pids].join(' ')}` : 'stop the program that listens there'
+  throw new Error(`${remedy}; or run ${command.join(' ')} make dev`)
 }

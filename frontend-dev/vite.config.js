@@ -5,6 +5,7 @@ import { brotliCompressSync, gzipSync } from 'node:zlib'
 import react from '@vitejs/plugin-react'
 import { defineConfig } from 'vite'
 import { exchange } from './exchange.mjs'
+import { repositoryFiles, watchApi } from './plugins.mjs'
 
 // By default the API allows http://localhost:5173 and http://127.0.0.1:5173.
 // Port 5174 serves the same page from an origin that it does not allow.
@@ -13,11 +14,19 @@ const blockedPort = Number(process.env.BLOCKED_PORT ?? 5174)
 const apiPort = Number(process.env.API_PORT ?? 8080)
 
 // Listening on 127.0.0.1 also serves http://localhost, because browsers try both
-// loopback addresses. Vite's default may listen only on [::1].
-const host = '127.0.0.1'
+// loopback addresses. Vite's default may listen only on [::1]. Only PAGE_HOST
+// opens the page to other machines.
+const host = process.env.PAGE_HOST || '127.0.0.1'
 
 export default defineConfig(({ mode }) => ({
-  plugins: [react(), blockedPage(), exchange({ corscheck: process.env.CORSCHECK, apiPort }), compressed()],
+  plugins: [
+    react(),
+    blockedPage(),
+    exchange({ corscheck: process.env.CORSCHECK, apiPort }),
+    watchApi(apiPort),
+    repositoryFiles(),
+    compressed(),
+  ],
   define: {
     'import.meta.env.VITE_PAGE_PORT': JSON.stringify(String(pagePort)),
     'import.meta.env.VITE_BLOCKED_PORT': JSON.stringify(String(blockedPort)),

@@ -26,8 +26,8 @@ without() {
     exit 1
   else
     echo "$1: found by $(grep -c -- '--- FAIL: TestSimulation[A-Za-z]*/' "$work/output") seeds, first by $(
-      sed -n 's/^ *--- FAIL: \(TestSimulation[A-Za-z]*\/[0-9]*\).*/\1/p' "$work/output" | sort -t / -k 2n | head -n 1)"
-    grep -A 1 -- '--- FAIL: TestSimulation[A-Za-z]*/' "$work/output" | sed -n '2s/^ *[a-z_]*.go:[0-9]*: /  /p' | cut -c 1-200
+      sed -n 's/^.*--- FAIL: \(TestSimulation[A-Za-z]*\/[0-9]*\).*/\1/p' "$work/output" | sort -t / -k 2n | head -n 1)"
+    grep -A 1 -- '--- FAIL: TestSimulation[A-Za-z]*/' "$work/output" | sed -n '2s/^ *\([a-z_]*.go:[0-9]*: \)*/  /p' | cut -c 1-200
   fi
 }
 
@@ -37,7 +37,7 @@ without 'reading what is left of a body' internal/requestbody/requestbody.go '/i
 without 'the buffer of the log' internal/logwriter/logwriter.go 's/w.pending = append(w.pending, line...)/w.out.Write(line)/'
 without 'eviction by network' internal/ratelimit/key.go "s/if key\[i\] == '.' .*/if false {/"
 without 'the outcome of a commit' internal/database/postgres.go 's/ \&\& !errors.Is(err, pgconn.ErrConnClosed)$//'
-without 'the watch on an idle database' internal/database/health.go 's/^\t\t\tdb.Up(ctx).*//'
+without 'the watch on an idle database' internal/database/health.go '/^\t*db.watch(ctx)$/d'
 without 'the sliding window' internal/ratelimit/window.go 's/if now-w.start < w.length {/if now-w.start < 10*w.length {/'
 without 'the denial of origins' middleware/cors.go 's/case len(lines) == 1 \&\& m.options.Origins.Allows(lines\[0\]):/case len(lines) == 1 \&\& lines[0] != "null":/'
 exit $missed

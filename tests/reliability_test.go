@@ -30,7 +30,7 @@ func TestReliabilityNamesTests(t *testing.T) {
 			}
 		}
 		if strings.TrimSpace(cells[4]) == "" {
-			t.Errorf("%s: the last column is empty; write when it last failed and why, or never", cells[1])
+			t.Errorf("%s: the last column is empty; write when it last failed and why, or none recorded", cells[1])
 		}
 	}
 	if rows < 10 {

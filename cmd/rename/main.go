@@ -190,7 +190,7 @@ func plan(dir string, from, to names) (changes, error) {
 		if file == ".gitignore" || file == ".dockerignore" {
 			text = regexp.MustCompile(`(?m)^/`+regexp.QuoteMeta(from.binary())+`$`).ReplaceAllLiteralString(text, "/"+to.binary())
 		}
-		if text != old {
+		if text != old && from.module != to.module {
 			c.module = append(c.module, file)
 		}
 		if from.name != to.name && hasName(file) {

@@ -24,6 +24,8 @@ export const engines = [
     name: 'Chromium',
     /** Whether the browser reports what its console says about CORS. */
     reportsConsole: true,
+    /** Whether `newPage` can ask for media features, such as `forcedColors`. */
+    emulatesMedia: true,
     missing: missing('Chromium', chromiumPath, 'chromium', 'CHROMIUM'),
     /** Chromium blocks third-party cookies unless `thirdPartyCookies` is set. */
     async open({ tunnel, localName, thirdPartyCookies = false } = {}) {
@@ -74,6 +76,7 @@ export const engines = [
   {
     name: 'Firefox',
     reportsConsole: false,
+    emulatesMedia: false,
     missing: missing('Firefox', firefoxPath, 'firefox-esr', 'FIREFOX'),
     async open({ tunnel, localName } = {}) {
       const browser = await puppeteer.launch({
@@ -171,6 +174,11 @@ class Page {
     Object.assign(this, verbs)
     page.on('console', (message) => this.console.push(message.text()))
     page.on('pageerror', (error) => this.console.push(`uncaught: ${error}`))
+  }
+
+  /** The requests, apart from those to /healthz, which the page sends by itself. */
+  calls() {
+    return this.requests.filter(({ url }) => !url.endsWith('/healthz'))
   }
 
   get keyboard() {

@@ -16,8 +16,7 @@ export async function open(browser, url, options) {
 
 /**
  * Presses a card's button, waits until its requests have ended, and returns
- * them, such as `OPTIONS /api/session`. Leaves out those to /healthz, which the
- * page sends whenever a call fails.
+ * them, such as `OPTIONS /api/session`.
  */
 export async function press(page, card, button, seconds) {
   await page.until(card, (card) => document.getElementById(card) !== null, card)
@@ -30,12 +29,12 @@ export async function press(page, card, button, seconds) {
       observer.disconnect()
     }).observe(section, { attributeFilter: ['aria-busy'] })
   }, card)
-  const first = page.requests.length
+  const first = page.calls().length
   await page.click(`#${card} button`, button)
   await page.until(`${card}: the response to “${button}”`, () => window.ended, undefined, seconds)
   await pause(50) // The browser reports a request a little later than the page.
-  const sent = page.requests.slice(first).map(({ method, url }) => `${method} ${new URL(url).pathname}`)
-  return sent.filter((request) => !request.endsWith(' /healthz'))
+  const sent = page.calls().slice(first)
+  return sent.map(({ method, url }) => `${method} ${new URL(url).pathname}`)
 }
 
 /** Presses a card's button and waits until its exchange matches. */

@@ -1,9 +1,11 @@
-import { Suspense, useEffect, useSyncExternalStore } from 'react'
-import { checkApi, useApiStatus } from './apiStatus'
+import { Suspense, useEffect } from 'react'
+import { checkApi, followApi, useApiRuns, useApiStatus } from './apiStatus'
+import { useFragment } from './fragment'
 import { Gauges } from './Gauges'
 import { Items } from './items/LazyItems'
 import { Contents, Lab } from './lab/LazyLab'
-import { apiOrigin, isBlockedPort, pageOrigin, pages, sameOrigin } from './page'
+import { apiOrigin, docsAddress, isBlockedPort, pageOrigin, pages, repositoryFile, sameOrigin } from './page'
+import { askIfSignedInBefore, askWhoIsSignedIn, useGuest } from './session'
 
 const lab = { id: 'lab', title: 'Lab', View: Lab }
 const views = [
@@ -11,21 +13,16 @@ const views = [
   { id: 'items', title: 'Items', View: Items },
 ]
 
-/** The fragment names a view, or a card of the lab. */
-function useFragment(): string {
-  return useSyncExternalStore(
-    (changed) => {
-      addEventListener('hashchange', changed)
-      return () => removeEventListener('hashchange', changed)
-    },
-    () => location.hash.slice(1),
-  )
-}
-
 export function App() {
   const fragment = useFragment()
   const status = useApiStatus()
-  const view = views.find(({ id }) => id === fragment) ?? lab
+  const view = views.find(({ id }) => id === fragment.split('/')[0]) ?? lab
+
+  useEffect(followApi, [])
+
+  useEffect(() => {
+    if (status === 'reachable') askIfSignedInBefore()
+  }, [status])
 
   useEffect(() => {
     document.title = view === lab ? 'Cross-origin lab' : `${view.title} · Cross-origin lab`
@@ -41,41 +38,44 @@ export function App() {
       <a className="skip" href="#main" onClick={(event) => focusMain(event)}>
         Skip to content
       </a>
-      <header className="head">
-        <h1>Cross-origin lab</h1>
-        <Origins />
-        {views.length > 1 && (
-          <nav aria-label="Views">
-            {views.map(({ id, title }) => (
-              <a key={id} href={`#${id}`} aria-current={id === view.id ? 'page' : undefined}>
-                {title}
-              </a>
-            ))}
+      <div className="side">
+        <header className="head">
+          <h1>Cross-origin lab</h1>
+          <p className="intro">
+            This page calls an API on another origin, and shows what the browser sends, what it lets the page read, and
+            what it blocks.
+          </p>
+          <p className="links">
+            <a href={docsAddress}>API documentation</a>
+            {import.meta.env.DEV && <a href={repositoryFile('docs/refusals.md')}>Why a request is rejected</a>}
+          </p>
+          <Origins />
+        </header>
+        <div className="bar">
+          <div className="bar-top">
+            {views.length > 1 && (
+              <nav aria-label="Views">
+                {views.map(({ id, title }) => (
+                  <a key={id} href={`#${id}`} aria-current={id === view.id ? 'page' : undefined}>
+                    {title}
+                  </a>
+                ))}
+              </nav>
+            )}
+            <Status />
+          </div>
+          <Gauges />
+        </div>
+        {view === lab && (
+          <nav className="contents" aria-label="Cards">
+            <Suspense>
+              <Contents />
+            </Suspense>
           </nav>
         )}
-      </header>
-      <Gauges />
-      {view === lab && (
-        <nav className="contents" aria-label="Cards">
-          <Suspense>
-            <Contents />
-          </Suspense>
-        </nav>
-      )}
+      </div>
       <main id="main" tabIndex={-1}>
-        {status === 'unreachable' && (
-          <p className="banner">
-            No call below gets a readable response: the API is not running, or{' '}
-            {sameOrigin ? (
-              'nothing forwards the calls to it'
-            ) : (
-              <>
-                it does not allow this origin, <b>{pageOrigin}</b>
-              </>
-            )}
-            . {isBlockedPort && <a href={pages.allowed}>Go to {pages.allowed}</a>}
-          </p>
-        )}
+        {status === 'unreachable' && <Unreachable />}
         {sameOrigin && (
           <p className="note">
             Through Vite’s proxy the page and the API share one origin: there are no preflights, every header is
@@ -94,22 +94,31 @@ export function App() {
   )
 }
 
-/** The two origins, and whether the page can read the API's responses. */
+/** The two origins, and who is signed in. */
 function Origins() {
-  const status = useApiStatus()
-
-  useEffect(() => {
-    void checkApi()
-  }, [])
-
+  const guest = useGuest()
   return (
-    <div className="origins">
-      <dl>
-        <dt>Page</dt>
-        <dd>{pageOrigin}</dd>
-        <dt>API</dt>
-        <dd>{sameOrigin ? 'same origin, through Vite’s proxy' : apiOrigin}</dd>
-      </dl>
+    <dl className="origins">
+      <dt>Page</dt>
+      <dd>{pageOrigin}</dd>
+      <dt>API</dt>
+      <dd>{sameOrigin ? 'same origin, through Vite’s proxy' : apiOrigin}</dd>
+      <dt>Guest</dt>
+      <dd className="guest">
+        <bdi>{guest === undefined ? 'not asked yet' : (guest ?? 'nobody is signed in')}</bdi>
+        <button type="button" className="link" aria-label="Ask who is signed in" onClick={() => void askWhoIsSignedIn()}>
+          Ask
+        </button>
+      </dd>
+    </dl>
+  )
+}
+
+/** Whether the page can read the API's responses. */
+function Status() {
+  const status = useApiStatus()
+  return (
+    <div className="status">
       <p role="status" data-api={status}>
         {{ unknown: 'Checking…', reachable: 'The API responds', unreachable: 'No readable response' }[status]}
       </p>
@@ -117,6 +126,30 @@ function Origins() {
         Retry
       </button>
     </div>
+  )
+}
+
+/** Why nothing works. In development the page's server knows whether the API runs. */
+function Unreachable() {
+  const runs = useApiRuns()
+  if (sameOrigin) {
+    return (
+      <p className="banner">
+        No call below gets a response from the API: it is not running, or nothing forwards the calls to it.
+      </p>
+    )
+  }
+  return (
+    <p className="banner">
+      No call below gets a readable response: {runs !== true && 'the API is not running'}
+      {runs === undefined && ', or '}
+      {runs !== false && (
+        <>
+          the API does not allow this origin, <b>{pageOrigin}</b>
+        </>
+      )}
+      . {runs !== false && isBlockedPort && <a href={pages.allowed}>Go to {pages.allowed}</a>}
+    </p>
   )
 }
 

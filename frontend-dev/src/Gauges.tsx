@@ -4,7 +4,8 @@ import { policies, useLimit, type Policy } from './limits'
 /** How much of each rate limit is left. */
 export function Gauges() {
   return (
-    <section className="gauges" aria-label="Rate limits">
+    <section className="gauges" aria-labelledby="gauges-title">
+      <h2 id="gauges-title">Requests left, by rate limit</h2>
       {policies.map(({ policy, covers }) => (
         <Gauge key={policy} policy={policy} covers={covers} />
       ))}
@@ -29,9 +30,7 @@ function Gauge({ policy, covers }: { policy: Policy; covers: string }) {
           : 'available'
   return (
     <div className="gauge" data-policy={policy} data-blocked={wait > 0}>
-      <span className="gauge-name" title={covers}>
-        {policy}
-      </span>
+      <span className="gauge-name">{policy}</span>
       <span className="gauge-count">
         {left ?? '–'}
         <small> / {state?.limit ?? '–'}</small>
@@ -50,6 +49,7 @@ function Gauge({ policy, covers }: { policy: Policy; covers: string }) {
         <span style={{ inlineSize: state ? `${(100 * left!) / state.limit}%` : 0 }} />
       </span>
       <span className="gauge-when">{when}</span>
+      <span className="gauge-covers">{covers}</span>
     </div>
   )
 }

@@ -207,3 +207,12 @@ test.each([
 function hang(_: unknown, init?: RequestInit): Promise<Response> {
   return new Promise((_, reject) => init!.signal!.addEventListener('abort', () => reject(init!.signal!.reason)))
 }
+
+test('onHeaders receives the headers of a response with any status', async () => {
+  for (const status of [200, 412]) {
+    fetchMock.mockResolvedValueOnce(respond(status, {}, { ETag: '"1"' }))
+    const onHeaders = vi.fn((headers: Headers) => headers.get('ETag'))
+    await api.request('GET', '/api/hello', { onHeaders }).catch(() => {})
+    expect(onHeaders).toHaveReturnedWith('"1"')
+  }
+})

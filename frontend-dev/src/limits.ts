@@ -5,7 +5,7 @@ import { createStore } from './store'
 
 /** The API's policies. A gauge shows each one, in this order. */
 export const policies = [
-  { policy: 'default', covers: 'everything else' },
+  { policy: 'default', covers: 'all other routes' },
   searchPolicy,
   { policy: 'upload', covers: 'POST /api/upload' },
   { policy: 'session', covers: 'POST /api/session' },

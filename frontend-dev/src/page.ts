@@ -33,6 +33,12 @@ export const pages = {
   blockedAtOtherHost: `http://${otherHost}:${env.VITE_BLOCKED_PORT}`,
 }
 
+/** The page on which the API describes itself. Vite's proxy does not forward it. */
+export const docsAddress = `${env.DEV && sameOrigin ? apiUrl(env.VITE_API_PORT) : apiOrigin}/docs`
+
+/** The address of a file of the repository, which only the development server serves. */
+export const repositoryFile = (path: string) => `/repository/${path}`
+
 /** An address where nothing listens. */
 export const deadAddress = apiUrl('8079')
 

@@ -11,6 +11,7 @@ import {
 import { recordStatus } from './apiStatus'
 import { recordLimit } from './limits'
 import { apiBase, isOwnApi } from './page'
+import { recordSession } from './session'
 
 const expectedErrors = [ProblemError, NetworkError, TimeoutError, FormatError]
 
@@ -32,7 +33,9 @@ export function useClient(baseUrl: string = apiBase) {
       observe(exchange: Exchange) {
         setExchange(exchange)
         if (isOwnApi(exchange.url)) recordLimit(exchange)
-        if (baseUrl === apiBase) recordStatus(exchange)
+        if (baseUrl !== apiBase) return
+        recordStatus(exchange)
+        recordSession(exchange)
       },
     }),
     [baseUrl],

@@ -85,13 +85,20 @@ func (db *DB) suspect(ctx context.Context, state *state) {
 func unavailable(cause error) error { return fmt.Errorf("%w: %v", ErrUnavailable, cause) }
 
 // Up reports within half a second whether the database answers and takes
-// writes. If it answers that it does not, or refuses the connection, it counts as
-// down, and monitor looks for a server that has taken over. Silence proves less: a
-// busy server may answer a ping late.
+// writes.
 func (db *DB) Up(ctx context.Context) bool {
-	state := db.state.Load()
-	if db.checkFiles() != nil || state.down != nil {
+	if db.checkFiles() != nil || db.state.Load().down != nil {
 		return false
+	}
+	return db.ping(ctx) == nil
+}
+
+// watch marks the database down if it answers that it takes no writes, or refuses
+// the connection. Silence proves less: a busy server may answer a ping late.
+func (db *DB) watch(ctx context.Context) {
+	state := db.state.Load()
+	if state.down != nil {
+		return // lost wakes monitor
 	}
 	err := db.ping(ctx)
 	var network net.Error
@@ -99,7 +106,6 @@ func (db *DB) Up(ctx context.Context) bool {
 	if !silent && db.rules.unreachable(err) {
 		db.suspect(ctx, state)
 	}
-	return err == nil
 }
 
 // ping asks the database for a sign of life, on a connection that no operation
@@ -147,7 +153,7 @@ func (db *DB) monitor(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-time.After(idleEvery):
-			db.Up(ctx) // which writes to lost if it is down
+			db.watch(ctx)
 			continue
 		case <-db.lost:
 		}

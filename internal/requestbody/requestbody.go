@@ -4,8 +4,10 @@
 package requestbody
 
 import (
+	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"time"
 )
 
@@ -85,6 +87,10 @@ func (b *pacedBody) readUntil(deadline time.Time, p []byte) (int, error) {
 	_ = b.connection.SetWriteDeadline(deadline.Add(responseTime))
 	n, err := b.ReadCloser.Read(p)
 	b.size += int64(n)
+	if err != nil && err != io.EOF && !time.Now().Before(deadline) {
+		// net/http hides the deadline that passes in the trailer of chunks.
+		err = fmt.Errorf("%w: %w", os.ErrDeadlineExceeded, err)
+	}
 	b.err = err
 	return n, err
 }

@@ -166,6 +166,20 @@ func finalStatus(conn net.Conn) (int, error) {
 	}
 }
 
+// A chunked body that stalls after its last chunk is late as well.
+func TestStallInTheTrailer(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		conn := dial(t, requestbody.Handler(readAll, 1<<20))
+		go fmt.Fprintf(conn, "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n")
+		start := time.Now()
+		status, err := finalStatus(conn)
+		if status != http.StatusRequestTimeout || err != nil || time.Since(start) != 10*time.Second {
+			t.Errorf("got %d, %v after %s, want 408 after 10s", status, err, time.Since(start))
+		}
+	})
+}
+
 // Once the body has arrived, the deadline of its last read does not cancel the
 // request: the handler has time of its own.
 func TestHandlerHasTimeAfterTheBody(t *testing.T) {

@@ -50,8 +50,9 @@ type request struct {
 // response is what a client receives.
 type response struct {
 	*http.Response
-	body []byte
-	at   time.Time
+	body     []byte
+	at       time.Time
+	together int // responses that arrived by then, of which only the last did so at that time
 }
 
 // client is one connection to the server. It does nothing by itself: the world
@@ -86,7 +87,7 @@ func (q *request) raw() []byte {
 	for _, line := range q.headers {
 		b.WriteString(line + "\r\n")
 	}
-	if q.body != nil {
+	if q.body != nil && !q.is(chunked) {
 		fmt.Fprintf(&b, "Content-Length: %d\r\n", len(q.body))
 	}
 	b.WriteString("\r\n")

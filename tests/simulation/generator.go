@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 )
@@ -19,7 +20,10 @@ type visitor struct {
 	cookie  string
 }
 
-const proxyAddress = "10.9.0.1"
+const (
+	proxyAddress = "10.9.0.1"
+	chunked      = "Transfer-Encoding: chunked"
+)
 
 // plan plans the clients and the faults of a run.
 func (w *world) plan() {
@@ -39,6 +43,9 @@ func (w *world) plan() {
 	}
 	for range w.rng.IntN(5) {
 		w.planFault(w.between(0, horizon))
+	}
+	if w.chance(10) {
+		w.planFault(0) // while the server starts
 	}
 	if w.chance(20) {
 		w.after(w.between(0, horizon/2), "flood", w.flood)
@@ -150,19 +157,20 @@ func (w *world) visit(v *visitor) {
 	case w.chance(10) && len(q.origin.lines) > 0:
 		q.method, q.asks, q.body, q.readsBody = "OPTIONS", q.method, nil, false
 		q.settle, q.answered, q.unanswered = nil, nil, nil
+		q.headers = slices.DeleteFunc(q.headers, func(line string) bool { return line == chunked || strings.HasPrefix(line, "Expect:") })
 	case w.chance(5) && q.method == "GET":
 		q.method = "HEAD"
 		q.answered = nil
 	}
 	if w.chance(8) {
 		q.headers = append(q.headers, "Connection: close")
-	} else if w.chance(4) {
+	} else if w.chance(4) && !q.is(chunked) {
 		q.version = "1.0"
 	}
 	w.send(v, q)
 	if w.chance(5) { // pipelined
 		for range w.rng.IntN(4) {
-			if v.conn != nil && !v.conn.sending && !v.conn.gaveUp && !q.is("Connection: close") && q.version == "1.1" {
+			if v.conn != nil && !v.conn.sending && !v.conn.gaveUp && v.conn == q.conn {
 				w.send(v, w.anyRequest(v))
 			}
 		}
@@ -238,6 +246,9 @@ func (w *world) setJSON(q *request, body string, missing int) {
 		body += strings.Repeat(" ", w.rng.IntN(40<<10))
 	case 6:
 		q.headers = append(q.headers, "Expect: 100-continue")
+	case 7:
+		q.headers = append(q.headers, chunked)
+		body = fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", len(body), body)
 	}
 	q.body = []byte(body)
 }
@@ -267,7 +278,7 @@ func (w *world) send(v *visitor, q *request) {
 		return
 	}
 	c.begin(q, time.Now())
-	if q.is("Connection: close") || q.version == "1.0" {
+	if q.is("Connection: close") || q.is(chunked) || q.version == "1.0" {
 		v.conn = nil // no other request follows
 	}
 	head := q.raw()
@@ -375,9 +386,13 @@ func (w *world) sendSlowly(c *client, q *request, head []byte) {
 // rogue returns what one hostile client does.
 func (w *world) rogue() func() {
 	address := netip.AddrFrom4([4]byte{198, 51, byte(w.rng.IntN(250)), 7})
-	kind := w.rng.IntN(4)
+	kind := w.rng.IntN(7)
 	return func() {
 		v := &visitor{address: address}
+		if kind >= 5 {
+			w.insist(v, []string{"/api/session", "/api/upload"}[kind-5], 30)
+			return
+		}
 		c := w.open(v)
 		if c == nil {
 			return
@@ -407,6 +422,14 @@ func (w *world) rogue() func() {
 			}
 		case 2: // says nothing
 			w.after(w.between(0, 20*time.Second), "", func() { w.abort(c) })
+		case 4: // does not speak HTTP
+			text := []string{"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", "GET / HTTP/1.1\r\n\r\n", "GET /\x00 HTTP/1.1\r\nHost: a\r\n\r\n",
+				"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n", "GET / HTTP/9.9\r\nHost: a\r\n\r\n",
+				"GET / HTTP/1.1\r\nHost: a\r\nX: " + strings.Repeat("x", 40<<10) + "\r\n\r\n",
+				"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip\r\n\r\n"}[w.rng.IntN(7)]
+			q := w.newRequest(address, "GET", "(no HTTP)")
+			c.begin(q, time.Now())
+			c.push(q, []byte(text))
 		case 3: // sends a body that nobody reads, and reads the response last
 			q := w.newRequest(address, "POST", []string{"/api/hello", "/api/nothing", "/api/session"}[w.rng.IntN(3)], 415)
 			q.body = bytes.Repeat([]byte("x"), 1000+w.rng.IntN(100<<10))
@@ -435,6 +458,26 @@ func (w *world) rogue() func() {
 			}
 		}
 	}
+}
+
+// insist sends requests as fast as the limit allows, and faster: sometimes it
+// waits for Retry-After, sometimes not.
+func (w *world) insist(v *visitor, path string, left int) {
+	c := w.open(v)
+	if c == nil || left == 0 {
+		return
+	}
+	q := w.newRequest(v.address, "POST", path, 415)
+	q.answered = func(r *response) {
+		pause := w.between(0, 300*time.Millisecond)
+		if after := r.Header.Get("Retry-After"); after != "" && w.chance(70) {
+			pause, _ = time.ParseDuration(after + "s")
+		}
+		w.after(pause, "", func() { w.insist(v, path, left-1) })
+	}
+	c.begin(q, time.Now())
+	w.pushHead(c, q, q.raw())
+	w.finish(c, q)
 }
 
 // flood lets many addresses of one network use up their limits; then strangers
@@ -517,9 +560,9 @@ func (w *world) planFault(at time.Duration) {
 		after(at+lasts, "Redis "+name+": over", func() { end(); changed(); w.redisTrouble.finish(time.Now()) })
 	}
 	set := w.database.change
-	kind := w.rng.IntN(16)
-	if !w.scenario.redis && kind >= 10 && kind < 14 {
-		kind = w.rng.IntN(10)
+	kind := w.rng.IntN(18)
+	if !w.scenario.redis && kind >= 13 {
+		kind = w.rng.IntN(13)
 	}
 	switch kind {
 	case 0:
@@ -553,21 +596,30 @@ func (w *world) planFault(at time.Duration) {
 	case 9:
 		lasts = time.Millisecond
 		database("loses its connections", func() { set(server.endSessions) }, func() {})
-	case 10:
+	case 13:
 		redis("hangs", func() { w.redis.change(func() { w.redis.hung = true }) }, func() { w.redis.change(func() { w.redis.hung = false }) })
-	case 11:
+	case 14:
 		redis("is killed", w.redis.kill, func() { w.redis.change(func() { w.redis.down = false; clear(w.redis.windows) }) })
-	case 12:
+	case 15:
 		failure := []string{"OOM command not allowed when used memory > 'maxmemory'.", "READONLY You can't write against a read only replica.", "LOADING Redis is loading the dataset in memory"}[w.rng.IntN(3)]
 		redis("answers "+failure[:3], func() { w.redis.change(func() { w.redis.failure = failure }) }, func() { w.redis.change(func() { w.redis.failure = "" }) })
-	case 13:
+	case 16:
 		step := w.between(-20*time.Second, 20*time.Second)
 		redis(fmt.Sprintf("steps its clock by %s and forgets", step), func() { w.redis.change(func() { w.redis.skew += step }); w.redis.forget() }, func() {})
-	case 14:
+	case 10:
 		after(at, "the log blocks", func() { w.log.set(true, false) })
 		after(at+lasts, "the log flows", func() { w.log.set(false, false) })
-	case 15:
+	case 11:
 		after(at, "the log's reader is gone", func() { w.log.set(false, true) })
+	case 12:
+		database("and the other hang", func() {
+			set(func() { w.database.servers[0].hung, w.database.servers[1].hung = true, true })
+		}, func() {
+			set(func() { w.database.servers[0].hung, w.database.servers[1].hung = false, false })
+		})
+	case 17:
+		delay := w.between(time.Millisecond, 200*time.Millisecond)
+		redis("is slow", func() { w.redis.change(func() { w.redis.delay = delay }) }, func() { w.redis.change(func() { w.redis.delay = 0 }) })
 	}
 }
 

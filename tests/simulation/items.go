@@ -33,8 +33,9 @@ type knownItem struct {
 	names    []string // that it may have; "" means that it may be gone
 	certain  bool     // it was created, as a response said
 	created  time.Time
-	changing bool // a change is under way
-	doubtful bool // it may exist or not
+	changing bool     // a change is under way
+	etags    []string // that it has had, the newest last
+	doubtful bool     // it may exist or not
 }
 
 // Items is the sample resource.
@@ -206,7 +207,7 @@ func (s *itemStore) create(w *world, v *visitor) *request {
 		if err != nil || made.Name != name || r.Header.Get("Location") != "/api/items/"+made.ID || r.Header.Get("Etag") == "" {
 			w.fail("%s: 201 with %s, Location %q, ETag %q", q, r.body, r.Header.Get("Location"), r.Header.Get("Etag"))
 		}
-		k.id, k.certain, k.created = made.ID, true, r.at
+		k.id, k.certain, k.created, k.etags = made.ID, true, r.at, r.Header["Etag"]
 	}
 	return q
 }
@@ -286,6 +287,7 @@ func (s *itemStore) change(q *request, k *knownItem, name string) {
 		switch {
 		case r.StatusCode < 300 && len(before) == 1:
 			k.names = []string{name}
+			k.etags = append(k.etags, r.Header["Etag"]...)
 		case r.StatusCode < 300, mayHaveHappened(r): // one that was cut off earlier may still be made
 		default:
 			k.names = before
@@ -301,21 +303,36 @@ func (s *itemStore) rename(w *world, v *visitor, k *knownItem) *request {
 	if q.method == "PATCH" {
 		missing = 200
 	}
-	body := fmt.Sprintf(`{"name": %q}`, name)
-	w.setJSON(q, body, missing)
+	w.setJSON(q, fmt.Sprintf(`{"name": %q}`, name), missing)
 	before := k.names
-	s.change(q, k, name)
-	if string(q.body) == "{}" { // changes nothing, or is wrong
-		k.changing, k.names = false, before
-		q.answered, q.unanswered = nil, nil
+	if string(q.body) == "{}" {
+		name = before[0]
 	}
+	s.change(q, k, name)
+	s.guard(w, q, k, before)
 	return q
 }
 
 func (s *itemStore) remove(w *world, v *visitor, k *knownItem) *request {
 	q := s.newRequest(w, v, "DELETE", "/api/items/"+k.id, 204)
+	before := k.names
 	s.change(q, k, "")
+	s.guard(w, q, k, before)
 	return q
+}
+
+// guard gives a change an If-Match now and then: the newest ETag or an older one.
+func (s *itemStore) guard(w *world, q *request, k *knownItem, before []string) {
+	if n := len(k.etags); n > 0 && w.chance(40) {
+		i := w.rng.IntN(n)
+		q.headers = append(q.headers, "If-Match: "+k.etags[i])
+		switch {
+		case len(before) > 1 || before[0] == "": // nobody knows which change was the last
+			q.statuses = append(q.statuses, 412)
+		case i < n-1 && slices.Contains(q.statuses, 200), i < n-1 && slices.Contains(q.statuses, 204):
+			q.statuses = []int{412}
+		}
+	}
 }
 
 // verify compares the table with what clients were told.

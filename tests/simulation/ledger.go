@@ -34,11 +34,12 @@ func ledgerKey(policy string, client netip.Addr) string {
 func (l *ledger) grant(w *world, policy string, q *request, r *response) error {
 	rate, key := w.rates[policy], ledgerKey(policy, q.client)
 	delete(l.promised, key)
-	l.passed[key] = append(l.passed[key], counted(q, r))
-	all := l.passed[key]
-	slices.SortFunc(all, func(a, b span) int { return a.start.Compare(b.start) })
+	all, now := l.passed[key], counted(q, r)
+	at, _ := slices.BinarySearchFunc(all, now, func(a, b span) int { return a.start.Compare(b.start) })
+	all = slices.Insert(all, at, now)
+	l.passed[key] = all
 	limit := int(rate.Limit) * w.places(r.at.Add(-rate.Period-2*time.Second), r.at)
-	for i := range len(all) - limit {
+	for i := max(at-limit, 0); i <= at && i+limit < len(all); i++ {
 		if took := all[i+limit].end.Sub(all[i].start); took < rate.Period {
 			return fmt.Errorf("%d requests under %q passed within %s; the limit is %d in %s", limit+1, policy, took, rate.Limit, rate.Period)
 		}

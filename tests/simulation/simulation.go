@@ -3,9 +3,12 @@ package simulation
 import (
 	"fmt"
 	"os"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -18,37 +21,59 @@ import (
 const (
 	// shown is how many events of a run that failed are shown.
 	shown = 40
+	// enough is how many seeds fail before no more are run.
+	enough = 20
 	// replayed is how many seeds there are to one that is played twice.
 	replayed = 20
+	// patience is how much real time a run may take; it usually takes 30 ms.
+	patience = 30 * time.Second
 )
 
 // Run runs the server with the seeds from first on, or with the one in the
-// variable SEED; SEEDS sets their number. A resource is made for each seed; nil
-// makes none.
+// variable SEED. SEEDS sets their number, which is a tenth of count under the race
+// detector. A resource is made for each seed; nil makes none.
 func Run(t *testing.T, first, count uint64, server Server, newResource func() *Resource) {
 	scenarios := loadScenarios(t)
+	if underRace {
+		count /= 10
+	}
 	if text := os.Getenv("SEEDS"); text != "" {
 		count = number(t, "SEEDS", text)
 	}
 	if text := os.Getenv("SEED"); text != "" {
 		first, count = number(t, "SEED", text), 1
 	}
-	for seed := first; seed < first+count; seed++ {
-		t.Run(strconv.FormatUint(seed, 10), func(t *testing.T) {
-			t.Parallel()
-			w := play(t, seed, scenarios, server, newResource)
-			if seed%replayed == 0 && w.failure == "" {
-				// After SIGTERM, net/http waits for connections in random steps.
-				again := play(t, seed, scenarios, server, newResource)
-				if difference := firstDifference(w.trace[:w.played], again.trace[:again.played]); difference != "" {
-					w.fail("played again, the seed tells another story:\n%s", difference)
+	seeds := make(chan uint64)
+	var failed atomic.Int64
+	var workers sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) { // not a parallel subtest for each seed: all would wait in memory
+		workers.Go(func() {
+			for seed := range seeds {
+				if !t.Run(strconv.FormatUint(seed, 10), func(t *testing.T) { test(t, seed, scenarios, server, newResource) }) {
+					failed.Add(1)
 				}
 			}
-			if w.failure != "" {
-				t.Errorf("%s\n\nreplay with SEED=%d go test -count=1 -run '^%s$' .\n\nthe last events:\n%s\n\nthe last lines of the log:\n%s",
-					w.failure, seed, strings.Split(t.Name(), "/")[0], strings.Join(w.trace[max(0, len(w.trace)-shown):], "\n"), w.log.last())
-			}
 		})
+	}
+	for seed := first; seed < first+count && failed.Load() < enough; seed++ {
+		seeds <- seed
+	}
+	close(seeds)
+	workers.Wait()
+}
+
+func test(t *testing.T, seed uint64, scenarios []scenario, server Server, newResource func() *Resource) {
+	w := play(t, seed, scenarios, server, newResource)
+	if seed%replayed == 0 && w.failure == "" {
+		// After SIGTERM, net/http waits for connections in random steps.
+		again := play(t, seed, scenarios, server, newResource)
+		if difference := firstDifference(w.trace[:w.played], again.trace[:again.played]); difference != "" {
+			w.fail("played again, the seed tells another story:\n%s", difference)
+		}
+	}
+	if w.failure != "" {
+		t.Errorf("%s\n\nreplay with SEED=%d go test -count=1 -run '^%s$' .\n\nthe last events:\n%s\n\nthe last lines of the log:\n%s",
+			w.failure, seed, strings.Split(t.Name(), "/")[0], strings.Join(w.trace[max(0, len(w.trace)-shown):], "\n"), w.log.last())
 	}
 }
 
@@ -73,6 +98,13 @@ func number(t *testing.T, name, text string) uint64 {
 // play runs one seed.
 func play(t *testing.T, seed uint64, scenarios []scenario, server Server, newResource func() *Resource) *world {
 	var w *world
+	// A goroutine that waits for a mutex stops virtual time. If it waits for one
+	// whose holder waits for time to pass, only real time helps.
+	watchdog := time.AfterFunc(patience, func() {
+		stacks := make([]byte, 1<<20)
+		panic(fmt.Sprintf("--- FAIL: %s\nvirtual time stands still: a goroutine holds a lock while it waits\n%s", t.Name(), stacks[:runtime.Stack(stacks, true)]))
+	})
+	defer watchdog.Stop()
 	synctest.Test(t, func(t *testing.T) {
 		w = newWorld(seed, scenarios)
 		if newResource != nil {

@@ -265,6 +265,7 @@ func (w *world) observe() {
 		pending := c.pending
 		responses, err := c.receive()
 		for i, r := range responses {
+			r.together = len(responses)
 			if i >= len(pending) {
 				w.fail("%s: a response to no request: %s", c.name, r.Status)
 				return
@@ -341,7 +342,7 @@ func (w *world) answer(q *request, r *response) {
 	if err := w.judge(q, r); err != nil {
 		w.fail("%s: %s -> %d: %v", q.conn.name, q, r.StatusCode, err)
 	}
-	if q.readsBody && slices.Contains([]int{200, 201, 400, 408, 422}, r.StatusCode) {
+	if q.readsBody && q.host == apiHost && slices.Contains([]int{200, 201, 400, 408, 422}, r.StatusCode) {
 		for tick, n := range q.held {
 			w.buffered[tick] += n
 		}
@@ -371,7 +372,9 @@ func (w *world) lose(q *request, err error) {
 	switch {
 	case q.conn.gaveUp, q.conn.closing:
 	case w.late(q), w.cutOff():
-	case !w.stopped.IsZero() && q.conn.window > 0: // and others were pipelined behind it
+	case !w.stopped.IsZero() && (len(q.conn.pending) > 1 || q.conn.window > 0):
+		// net/http closes the connection although requests are pipelined behind
+		// this one, which resets it.
 	case q.headAt.IsZero() && time.Since(q.begunAt) >= 5*time.Second: // headers too slow
 	case q.conn.window > 0 && time.Since(q.lastAt) >= 25*time.Second: // reads too slowly
 	default:

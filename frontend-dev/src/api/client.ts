@@ -78,6 +78,8 @@ interface CallOptions {
   credentials?: RequestCredentials
   /** The fetch mode, `cors` by default. */
   mode?: RequestMode
+  /** Receives the headers of a response with any status, such as its ETag. */
+  onHeaders?: (headers: Headers) => void
 }
 
 /** Options of a request that the description does not check. */
@@ -191,7 +193,7 @@ export function createClient(options: ClientOptions) {
 
   /** Makes any other call. Nothing is checked: neither what is sent nor what comes back. */
   async function send(method: string, path: string, options: SendOptions = {}): Promise<unknown> {
-    const { query, json, signal, timeout = defaultTimeout, credentials = 'include', mode = 'cors' } = options
+    const { query, json, signal, timeout = defaultTimeout, credentials = 'include', mode = 'cors', onHeaders } = options
     const url = address(baseUrl, path, query)
     const headers = new Headers(options.headers)
     if (json !== undefined) headers.set('Content-Type', 'application/json')
@@ -232,6 +234,7 @@ export function createClient(options: ClientOptions) {
       observe({ ...exchange(), error })
       throw error
     }
+    onHeaders?.(received.headers)
     return finish(exchange(), received)
 
     function failure(cause: unknown): Error {

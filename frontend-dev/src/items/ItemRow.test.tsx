@@ -1,6 +1,7 @@
 import { act } from 'react'
 import { createRoot } from 'react-dom/client'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { ProblemError } from '../api/client'
 import { ItemRow } from './ItemRow'
 
 beforeEach(() => {
@@ -14,9 +15,18 @@ afterEach(() => {
 
 const item = { id: '1', name: 'a', note: '', created_at: '2026-11-21T12:00:00Z', updated_at: '2026-11-21T12:00:00Z' }
 
-async function show() {
+async function show(props: Partial<Parameters<typeof ItemRow>[0]> = {}) {
   const list = document.body.appendChild(document.createElement('ol'))
-  const row = <ItemRow item={item} onSave={async () => {}} onDelete={async () => {}} />
+  const row = (
+    <ItemRow
+      item={item}
+      onRead={async () => ({ item, etag: '"1"' })}
+      onSave={async () => {}}
+      onDelete={async () => {}}
+      onKeepTheirs={() => {}}
+      {...props}
+    />
+  )
   await act(async () => createRoot(list).render(row))
   const press = (text: string) =>
     act(async () => [...list.querySelectorAll('button')].find((button) => button.textContent.startsWith(text))!.click())
@@ -44,4 +54,61 @@ test.each([
   if (then === 'Escape') await escape()
   else await press(then)
   expect(document.activeElement).toBe(list.querySelector('[aria-label="Edit a"]'))
+})
+
+test('shows the beginning of a long note until it is asked for the rest', async () => {
+  const note = `${'a'.repeat(100)}\n${'b'.repeat(100)}`
+  const { list, press } = await show({ item: { ...item, note } })
+  const shown = () => list.querySelector('.row-text span')!.textContent
+  expect(shown()).toBe(`${note.slice(0, 160)}…`)
+  await press('Show all')
+  expect(shown()).toBe(note)
+  await press('Show less')
+  expect(shown()).toBe(`${note.slice(0, 160)}…`)
+})
+
+const conflict = new ProblemError({ type: 'about:blank', title: 'Precondition Failed', status: 412 }, new Headers())
+const newer = { item: { ...item, name: 'b' }, etag: '"2"' }
+
+test.each([
+  ['Save yours', [['"1"'], ['"2"']], 0],
+  ['Keep theirs', [['"1"']], 1],
+])('a conflict shows both versions; %s', async (choice, saved, kept) => {
+  const onRead = vi.fn(async () => newer).mockResolvedValueOnce({ item, etag: '"1"' })
+  const onSave = vi.fn(async () => {}).mockRejectedValueOnce(conflict)
+  const onKeepTheirs = vi.fn()
+  const { list, press } = await show({ onRead, onSave, onKeepTheirs })
+  await press('Edit')
+  list.querySelector<HTMLInputElement>('[name=name]')!.value = 'c'
+  await press('Save')
+  expect([...list.querySelectorAll('b')].map((b) => b.textContent)).toEqual(['b', 'c'])
+  await press(choice)
+  const mine = { name: 'c', note: '' }
+  expect(onSave.mock.calls).toEqual(saved.map(([etag]) => [mine, etag]))
+  expect(onKeepTheirs).toHaveBeenCalledTimes(kept)
+})
+
+test('after a conflict the user can edit on, and the next save replaces the newer version', async () => {
+  const onRead = vi.fn(async () => newer).mockResolvedValueOnce({ item, etag: '"1"' })
+  const onSave = vi.fn(async () => {}).mockRejectedValueOnce(conflict)
+  const { list, press } = await show({ onRead, onSave })
+  await press('Edit')
+  list.querySelector<HTMLInputElement>('[name=name]')!.value = 'c'
+  await press('Save')
+  await press('Edit yours')
+  expect(list.querySelector<HTMLInputElement>('[name=name]')!.value).toBe('c')
+  await press('Save')
+  expect(onSave).toHaveBeenLastCalledWith({ name: 'c', note: '' }, '"2"')
+})
+
+test('an item that was changed meanwhile is not deleted before the user has seen the new version', async () => {
+  const onRead = vi.fn(async () => newer).mockResolvedValueOnce({ item, etag: '"1"' })
+  const onDelete = vi.fn(async () => {}).mockRejectedValueOnce(conflict)
+  const { list, press } = await show({ onRead, onDelete })
+  await press('Delete')
+  await press('Delete permanently')
+  expect(list.querySelector('b')!.textContent).toBe('b')
+  expect(list.querySelector('[role=alert]')!.textContent).toContain('was changed meanwhile')
+  await press('Delete permanently')
+  expect(onDelete.mock.calls).toEqual([['"1"'], ['"2"']])
 })

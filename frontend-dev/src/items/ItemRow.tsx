@@ -1,72 +1,125 @@
 import { useState } from 'react'
+import { ProblemError } from '../api/client'
 import { CallButton } from '../CallButton'
+import { Conflict } from './Conflict'
 import { ItemForm } from './ItemForm'
-import type { Item, ItemPatch } from './types'
+import type { Item, ItemDraft, ItemPatch, ItemVersion } from './types'
 
 interface Props {
   item: Item
-  onSave: (changes: ItemPatch) => Promise<void>
-  onDelete: () => Promise<void>
+  /** Reads the item as it is now. */
+  onRead: () => Promise<ItemVersion>
+  /** Changes that version of the item; rejects with a 412 if there is a newer one. */
+  onSave: (changes: ItemPatch, etag: string) => Promise<void>
+  onDelete: (etag: string) => Promise<void>
+  /** Called when the user drops their changes for a newer version. */
+  onKeepTheirs: (item: Item) => void
 }
 
-export function ItemRow({ item, onSave, onDelete }: Props) {
-  const [mode, setMode] = useState<'view' | 'edit' | 'confirmDelete'>('view')
+type State =
+  | { mode: 'view' }
+  | { mode: 'edit'; version: ItemVersion; draft?: Required<ItemDraft> }
+  | { mode: 'conflict'; version: ItemVersion; draft: Required<ItemDraft> }
+  | { mode: 'confirmDelete'; version: ItemVersion }
+
+export function ItemRow({ item, onRead, onSave, onDelete, onKeepTheirs }: Props) {
+  const [state, setState] = useState<State>({ mode: 'view' })
   /** Whether the row was edited before, and so had the focus in a control that no longer exists. */
   const [returned, setReturned] = useState(false)
   const [error, setError] = useState('')
 
   const leave = () => {
-    setMode('view')
+    setState({ mode: 'view' })
     setReturned(true)
+    setError('')
   }
 
-  if (mode === 'edit') {
+  /** Starts with the newest version: the list may be older. */
+  const begin = async (mode: 'edit' | 'confirmDelete') => {
+    try {
+      const version = await onRead()
+      setError('')
+      setState({ mode, version })
+    } catch (error) {
+      setError((error as Error).message)
+    }
+  }
+
+  const save = async (draft: Required<ItemDraft>, etag: string) => {
+    try {
+      await onSave(draft, etag)
+      leave()
+    } catch (error) {
+      if (!isConflict(error)) throw error
+      setState({ mode: 'conflict', version: await onRead(), draft })
+    }
+  }
+
+  const remove = async (etag: string) => {
+    try {
+      await onDelete(etag)
+    } catch (error) {
+      if (isConflict(error)) {
+        await begin('confirmDelete')
+        setError('This item was changed meanwhile. This is how it is now.')
+      } else {
+        setError((error as Error).message)
+      }
+    }
+  }
+
+  if (state.mode === 'edit') {
+    const { version, draft } = state
     return (
       <li>
         <ItemForm
-          item={item}
+          item={{ ...version.item, ...draft }}
           label="Save"
-          onSave={async (draft) => {
-            await onSave(draft)
-            leave()
-          }}
+          onSave={(draft) => save(draft, version.etag)}
           onCancel={leave}
         />
       </li>
     )
   }
+  if (state.mode === 'conflict') {
+    const { version, draft } = state
+    return (
+      <li>
+        <Conflict
+          theirs={version.item}
+          yours={draft}
+          onEdit={() => setState({ mode: 'edit', version, draft })}
+          onSave={() => save(draft, version.etag)}
+          onKeepTheirs={() => {
+            leave()
+            onKeepTheirs(version.item)
+          }}
+        />
+      </li>
+    )
+  }
 
+  const { name, note, updated_at } = state.mode === 'confirmDelete' ? state.version.item : item
   return (
     <li>
       <div className="row-text">
-        <b dir="auto">{item.name}</b>
-        <span dir="auto">{item.note}</span>
-        <time dateTime={item.updated_at}>{new Date(item.updated_at).toLocaleString()}</time>
+        <b dir="auto">{name}</b>
+        <Note text={note} />
+        <time dateTime={updated_at}>{new Date(updated_at).toLocaleString()}</time>
       </div>
       <div className="actions">
-        {mode === 'view' ? (
+        {state.mode === 'view' ? (
           <>
-            <button
-              type="button"
-              autoFocus={returned}
-              aria-label={`Edit ${item.name}`}
-              onClick={() => setMode('edit')}
-            >
+            <button type="button" autoFocus={returned} aria-label={`Edit ${name}`} onClick={() => begin('edit')}>
               Edit
             </button>
-            <button type="button" aria-label={`Delete ${item.name}`} onClick={() => setMode('confirmDelete')}>
+            <button type="button" aria-label={`Delete ${name}`} onClick={() => begin('confirmDelete')}>
               Delete
             </button>
           </>
         ) : (
           <>
-            <CallButton
-              policy="default"
-              danger
-              onCall={() => {
-                onDelete().catch((error: Error) => setError(error.message))
-              }}
-            >
+            <CallButton policy="default" danger onCall={() => void remove(state.version.etag)}>
               Delete permanently
             </CallButton>
             <button type="button" autoFocus onClick={leave}>
@@ -79,5 +132,28 @@ export function ItemRow({ item, onSave, onDelete }: Props) {
         {error}
       </p>
     </li>
+  )
+}
+
+function isConflict(error: unknown): boolean {
+  return error instanceof ProblemError && error.status === 412
+}
+
+/** How much of a long note a row shows at first. */
+const MAX_LINES = 3
+const MAX_CHARACTERS = 160
+
+function Note({ text }: { text: string }) {
+  const [open, setOpen] = useState(false)
+  const beginning = [...text.split('\n').slice(0, MAX_LINES).join('\n')].slice(0, MAX_CHARACTERS).join('')
+  return (
+    <div>
+      <span dir="auto">{open || beginning === text ? text : `${beginning}…`}</span>{' '}
+      {beginning !== text && (
+        <button type="button" className="link" aria-expanded={open} onClick={() => setOpen(!open)}>
+          {open ? 'Show less' : 'Show all'}
+        </button>
+      )}
+    </div>
   )
 }

@@ -1,36 +1,71 @@
-import { useCallback, useEffect, useRef, useState } from 'react'
+import { useCallback, useEffect, useMemo, useRef, useState, type ReactNode } from 'react'
 import { ProblemError, type Exchange } from '../api/client'
 import { CallButton } from '../CallButton'
+import { useSecondsUntil } from '../countdown'
 import { FailureAdvice } from '../FailureAdvice'
+import { useFragment } from '../fragment'
 import { useClient } from '../useClient'
 import { ItemForm } from './ItemForm'
 import { ItemRow } from './ItemRow'
 import './items.css'
-import type { ItemPage } from './types'
+import { createPager, PAGE_SIZE, type Page } from './pager'
+import type { ItemVersion } from './types'
+import { useRetry } from './useRetry'
 
-const PAGE_SIZE = 8
+const LAST = '#items/last'
+
+/** The number of the page that a fragment such as `items/3` names; Infinity for `items/last`. */
+function pageNumber(fragment: string): number {
+  const [, page = '1'] = fragment.split('/')
+  return page === 'last' ? Infinity : Math.max(1, parseInt(page) || 1)
+}
 
 export function Items() {
   const { client, exchange, busy, run } = useClient()
-  const [page, setPage] = useState<ItemPage>()
-  /** The cursors of the pages up to the current one. The first page has none. */
-  const [cursors, setCursors] = useState<(string | undefined)[]>([undefined])
+  const wanted = pageNumber(useFragment())
+  const pager = useMemo(() => createPager((query) => client.request('GET', '/api/items', { query })), [client])
+  const [page, setPage] = useState<Page>()
   const [error, setError] = useState<Error>()
-  const [message, setMessage] = useState('')
-  const cursor = cursors.at(-1)
+  const [message, setMessage] = useState<ReactNode>()
   const heading = useRef<HTMLHeadingElement>(null)
   const rows = useRef<HTMLOListElement>(null)
+  /** The number of the page that is shown or being loaded. */
+  const latest = useRef<number>(undefined)
   /** The index of a deleted row, until the page without it is shown. */
   const deletedRow = useRef<number>(undefined)
 
-  const load = useCallback(async () => {
-    const query = { limit: PAGE_SIZE, ...(cursor && { cursor }) }
-    setError(await run(async () => setPage(await client.request('GET', '/api/items', { query }))))
-  }, [client, cursor])
+  const load = useCallback(
+    async (number: number) => {
+      latest.current = number
+      let loaded: Page | undefined
+      const error = await run(async () => {
+        loaded = await pager.load(number)
+      })
+      if (latest.current !== number) return // The user has gone on to another page or view.
+      setError(error)
+      if (!loaded) return
+      setPage(loaded)
+      if (loaded.number === number) return
+      latest.current = loaded.number
+      location.replace(`#items/${loaded.number}`)
+    },
+    [pager],
+  )
+  const reload = () => load(latest.current!)
 
+  useEffect(
+    () => () => {
+      latest.current = undefined
+    },
+    [],
+  )
   useEffect(() => {
-    void load()
-  }, [load])
+    if (latest.current !== wanted) void load(wanted)
+  }, [load, wanted])
+
+  const noPrevious = (!page || page.number === 1) && 'No page comes before'
+  const noNext = (!page || page.isLast) && 'No page follows'
+  const retryAt = useRetry(error, () => void reload())
 
   // The deleted row had the focus, so move it to the next row.
   useEffect(() => {
@@ -40,9 +75,18 @@ export function Items() {
     deletedRow.current = undefined
   }, [page])
 
-  const changed = async (what: string) => {
+  const changed = async (what: ReactNode) => {
     setMessage(what)
-    await load()
+    await reload()
+  }
+
+  const read = async (id: string): Promise<ItemVersion> => {
+    let etag = ''
+    const item = await client.request('GET', '/api/items/{id}', {
+      path: { id },
+      onHeaders: (headers) => (etag = headers.get('ETag') ?? ''),
+    })
+    return { item, etag }
   }
 
   return (
@@ -56,7 +100,11 @@ export function Items() {
           label="Create"
           onSave={async (draft) => {
             const { name } = await client.request('POST', '/api/items', { json: draft })
-            await changed(`“${name}” created, at the end of the list.`)
+            await changed(
+              <>
+                “{name}” created, at the end of the list. <a href={LAST}>Show it</a>
+              </>,
+            )
           }}
         />
       </section>
@@ -64,32 +112,36 @@ export function Items() {
       <p className="message" role="status">
         {message}
       </p>
-      {error && <LoadError error={error} exchange={exchange} />}
+      {error && <LoadError error={error} exchange={exchange} retryAt={retryAt} />}
 
       <ol ref={rows} className="rows" aria-label="Items" aria-busy={busy}>
         {page?.items.map((item, index) => (
           <ItemRow
             key={item.id}
             item={item}
-            onSave={async (changes) => {
+            onRead={() => read(item.id)}
+            onSave={async (changes, etag) => {
               const { name } = await client.request('PATCH', '/api/items/{id}', {
                 path: { id: item.id },
                 json: changes,
+                headers: ifMatch(etag),
               })
               await changed(`“${name}” saved.`)
             }}
-            onDelete={async () => {
-              await client.request('DELETE', '/api/items/{id}', { path: { id: item.id } })
+            onDelete={async (etag) => {
+              await client.request('DELETE', '/api/items/{id}', { path: { id: item.id }, headers: ifMatch(etag) })
               deletedRow.current = index
+              pager.forget(page.number)
               await changed(`“${item.name}” deleted.`)
             }}
+            onKeepTheirs={({ name }) => changed(`“${name}” left as the other editor saved it.`)}
           />
         ))}
       </ol>
       {page?.items.length === 0 && (
         <p className="hint">
-          {cursor ? 'No items on this page.' : 'No items yet.'}
-          {!cursor && import.meta.env.DEV && (
+          No items yet.
+          {import.meta.env.DEV && (
             <>
               {' '}
               <code>make seed</code> adds some examples.
@@ -102,21 +154,36 @@ export function Items() {
         <CallButton
           policy="default"
           busy={busy}
-          disabledReason={cursors.length === 1 && 'This is the first page'}
-          onCall={() => setCursors(cursors.slice(0, -1))}
+          disabledReason={noPrevious}
+          onCall={() => (location.hash = `#items/${page!.number - 1}`)}
         >
           Previous
         </CallButton>
-        <span>Page {cursors.length}</span>
+        <span>{page && position(page)}</span>
         <CallButton
           policy="default"
           busy={busy}
-          disabledReason={!page?.next_cursor && 'This is the last page'}
-          onCall={() => setCursors([...cursors, page!.next_cursor])}
+          disabledReason={noNext}
+          onCall={() => (location.hash = `#items/${page!.number + 1}`)}
         >
           Next
         </CallButton>
-        <CallButton policy="default" busy={busy} onCall={() => void load()}>
+        <CallButton
+          policy="default"
+          busy={busy}
+          disabledReason={noNext}
+          onCall={() => (location.hash = LAST)}
+        >
+          Last
+        </CallButton>
+        <CallButton
+          policy="default"
+          busy={busy}
+          onCall={() => {
+            pager.forget(1)
+            void reload()
+          }}
+        >
           Reload
         </CallButton>
       </nav>
@@ -124,11 +191,33 @@ export function Items() {
   )
 }
 
-function LoadError({ error, exchange }: { error: Error; exchange: Exchange | undefined }) {
+/** The last page shows how many there are; the API does not count them before. */
+function position({ number, items, isLast }: Page): string {
+  if (!isLast) return `Page ${number}`
+  const count = (number - 1) * PAGE_SIZE + items.length
+  return `Page ${number} of ${number}, ${count} ${count === 1 ? 'item' : 'items'}`
+}
+
+/** Without an ETag, which CORS_EXPOSED_HEADERS may hide, the last editor wins. */
+function ifMatch(etag: string): Record<string, string> {
+  return etag ? { 'If-Match': etag } : {}
+}
+
+interface LoadErrorProps {
+  error: Error
+  exchange: Exchange | undefined
+  retryAt: number | undefined
+}
+
+function LoadError({ error, exchange, retryAt = 0 }: LoadErrorProps) {
+  const seconds = useSecondsUntil(retryAt)
   return (
     <div className="banner" role="alert">
       {error.message}
       {error instanceof ProblemError && error.requestId && <small> Request {error.requestId}</small>}
+      {(retryAt > 0 || !(error instanceof ProblemError)) && (
+        <p>{retryAt > 0 ? `The page loads again in ${seconds} s.` : 'The page loads again once the API responds.'}</p>
+      )}
       {exchange && !exchange.response && <FailureAdvice exchange={exchange} />}
     </div>
   )

@@ -19,7 +19,7 @@ function overLimit(seconds: number) {
 }
 
 function setUp() {
-  const search = vi.fn<(q: string, signal: AbortSignal) => Promise<SearchResult>>()
+  const search = vi.fn<(q: string, cursor: string | undefined, signal: AbortSignal) => Promise<SearchResult>>()
   search.mockImplementation(async (query) => ({ query, items: [] }))
   let state: SearchState | undefined
   const searcher = createSearcher(search, (next) => (state = next))
@@ -43,7 +43,7 @@ test('aborts a request when a newer one replaces it, and ignores its response', 
   searcher.type('old')
   await vi.advanceTimersByTimeAsync(250)
   searcher.type('new')
-  expect(search.mock.calls[0]![1].aborted).toBe(true)
+  expect(search.mock.calls[0]![2].aborted).toBe(true)
   await vi.advanceTimersByTimeAsync(250)
   respond({ query: 'old', items: [] })
   await vi.advanceTimersByTimeAsync(0)
@@ -76,4 +76,37 @@ test('sends nothing for an empty query, and clears the last results', async () =
   expect(state()).toEqual({ sent: 1, aborted: 0 })
   await vi.advanceTimersByTimeAsync(1_000)
   expect(queries()).toEqual(['a'])
+})
+
+test('more adds the next page, and a new text starts from the first', async () => {
+  const { search, searcher, state } = setUp()
+  const item = (id: string) => ({ id, name: id, note: '', created_at: '', updated_at: '' })
+  search.mockResolvedValueOnce({ query: 'a', items: [item('1')], next_cursor: 'after 1' })
+  searcher.type('a')
+  await vi.advanceTimersByTimeAsync(250)
+
+  search.mockRejectedValueOnce(overLimit(10))
+  search.mockResolvedValueOnce({ query: 'a', items: [item('2')] })
+  searcher.more()
+  await vi.advanceTimersByTimeAsync(0)
+  searcher.more() // waits as well
+  await vi.advanceTimersByTimeAsync(10_000)
+  expect(search.mock.calls.map(([, cursor]) => cursor)).toEqual([undefined, 'after 1', 'after 1'])
+  expect(state()!.result).toEqual({ query: 'a', items: [item('1'), item('2')] })
+
+  searcher.type('b')
+  await vi.advanceTimersByTimeAsync(250)
+  expect(search.mock.calls.at(-1)!.slice(0, 2)).toEqual(['b', undefined])
+})
+
+test('a retry repeats the request that failed', async () => {
+  const { search, searcher, queries, state } = setUp()
+  search.mockRejectedValueOnce(new Error('no response'))
+  searcher.type('a')
+  await vi.advanceTimersByTimeAsync(250)
+  expect(state()!.error!.message).toBe('no response')
+  searcher.retry()
+  await vi.advanceTimersByTimeAsync(0)
+  expect(queries()).toEqual(['a', 'a'])
+  expect(state()).toEqual({ sent: 2, aborted: 0, result: { query: 'a', items: [] } })
 })

@@ -5,6 +5,7 @@ export interface SearchState {
   /** The requests sent, and how many of them were aborted because the user kept typing. */
   sent: number
   aborted: number
+  /** The pages found so far, as one. */
   result?: SearchResult
   error?: Error
   /** After a 429, when the search continues by itself, on the clock of performance.now(). */
@@ -20,13 +21,15 @@ const DEBOUNCE = 250
  * as Retry-After says, then sends one request for the text typed by then.
  */
 export function createSearcher(
-  search: (q: string, signal: AbortSignal) => Promise<SearchResult>,
+  search: (q: string, cursor: string | undefined, signal: AbortSignal) => Promise<SearchResult>,
   changed: (state: SearchState) => void,
 ) {
   let state: SearchState = { sent: 0, aborted: 0 }
   let timer: ReturnType<typeof setTimeout> | undefined
   let running: AbortController | undefined
   let query = ''
+  /** The cursor of the page to load, which is added to the result; undefined for the first page. */
+  let cursor: string | undefined
 
   function set(next: Partial<SearchState>) {
     state = { ...state, ...next }
@@ -41,9 +44,11 @@ export function createSearcher(
     set({ aborted: state.aborted + 1 })
   }
 
+  /** Sends the request after that time, or after the wait that a 429 has asked for. */
   function schedule(milliseconds: number) {
+    const wait = state.resumesAt === undefined ? 0 : state.resumesAt - performance.now()
     clearTimeout(timer)
-    timer = setTimeout(send, milliseconds)
+    timer = setTimeout(send, Math.max(milliseconds, wait))
   }
 
   async function send() {
@@ -53,14 +58,14 @@ export function createSearcher(
     const request = (running = new AbortController())
     set({ sent: state.sent + 1 })
     try {
-      const result = await search(query, request.signal)
-      if (running === request) set({ result })
+      const page = await search(query, cursor, request.signal)
+      if (running !== request) return
+      set({ result: cursor && state.result ? { ...page, items: [...state.result.items, ...page.items] } : page })
     } catch (error) {
       if (running !== request) return
       if (error instanceof ProblemError && error.retryAfter !== undefined) {
-        const wait = error.retryAfter * 1000
-        set({ resumesAt: performance.now() + wait })
-        schedule(wait)
+        set({ resumesAt: performance.now() + error.retryAfter * 1000 })
+        schedule(0)
       } else {
         set({ error: error as Error })
       }
@@ -72,15 +77,23 @@ export function createSearcher(
   return {
     type(q: string) {
       query = q.trim()
+      cursor = undefined
       stop()
       if (query === '') {
         const { result: _old, ...rest } = state
         state = rest
         changed(state)
       }
-      const wait = state.resumesAt === undefined ? 0 : state.resumesAt - performance.now()
-      schedule(Math.max(DEBOUNCE, wait))
+      schedule(DEBOUNCE)
     },
+    /** Adds the next page to the result. */
+    more() {
+      if (running) return
+      cursor = state.result?.next_cursor
+      schedule(0)
+    },
+    /** Repeats the last request, which failed. */
+    retry: () => schedule(0),
     stop,
   }
 }

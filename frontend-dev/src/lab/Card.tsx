@@ -2,6 +2,7 @@ import type { ReactNode } from 'react'
 import type { Exchange } from '../api/client'
 import { CopyButton } from '../CopyButton'
 import { ExchangePanel } from '../ExchangePanel'
+import { repositoryFile } from '../page'
 import type { Pending } from '../useClient'
 
 /** What a card gets from its row in cards.ts. */
@@ -9,6 +10,8 @@ export interface CardProps {
   /** The fragment that leads to the card. */
   id: string
   title: string
+  /** The card's file, below src. */
+  source?: string | undefined
 }
 
 interface Props extends CardProps {
@@ -23,7 +26,7 @@ interface Props extends CardProps {
   children?: ReactNode
 }
 
-export function Card({ id, title, why, exchange, pending, sample, children }: Props) {
+export function Card({ id, title, source, why, exchange, pending, sample, children }: Props) {
   return (
     <section className={exchange === null ? 'card alone' : 'card'} id={id} aria-labelledby={`${id}-title`} aria-busy={pending !== undefined}>
       <div className="card-text">
@@ -35,6 +38,11 @@ export function Card({ id, title, why, exchange, pending, sample, children }: Pr
             <pre>{sample}</pre>
             <CopyButton text={sample} label={/^[A-Z_]+=/.test(sample) ? 'Copy the line for .env' : 'Copy'} />
           </div>
+        )}
+        {source && import.meta.env.DEV && (
+          <p className="hint">
+            Source: <a href={repositoryFile(`frontend-dev/src/${source}`)}>{source}</a>
+          </p>
         )}
       </div>
       {exchange !== null && <ExchangePanel exchange={exchange} pending={pending} />}

@@ -5,7 +5,7 @@ export function Lab() {
   const show = (refused: boolean | undefined) =>
     cards
       .filter((card) => card.refused === refused)
-      .map(({ id, title, Content }) => <Content key={id} id={id} title={title} />)
+      .map(({ id, title, source, Content }) => <Content key={id} id={id} title={title} source={source} />)
 
   // When the page was loaded, the card that the fragment names was not there yet.
   useEffect(() => {

@@ -52,7 +52,10 @@ export interface paths {
             query?: never;
             header?: never;
             path: {
-                /** @description The item's `id`, exactly as the API returned it. Any other spelling returns 404. */
+                /**
+                 * @description The item's `id`, exactly as the API returned it. Any other spelling returns 404.
+                 * @example 01a1fd71-2cd3-7c3d-9f2a-3b4c5d6e7f80
+                 */
                 id: components["schemas"]["ItemID"];
             };
             cookie?: never;
@@ -1016,7 +1019,10 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description The item's `id`, exactly as the API returned it. Any other spelling returns 404. */
+                /**
+                 * @description The item's `id`, exactly as the API returned it. Any other spelling returns 404.
+                 * @example 01a1fd71-2cd3-7c3d-9f2a-3b4c5d6e7f80
+                 */
                 id: components["schemas"]["ItemID"];
             };
             cookie?: never;
@@ -1070,7 +1076,10 @@ export interface operations {
                 "If-Match"?: components["parameters"]["If-Match"];
             };
             path: {
-                /** @description The item's `id`, exactly as the API returned it. Any other spelling returns 404. */
+                /**
+                 * @description The item's `id`, exactly as the API returned it. Any other spelling returns 404.
+                 * @example 01a1fd71-2cd3-7c3d-9f2a-3b4c5d6e7f80
+                 */
                 id: components["schemas"]["ItemID"];
             };
             cookie?: never;
@@ -1139,7 +1148,10 @@ export interface operations {
                 "If-Match"?: components["parameters"]["If-Match"];
             };
             path: {
-                /** @description The item's `id`, exactly as the API returned it. Any other spelling returns 404. */
+                /**
+                 * @description The item's `id`, exactly as the API returned it. Any other spelling returns 404.
+                 * @example 01a1fd71-2cd3-7c3d-9f2a-3b4c5d6e7f80
+                 */
                 id: components["schemas"]["ItemID"];
             };
             cookie?: never;
@@ -1181,7 +1193,10 @@ export interface operations {
                 "If-Match"?: components["parameters"]["If-Match"];
             };
             path: {
-                /** @description The item's `id`, exactly as the API returned it. Any other spelling returns 404. */
+                /**
+                 * @description The item's `id`, exactly as the API returned it. Any other spelling returns 404.
+                 * @example 01a1fd71-2cd3-7c3d-9f2a-3b4c5d6e7f80
+                 */
                 id: components["schemas"]["ItemID"];
             };
             cookie?: never;
