@@ -16,8 +16,6 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/gin-gonic/gin"
-
 	"example.com/api/config"
 	"example.com/api/handlers"
 	"example.com/api/internal/database"
@@ -93,7 +91,6 @@ type network struct {
 // start builds the parts, serves until ctx ends, and closes the parts again. With
 // seed it adds the examples instead of serving.
 func start(ctx context.Context, settings config.Settings, seeds bool, n network, stderr io.Writer) error {
-	gin.SetMode(gin.ReleaseMode) // debug mode prints routes and warnings to standard output
 	logs := newLogWriter(settings, stderr)
 	defer logs.Close() // after everything that logs
 	log := slog.New(logs.Handler())

@@ -115,6 +115,7 @@ func newRouter(s config.Settings, p parts) (*gin.Engine, error) {
 
 // routerOf builds the engine of a table. Rate limits are part of the routes.
 func routerOf(s config.Settings, p parts, table []route) (*gin.Engine, error) {
+	gin.SetMode(gin.ReleaseMode) // debug mode prints routes and warnings to standard output
 	engine := gin.New()
 	engine.HandleMethodNotAllowed = true
 	// Gin redirects before any middleware runs, so the redirect would have no

@@ -80,8 +80,13 @@ func TestReadmeStart(t *testing.T) {
 	}
 	lines := strings.Split(strings.TrimSpace(blocks[0][1]), "\n")
 	url, rest, _ := strings.Cut(strings.TrimPrefix(lines[0], "git clone "), " ")
-	if len(lines) != 2 || !strings.HasPrefix(lines[0], "git clone ") || !strings.HasPrefix(lines[1], "make dev ") {
+	if len(lines) < 2 || !strings.HasPrefix(lines[0], "git clone ") || !strings.HasPrefix(lines[1], "make dev ") {
 		t.Fatalf("the README starts with %q, want git clone and make dev", lines)
+	}
+	for _, line := range lines[1:] {
+		if !strings.HasPrefix(line, "make ") {
+			t.Errorf("no test runs this command of the README: %s", line)
+		}
 	}
 	if _, err := os.Stat("../.git"); err != nil {
 		t.Skip("this is not a git repository, so there is nothing to clone")
