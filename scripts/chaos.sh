@@ -14,7 +14,7 @@ packages=$(grep -o '\[Test[A-Za-z0-9_]*\](\.\./[a-z0-9_/]*_test\.go)' docs/relia
 status=0
 while read -r dir names; do
 	echo "== $dir: $names"
-	go test -race -shuffle=on -count="${ROUNDS:-10}" -timeout 4h -run "^($names)\$" "$dir" || status=1
+	go test -race -shuffle=on -count="${ROUNDS:-10}" -timeout 4h -run "^($names)\$" "$dir" </dev/null || status=1
 done <<END
 $packages
 END
