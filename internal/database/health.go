@@ -17,8 +17,9 @@ const (
 	// down: with the attempt's postgresTimeout it is in use again within 2 s of
 	// its return.
 	probeEvery = 200 * time.Millisecond
-	// idleEvery is the pause between two looks at a PostgreSQL that is up: where
-	// no operation runs, nothing else shows that another server has taken over.
+	// idleEvery is the time between two health probes of a PostgreSQL that is up.
+	// While no operation runs, nothing else shows that another server has taken
+	// over.
 	idleEvery = time.Second
 )
 

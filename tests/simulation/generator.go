@@ -224,8 +224,8 @@ func (w *world) signIn(v *visitor) *request {
 	return q
 }
 
-// setJSON gives the request the body, or now and then one that is wrong or
-// padded with blanks. It is 422 if the fields are missing.
+// setJSON gives the request the body, or sometimes one that is wrong or padded
+// with blanks. The status missing is the response to a body without fields.
 func (w *world) setJSON(q *request, body string, missing int) {
 	q.headers = append(q.headers, "Content-Type: application/json")
 	q.readsBody = true

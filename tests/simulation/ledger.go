@@ -47,8 +47,8 @@ func (l *ledger) grant(w *world, policy string, q *request, r *response) error {
 	return nil
 }
 
-// refuse checks that the limit is used up: that so many requests passed within
-// the period and a tenth, and no promise of Retry-After is broken.
+// refuse checks that the limit is used up: as many requests passed within the
+// period and a tenth. It also checks that no promise of Retry-After is broken.
 func (l *ledger) refuse(w *world, policy string, q *request, r *response) error {
 	rate, key := w.rates[policy], ledgerKey(policy, q.client)
 	if w.flooding(q.client) || w.places(r.at.Add(-2*rate.Period), r.at) > 1 {

@@ -283,8 +283,8 @@ func (c *Conn) pull(n int) (data []byte, at time.Time, err error) {
 	return data, c.in.written, err
 }
 
-// unread is how many bytes the server has not read of what this end has sent,
-// and how many it has read.
+// progress returns how many bytes of what this end has sent are unread, and how
+// many the other end has read.
 func (c *Conn) progress() (unread int, read int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
