@@ -36,11 +36,23 @@ export const cases = [
   // The origin.
   { name: 'no CORS headers', answers: answer({}), cause: missing },
   { name: 'no CORS headers on HEAD', call: { method: 'HEAD' }, answers: answer({}), cause: missing },
-  { name: 'another origin', answers: answer({ 'Access-Control-Allow-Origin': 'https://other.example' }), cause: mismatch },
-  { name: 'another port', answers: answer({ 'Access-Control-Allow-Origin': 'http://localhost:3000' }), cause: mismatch },
+  {
+    name: 'another origin',
+    answers: answer({ 'Access-Control-Allow-Origin': 'https://other.example' }),
+    cause: mismatch,
+  },
+  {
+    name: 'another port',
+    answers: answer({ 'Access-Control-Allow-Origin': 'http://localhost:3000' }),
+    cause: mismatch,
+  },
   { name: 'a trailing slash', answers: answer({ 'Access-Control-Allow-Origin': '$page/' }), cause: mismatch },
   { name: 'null', answers: answer({ 'Access-Control-Allow-Origin': 'null' }), cause: mismatch },
-  { name: 'a wildcard for subdomains', answers: answer({ 'Access-Control-Allow-Origin': 'http://*.localhost' }), cause: mismatch },
+  {
+    name: 'a wildcard for subdomains',
+    answers: answer({ 'Access-Control-Allow-Origin': 'http://*.localhost' }),
+    cause: mismatch,
+  },
   {
     name: 'no scheme',
     answers: answer({ 'Access-Control-Allow-Origin': 'localhost' }),
@@ -51,7 +63,11 @@ export const cases = [
     answers: answer({ 'Access-Control-Allow-Origin': '$page, https://other.example' }),
     cause: { Chromium: 'MultipleAllowOriginValues', Firefox: mismatch },
   },
-  { name: 'two lines', answers: answer({ 'Access-Control-Allow-Origin': ['$page', '*'] }), cause: 'MultipleAllowOriginValues' },
+  {
+    name: 'two lines',
+    answers: answer({ 'Access-Control-Allow-Origin': ['$page', '*'] }),
+    cause: 'MultipleAllowOriginValues',
+  },
   { name: 'an error without CORS headers: 500', answers: answer({}, 500), cause: missing },
   { name: 'an error without CORS headers: 404', answers: answer({}, 404), cause: missing },
   { name: 'an error without CORS headers: 401', answers: answer({}, 401), cause: missing },
@@ -59,7 +75,12 @@ export const cases = [
   { name: 'an error without CORS headers: 429', answers: answer({}, 429), cause: missing },
 
   // Credentials.
-  { name: 'a wildcard with credentials', call: { credentials }, answers: answer(any), cause: 'WildcardOriginNotAllowed' },
+  {
+    name: 'a wildcard with credentials',
+    call: { credentials },
+    answers: answer(any),
+    cause: 'WildcardOriginNotAllowed',
+  },
   { name: 'no allow-credentials', call: { credentials }, answers: answer(origin), cause: 'InvalidAllowCredentials' },
   {
     name: 'allow-credentials in upper case',
@@ -67,34 +88,104 @@ export const cases = [
     answers: answer({ ...origin, 'Access-Control-Allow-Credentials': 'True' }),
     cause: 'InvalidAllowCredentials',
   },
-  { name: 'a wildcard to a preflight with credentials', call: { method: 'PUT', credentials }, answers: methods('PUT', any), cause: 'WildcardOriginNotAllowed' },
-  { name: 'a preflight without allow-credentials', call: { method: 'PUT', credentials }, answers: methods('PUT'), cause: 'InvalidAllowCredentials' },
+  {
+    name: 'a wildcard to a preflight with credentials',
+    call: { method: 'PUT', credentials },
+    answers: methods('PUT', any),
+    cause: 'WildcardOriginNotAllowed',
+  },
+  {
+    name: 'a preflight without allow-credentials',
+    call: { method: 'PUT', credentials },
+    answers: methods('PUT'),
+    cause: 'InvalidAllowCredentials',
+  },
 
   // The method.
   { name: 'PUT is not listed', call: { method: 'PUT' }, answers: methods('GET, POST'), cause: method },
   { name: 'DELETE, and no list', call: { method: 'DELETE' }, answers: preflight(origin), cause: method },
   { name: 'a method of one’s own', call: { method: 'PURGE' }, answers: methods('GET, PUT, DELETE'), cause: method },
   { name: 'patch in lower case', call: { method: 'patch' }, answers: methods('PATCH'), cause: 'MethodCase' },
-  { name: 'all methods, with credentials', call: { method: 'PUT', credentials }, answers: methods('*', withCredentials), cause: method },
-  { name: 'a list of methods that is none', call: { method: 'PUT' }, answers: methods('GET PUT'), cause: 'InvalidAllowMethodsPreflightResponse' },
+  {
+    name: 'all methods, with credentials',
+    call: { method: 'PUT', credentials },
+    answers: methods('*', withCredentials),
+    cause: method,
+  },
+  {
+    name: 'a list of methods that is none',
+    call: { method: 'PUT' },
+    answers: methods('GET PUT'),
+    cause: 'InvalidAllowMethodsPreflightResponse',
+  },
 
   // The headers.
-  { name: 'JSON is not listed', call: { method: 'POST', headers: json, body: '{}' }, answers: names('Authorization'), cause: header },
-  { name: 'Authorization is not listed', call: { headers: { Authorization: 'Bearer x' } }, answers: names('Content-Type'), cause: header },
+  {
+    name: 'JSON is not listed',
+    call: { method: 'POST', headers: json, body: '{}' },
+    answers: names('Authorization'),
+    cause: header,
+  },
+  {
+    name: 'Authorization is not listed',
+    call: { headers: { Authorization: 'Bearer x' } },
+    answers: names('Content-Type'),
+    cause: header,
+  },
   { name: 'a header, and no list', call: { headers: { 'X-A': '1' } }, answers: preflight(origin), cause: header },
   { name: 'one header of two', call: { headers: { 'X-A': '1', 'X-B': '1' } }, answers: names('X-A'), cause: header },
-  { name: 'all headers, with credentials', call: { headers: { 'X-A': '1' }, credentials }, answers: names('*', withCredentials), cause: header },
-  { name: 'a list of headers that is none', call: { headers: { 'X-A': '1' } }, answers: names('X-A X-B'), cause: 'InvalidAllowHeadersPreflightResponse' },
+  {
+    name: 'all headers, with credentials',
+    call: { headers: { 'X-A': '1' }, credentials },
+    answers: names('*', withCredentials),
+    cause: header,
+  },
+  {
+    name: 'a list of headers that is none',
+    call: { headers: { 'X-A': '1' } },
+    answers: names('X-A X-B'),
+    cause: 'InvalidAllowHeadersPreflightResponse',
+  },
 
   // The preflight.
-  { name: 'OPTIONS is not supported', call: { method: 'PUT' }, answers: preflight(origin, 405), cause: 'PreflightInvalidStatus' },
-  { name: 'OPTIONS needs a sign-in', call: { method: 'PUT' }, answers: preflight(origin, 401), cause: 'PreflightInvalidStatus' },
+  {
+    name: 'OPTIONS is not supported',
+    call: { method: 'PUT' },
+    answers: preflight(origin, 405),
+    cause: 'PreflightInvalidStatus',
+  },
+  {
+    name: 'OPTIONS needs a sign-in',
+    call: { method: 'PUT' },
+    answers: preflight(origin, 401),
+    cause: 'PreflightInvalidStatus',
+  },
   { name: 'OPTIONS fails', call: { method: 'PUT' }, answers: preflight(origin, 500), cause: 'PreflightInvalidStatus' },
-  { name: 'OPTIONS is not known, without CORS headers', call: { method: 'PUT' }, answers: preflight({}, 404), cause: missing },
+  {
+    name: 'OPTIONS is not known, without CORS headers',
+    call: { method: 'PUT' },
+    answers: preflight({}, 404),
+    cause: missing,
+  },
   { name: 'OPTIONS has no CORS headers', call: { method: 'DELETE' }, answers: preflight({}), cause: missing },
-  { name: 'OPTIONS is redirected', call: { method: 'PUT' }, answers: to('/a/', 308), cause: 'PreflightDisallowedRedirect' },
-  { name: 'OPTIONS is redirected to a sign-in', call: { headers: { 'X-A': '1' } }, answers: to('/login'), cause: 'PreflightDisallowedRedirect' },
-  { name: 'OPTIONS ends the connection', call: { method: 'PUT' }, answers: { '*': 'close' }, cause: 'ConnectionClosed' },
+  {
+    name: 'OPTIONS is redirected',
+    call: { method: 'PUT' },
+    answers: to('/a/', 308),
+    cause: 'PreflightDisallowedRedirect',
+  },
+  {
+    name: 'OPTIONS is redirected to a sign-in',
+    call: { headers: { 'X-A': '1' } },
+    answers: to('/login'),
+    cause: 'PreflightDisallowedRedirect',
+  },
+  {
+    name: 'OPTIONS ends the connection',
+    call: { method: 'PUT' },
+    answers: { '*': 'close' },
+    cause: 'ConnectionClosed',
+  },
 
   // Redirects.
   { name: 'a redirect without CORS headers', answers: to('/a', 302, {}), cause: missing },
@@ -102,15 +193,30 @@ export const cases = [
   { name: 'a redirect to a server that allows the page, but gets null', answers: to('$other/allow'), cause: mismatch },
   { name: 'a redirect without end', answers: to('?again'), cause: 'TooManyRedirects' },
   { name: 'a redirect to ftp', answers: to('ftp://a.example/'), cause: 'CorsDisabledScheme' },
-  { name: 'a redirect to a URL with a password', answers: to('http://a:b@localhost:$port/'), cause: 'RedirectContainsCredentials' },
+  {
+    name: 'a redirect to a URL with a password',
+    answers: to('http://a:b@localhost:$port/'),
+    cause: 'RedirectContainsCredentials',
+  },
 
   // The network.
   { name: 'the API is down', server: 'closed', cause: 'ConnectionRefused' },
-  { name: 'the API is down, with a preflight', server: 'closed', call: { method: 'DELETE' }, cause: 'ConnectionRefused' },
+  {
+    name: 'the API is down, with a preflight',
+    server: 'closed',
+    call: { method: 'DELETE' },
+    cause: 'ConnectionRefused',
+  },
   { name: 'the API ends the connection', answers: { '*': 'close' }, cause: 'ConnectionClosed' },
   { name: 'the body breaks off', answers: { '*': 'break' }, cause: 'BrokenBody' },
   { name: 'no HTTP', server: 'banner', cause: 'InvalidResponse' },
-  { name: 'https to plain http', server: 'http', call: { url: 'https://localhost:$port/' }, answers: answer(origin), cause: 'NeedsHTTP' },
+  {
+    name: 'https to plain http',
+    server: 'http',
+    call: { url: 'https://localhost:$port/' },
+    answers: answer(origin),
+    cause: 'NeedsHTTP',
+  },
   { name: 'http to https', server: 'tls', call: { url: 'http://localhost:$port/' }, cause: 'NeedsTLS' },
   { name: 'a certificate that nobody trusts', server: 'tls', cause: 'UntrustedAuthority' },
   { name: 'a name that does not exist', call: { url: 'http://no-such-name.invalid/' }, cause: 'NameNotFound' },
@@ -129,7 +235,12 @@ export const cases = [
     answers: { OPTIONS: [204, { ...origin, 'Access-Control-Allow-Headers': 'content-type' }], '*': [200, {}] },
     cause: missing,
   },
-  { name: 'a POST that fails where GET does not', call: { method: 'POST', body: 'a' }, answers: { GET: [200, origin], '*': [500, {}] }, cause: 'NotRepeated' },
+  {
+    name: 'a POST that fails where GET does not',
+    call: { method: 'POST', body: 'a' },
+    answers: { GET: [200, origin], '*': [500, {}] },
+    cause: 'NotRepeated',
+  },
 
   // Other modes, and what no browser sends.
   {
@@ -139,18 +250,60 @@ export const cases = [
     cause: 'BlockedByResourcePolicy',
   },
   { name: 'no-cors PUT', call: { method: 'PUT', mode: 'no-cors' }, answers: answer(origin), cause: 'MethodNotSimple' },
-  { name: 'a password in the URL', call: { url: 'http://a:b@localhost:$port/' }, answers: answer(origin), cause: 'URLContainsCredentials' },
+  {
+    name: 'a password in the URL',
+    call: { url: 'http://a:b@localhost:$port/' },
+    answers: answer(origin),
+    cause: 'URLContainsCredentials',
+  },
   { name: 'TRACE', call: { method: 'TRACE' }, answers: answer(origin), cause: 'ForbiddenMethod' },
   { name: 'not a method', call: { method: 'P@T' }, answers: answer(origin), cause: 'InvalidMethod' },
   { name: 'mixed content', page: 'secure', call: { url: 'http://192.0.2.1/' }, cause: 'MixedContent' },
-  { name: 'mixed content with a preflight', page: 'secure', call: { method: 'PUT', url: 'http://192.0.2.1/' }, cause: 'MixedContent' },
+  {
+    name: 'mixed content with a preflight',
+    page: 'secure',
+    call: { method: 'PUT', url: 'http://192.0.2.1/' },
+    cause: 'MixedContent',
+  },
 
   // This project's API.
-  { name: 'an origin that is not listed', server: 'api', page: 'blocked', call: { path: '/api/hello', credentials }, cause: 'OriginDenied' },
-  { name: 'an origin that is not listed, with a preflight', server: 'api', page: 'blocked', call: { method: 'PUT', path: '/api/session' }, cause: 'OriginDenied' },
-  { name: 'a header that is not listed', server: 'api', call: { path: '/api/hello', headers: { 'X-A': '1' } }, cause: header },
+  {
+    name: 'an origin that is not listed',
+    server: 'api',
+    page: 'blocked',
+    call: { path: '/api/hello', credentials },
+    cause: 'OriginDenied',
+  },
+  {
+    name: 'an origin that is not listed, with a preflight',
+    server: 'api',
+    page: 'blocked',
+    call: { method: 'PUT', path: '/api/session' },
+    cause: 'OriginDenied',
+  },
+  {
+    name: 'a header that is not listed',
+    server: 'api',
+    call: { path: '/api/hello', headers: { 'X-A': '1' } },
+    cause: header,
+  },
   { name: 'a method that is not listed', server: 'api', call: { method: 'PURGE', path: '/api/hello' }, cause: method },
-  { name: 'patch in lower case, at the API', server: 'api', call: { method: 'patch', path: '/api/session' }, cause: 'MethodCase' },
-  { name: 'a cookie of another site', server: 'api', call: { url: 'http://127.0.0.1:$port/api/session', credentials }, cause: 'cookie-site' },
-  { name: 'a cookie that is not sent', server: 'api', call: { path: '/api/session', credentials: 'same-origin' }, cause: 'credentials-mode' },
+  {
+    name: 'patch in lower case, at the API',
+    server: 'api',
+    call: { method: 'patch', path: '/api/session' },
+    cause: 'MethodCase',
+  },
+  {
+    name: 'a cookie of another site',
+    server: 'api',
+    call: { url: 'http://127.0.0.1:$port/api/session', credentials },
+    cause: 'cookie-site',
+  },
+  {
+    name: 'a cookie that is not sent',
+    server: 'api',
+    call: { path: '/api/session', credentials: 'same-origin' },
+    cause: 'credentials-mode',
+  },
 ]

@@ -66,12 +66,23 @@ for (const engine of engines) {
         const page = await open(browser, origins.allowed)
         await press(page, 'blocked-header', 'GET with X-Not-Listed')
         await page.until('the cause', () => document.querySelector('#blocked-header .sequence') !== null)
-        assert.deepEqual(await page.evaluate(steps, 'blocked-header'), ['Page', 'Browser → API', 'API → browser', 'Browser', 'Page'])
+        assert.deepEqual(await page.evaluate(steps, 'blocked-header'), [
+          'Page',
+          'Browser → API',
+          'API → browser',
+          'Browser',
+          'Page',
+        ])
         const shown = await exchange(page, 'blocked-header')
-        assert.match(shown, /^TypeError.*?does not allow the header x-not-listed.*CORS_ALLOWED_HEADERS=\S+,x-not-listed.*GET http/s)
+        assert.match(
+          shown,
+          /^TypeError.*?does not allow the header x-not-listed.*CORS_ALLOWED_HEADERS=\S+,x-not-listed.*GET http/s,
+        )
         assert.match(shown, /access-control-request-headersx-not-listed.*access-control-allow-headersAuthorization/s)
         await page.evaluate(() => {
-          navigator.clipboard.writeText = async (text) => void (window.copied = text)
+          navigator.clipboard.writeText = async (text) => {
+            window.copied = text
+          }
         })
         await page.click('#blocked-header .paste .copy', 'Copy the line for .env')
         assert.match(await page.evaluate(() => window.copied), /^CORS_ALLOWED_HEADERS=[\w,-]+,x-not-listed$/)
@@ -81,12 +92,18 @@ for (const engine of engines) {
         await page.click('#preflighted .exchange button', 'Show what the browser hides')
         await page.until('the sequence', () => document.querySelector('#preflighted .sequence') !== null)
         assert.match(await exchange(page, 'preflighted'), /access-control-allow-origin.*GET stood in for it/s)
-        assert.equal(api.output().slice(length).match(/method=POST /g)?.length, 1)
+        assert.equal(
+          api
+            .output()
+            .slice(length)
+            .match(/method=POST /g)?.length,
+          1,
+        )
         // The GET in its place counted, and the gauge shows it.
         const left = () => page.text('[data-policy=default] .gauge-count')
         const before = await left()
         await press(page, 'simple', 'GET hello')
-        assert.equal(Number.parseInt(before) - Number.parseInt(await left()), 1)
+        assert.equal(Number.parseInt(before, 10) - Number.parseInt(await left(), 10), 1)
 
         assert.deepEqual(await axeFindings(page), [])
         for (const width of [390, 1280]) {
@@ -126,7 +143,9 @@ async function causeOf(page, row) {
   await page.evaluate(send, {
     method: call.method ?? 'GET',
     url: server === 'http' && call.url?.includes('$port') ? url + root.slice(1) : url,
-    headers: Object.entries(call.headers ?? {}).map((pair) => pair.join(': ')).join('\n'),
+    headers: Object.entries(call.headers ?? {})
+      .map((pair) => pair.join(': '))
+      .join('\n'),
     body: call.body ?? '',
     credentials: call.credentials ?? 'same-origin',
     mode: call.mode ?? 'cors',

@@ -62,14 +62,25 @@ test('one command starts a fresh checkout, and Ctrl-C leaves no process and no p
   await nothingIsLeft()
 })
 
-test('the page’s server says why a call failed, with what the API logged, to its own pages alone', { skip: !hasCorscheck }, async () => {
+test('the page’s server says why a call failed, with what the API logged, to its own pages alone', {
+  skip: !hasCorscheck,
+}, async () => {
   const dev = launch()
   await dev.waitForOutput(/Press Ctrl-C to stop both/, 60)
   const started = Date.now()
   const url = `${api}/api/session`
   assert.equal((await fetch(url, { headers: { Origin: blocked } })).status, 403)
   const ended = Date.now()
-  const question = { method: 'POST', url, headers: [], credentials: 'include', mode: 'cors', hasBody: true, started, ended }
+  const question = {
+    method: 'POST',
+    url,
+    headers: [],
+    credentials: 'include',
+    mode: 'cors',
+    hasBody: true,
+    started,
+    ended,
+  }
   const [status, answer] = await askAs(blocked, question)
   assert.equal(status, 200, JSON.stringify(answer))
   assert.equal(answer.check.browsers[0].reason, 'MissingAllowOriginHeader')
@@ -259,14 +270,23 @@ test('PAGE_HOST moves both to another address; after a SIGKILL, the next start s
   assert.ok(pids.startsWith(`${api1} `), pids)
   spawnSync('sh', ['-c', kill])
   await until('both ports are free', () => marked().length === 0)
-  rmSync(path.join(scratch, readdirSync(scratch).find((name) => name.startsWith('api-dev-'))), { recursive: true })
+  rmSync(
+    path.join(
+      scratch,
+      readdirSync(scratch).find((name) => name.startsWith('api-dev-')),
+    ),
+    { recursive: true },
+  )
 })
 
 test('a PAGE_HOST that is not an address of this machine: one line with the remedy', async () => {
   env.PAGE_HOST = '192.0.2.1'
   const dev = launch()
   assert.equal(await dev.ended, 1)
-  assert.match(dev.output(), /^dev: PAGE_HOST=192\.0\.2\.1 is not an address of this machine; set it to 0\.0\.0\.0 .*\n$/)
+  assert.match(
+    dev.output(),
+    /^dev: PAGE_HOST=192\.0\.2\.1 is not an address of this machine; set it to 0\.0\.0\.0 .*\n$/,
+  )
 })
 
 test('an old Node.js: one line with the remedy', async () => {
@@ -291,7 +311,9 @@ test('a machine without Go: one line with the remedy', async () => {
 })
 
 test('a Go that cannot read go.mod: its error and the remedy', async () => {
-  writeFileSync(path.join(scratch, 'go'), '#!/bin/sh\necho "go.mod:3: invalid go version" >&2\nexit 1\n', { mode: 0o755 })
+  writeFileSync(path.join(scratch, 'go'), '#!/bin/sh\necho "go.mod:3: invalid go version" >&2\nexit 1\n', {
+    mode: 0o755,
+  })
   env.PATH = scratch
   const dev = launch()
   assert.equal(await dev.ended, 1)
@@ -317,11 +339,15 @@ function launch() {
 function askAs(origin, question, headers = {}) {
   const own = { Origin: origin, 'Sec-Fetch-Site': 'same-origin', 'Content-Type': 'application/json' }
   return new Promise((resolve, reject) => {
-    const sent = request(`${origin}/__exchange`, { method: 'POST', headers: { ...own, ...headers } }, async (response) => {
-      let text = ''
-      for await (const part of response) text += part
-      resolve([response.statusCode, text.startsWith('{') ? JSON.parse(text) : text])
-    })
+    const sent = request(
+      `${origin}/__exchange`,
+      { method: 'POST', headers: { ...own, ...headers } },
+      async (response) => {
+        let text = ''
+        for await (const part of response) text += part
+        resolve([response.statusCode, text.startsWith('{') ? JSON.parse(text) : text])
+      },
+    )
     sent.once('error', reject)
     sent.end(JSON.stringify(question))
   })

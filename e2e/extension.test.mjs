@@ -14,7 +14,10 @@ import { after, before, describe, test } from 'node:test'
 import { engines } from './support/browsers.mjs'
 import { startApi, until } from './support/processes.mjs'
 
-const { publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048, publicKeyEncoding: { type: 'spki', format: 'der' } })
+const { publicKey } = generateKeyPairSync('rsa', {
+  modulusLength: 2048,
+  publicKeyEncoding: { type: 'spki', format: 'der' },
+})
 // Chromium derives an extension's id from its key: 128 bits of the hash, with a to p as digits.
 const id = createHash('sha256')
   .update(publicKey)
@@ -100,7 +103,9 @@ for (const engine of engines) {
     /** Fails unless the log says why the extension's request was refused. */
     function denied(origin, method) {
       const lines = unlisted.output().split('\n')
-      const found = lines.find((line) => line.includes('cors_denied') && line.includes(origin) && line.includes(`method=${method}`))
+      const found = lines.find(
+        (line) => line.includes('cors_denied') && line.includes(origin) && line.includes(`method=${method}`),
+      )
       assert.match(found ?? unlisted.output(), /reason=.*not listed/)
     }
 
@@ -128,7 +133,10 @@ for (const engine of engines) {
       }
       const report = `http://127.0.0.1:${reporter.address().port}/`
       writeFileSync(path.join(folder, 'manifest.json'), JSON.stringify(manifest))
-      writeFileSync(path.join(folder, 'background.js'), `(${callAll})(${JSON.stringify({ listed: listed.url, unlisted: unlisted.url, report })})`)
+      writeFileSync(
+        path.join(folder, 'background.js'),
+        `(${callAll})(${JSON.stringify({ listed: listed.url, unlisted: unlisted.url, report })})`,
+      )
       const browser = await engine.openExtension(folder)
       try {
         await until('the report of the extension', () => results, 60)

@@ -219,7 +219,11 @@ for (const engine of engines) {
       }
       assert.deepEqual(await axeFindings(other), [])
       await other.close()
-      assert.doesNotMatch(api.output().slice(start), /path=\/api\/.* http\.response\.status_code=2|method=POST/, 'no handler ran')
+      assert.doesNotMatch(
+        api.output().slice(start),
+        /path=\/api\/.* http\.response\.status_code=2|method=POST/,
+        'no handler ran',
+      )
     })
 
     test('the page explains what happened: with the settings that it suggests, with fewer, and with a dead API', async () => {

@@ -64,7 +64,11 @@ for (const engine of engines) {
         )
         if (engine.reportsConsole) assert.match(page.console.join('\n'), /has been blocked by CORS policy/)
         await page.close()
-        assert.doesNotMatch(api.output().slice(start), new RegExp(`path=${path} .*status_code=${status}`), 'no handler ran')
+        assert.doesNotMatch(
+          api.output().slice(start),
+          new RegExp(`path=${path} .*status_code=${status}`),
+          'no handler ran',
+        )
 
         ;({ sent, page } = await call(allowed, method, path))
         const result = JSON.parse(await page.text('pre'))

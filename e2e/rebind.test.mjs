@@ -46,7 +46,11 @@ for (const engine of engines) {
     test('it would reach everything if the name were allowed', async () => {
       await rebound({ ALLOWED_HOSTS: name }, async (port, page) => {
         for (const { method, path, json, status } of calls) {
-          assert.equal((await call(page, method, `http://${name}:${port}${path}`, json)).status, status, `${method} ${path}`)
+          assert.equal(
+            (await call(page, method, `http://${name}:${port}${path}`, json)).status,
+            status,
+            `${method} ${path}`,
+          )
         }
       })
     })
@@ -54,7 +58,9 @@ for (const engine of engines) {
     /** Opens the stranger's page, and then starts the API where the page came from. */
     async function rebound(env, run) {
       const [port] = await freePorts(1)
-      const stranger = createServer((_, response) => response.setHeader('Content-Type', 'text/html').end('<!doctype html>'))
+      const stranger = createServer((_, response) =>
+        response.setHeader('Content-Type', 'text/html').end('<!doctype html>'),
+      )
       await new Promise((resolve) => stranger.listen(port, '127.0.0.1', resolve))
       const page = await browser.newPage()
       await page.goto(`http://${name}:${port}/`)

@@ -50,9 +50,13 @@ describe('native shells', { skip: missing }, () => {
   async function show(scheme, allowed) {
     const api = await startApi({ ALLOWED_ORIGINS: allowed })
     try {
-      const shell = start('xvfb-run', ['-a', 'timeout', '60', python, path.join(root, 'e2e/support/shell.py'), scheme], {
-        stdio: ['pipe', 'pipe', 'pipe'],
-      })
+      const shell = start(
+        'xvfb-run',
+        ['-a', 'timeout', '60', python, path.join(root, 'e2e/support/shell.py'), scheme],
+        {
+          stdio: ['pipe', 'pipe', 'pipe'],
+        },
+      )
       shell.child.stdin.end(`<!doctype html><script>(${callBoth})(${JSON.stringify(api.url)})</script>`)
       const [line] = await shell.waitForOutput(/^\{.*\}$/m, 60)
       await shell.ended

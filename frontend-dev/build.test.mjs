@@ -16,7 +16,10 @@ beforeAll(() => {
   folder = mkdtempSync(path.join(tmpdir(), 'page-build-'))
   const vite = path.join(import.meta.dirname, 'node_modules/vite/bin/vite.js')
   const env = { ...process.env, NODE_ENV: 'production', CORSCHECK: '/usr/bin/true' }
-  execFileSync(process.execPath, [vite, 'build', '--outDir', folder, '--logLevel', 'error'], { cwd: import.meta.dirname, env })
+  execFileSync(process.execPath, [vite, 'build', '--outDir', folder, '--logLevel', 'error'], {
+    cwd: import.meta.dirname,
+    env,
+  })
 }, 60_000)
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }))

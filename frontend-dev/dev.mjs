@@ -87,7 +87,9 @@ async function start() {
   await watchFolder(root)
   const { ALLOWED_ORIGINS } = pageOrigins()
   const [host] = pageHosts()
-  say(`page  http://${host}:${pagePort}  (and, from an origin that the API does not allow, http://${host}:${blockedPort})`)
+  say(
+    `page  http://${host}:${pagePort}  (and, from an origin that the API does not allow, http://${host}:${blockedPort})`,
+  )
   say(`api   http://${host}:${apiPort}${ALLOWED_ORIGINS ? `  (ALLOWED_ORIGINS=${ALLOWED_ORIGINS})` : ''}`)
   say(`docs  http://${host}:${apiPort}/docs`)
   if (process.env.PAGE_HOST) say('Other machines can reach the page, its source and the API')
@@ -125,7 +127,9 @@ async function checkGo() {
   step = run('go', ['list', '-m'], { cwd: root, stdio: ['ignore', 'ignore', 'inherit'] })
   const status = await exit(step, 'go is not on the PATH; install Go 1.26 or later from https://go.dev/dl')
   if (status === 0) return
-  throw new Error('Go is too old, see above; install Go 1.26 or later from https://go.dev/dl, or, with Go 1.21 or later, set GOTOOLCHAIN=auto')
+  throw new Error(
+    'Go is too old, see above; install Go 1.26 or later from https://go.dev/dl, or, with Go 1.21 or later, set GOTOOLCHAIN=auto',
+  )
 }
 
 async function buildApi() {
@@ -138,11 +142,12 @@ async function buildApi() {
 async function startApi() {
   await rename(binary('next'), binary('api'))
   if (stopping) return
-  const child = (api = run(binary('api'), [], {
+  const child = run(binary('api'), [], {
     cwd: root,
     env: { ...process.env, ...pageOrigins(), PORT: apiPort },
     stdio: ['ignore', 'inherit', 'pipe'],
-  }))
+  })
+  api = child
   passOn(child.stderr)
   const ended = exit(child).then((status) => {
     api = undefined
@@ -169,7 +174,8 @@ function passOn(stream) {
 async function buildCorscheck() {
   if (stopping || !existsSync(path.join(root, 'cmd/corscheck'))) return
   step = run('go', ['build', '-o', binary('corscheck'), './cmd/corscheck'], { cwd: root })
-  if ((await exit(step)) !== 0 && !stopping) say('corscheck does not build, see above; the page only guesses why a call failed')
+  if ((await exit(step)) !== 0 && !stopping)
+    say('corscheck does not build, see above; the page only guesses why a call failed')
 }
 
 async function reloadApi() {
@@ -239,7 +245,8 @@ async function installPackages() {
   if ((await modified('node_modules/.package-lock.json')) >= (await modified('package-lock.json'))) return
   say('installing the page’s packages…')
   step = run('npm', ['ci', '--no-audit', '--no-fund'], { cwd: here, shell: windows })
-  if ((await exit(step, 'npm is not on the PATH; install Node.js from https://nodejs.org')) !== 0) throw new Error('npm ci failed, see above')
+  if ((await exit(step, 'npm is not on the PATH; install Node.js from https://nodejs.org')) !== 0)
+    throw new Error('npm ci failed, see above')
 }
 
 async function startPage() {
@@ -337,7 +344,12 @@ function pageOrigins() {
   const chosen = process.env.ALLOWED_ORIGINS !== undefined || readDotEnv().ALLOWED_ORIGINS
   const host = process.env.PAGE_HOST ? { HOST: apiHost } : {}
   if (chosen || !(process.env.PAGE_PORT || process.env.PAGE_HOST)) return host
-  return { ...host, ALLOWED_ORIGINS: pageHosts().map((host) => `http://${host}:${pagePort}`).join() }
+  return {
+    ...host,
+    ALLOWED_ORIGINS: pageHosts()
+      .map((host) => `http://${host}:${pagePort}`)
+      .join(),
+  }
 }
 
 /** Waits until the address responds with success or the child has exited. */

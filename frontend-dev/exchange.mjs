@@ -70,7 +70,9 @@ export function exchange({ corscheck, apiPort }) {
     const call = callOf(await bodyOf(request))
     const ownApi = isLoopback(call.url.hostname) && call.url.port === String(apiPort)
     const lines = ownApi ? await logOf(log, call) : []
-    const check = await inTurn(() => run(corscheck, [...argumentsOf(call, request.headers.origin), ...(ownApi ? ['--server', 'api'] : [])]))
+    const check = await inTurn(() =>
+      run(corscheck, [...argumentsOf(call, request.headers.origin), ...(ownApi ? ['--server', 'api'] : [])]),
+    )
     return { check, log: lines, ...(ownApi && { settings: settings() }) }
   }
 
@@ -110,7 +112,8 @@ class Refusal extends Error {
 export function refuseStrangers({ method, socket, headers }) {
   const { host = '', origin = '' } = headers
   const local = isLoopback(socket.remoteAddress) && isLoopback(hostname(host))
-  const own = headers['sec-fetch-site'] === 'same-origin' && (origin === `http://${host}` || origin === `https://${host}`)
+  const own =
+    headers['sec-fetch-site'] === 'same-origin' && (origin === `http://${host}` || origin === `https://${host}`)
   if (!local || !own) throw new Refusal(403, 'only a page of this server may ask, in a browser on this machine')
   if (method !== 'POST') throw new Refusal(405, 'use POST')
   if (headers['content-type'] !== 'application/json') throw new Refusal(415, 'send application/json')
@@ -143,12 +146,27 @@ export function callOf(text) {
     throw new Refusal(400, 'the question is not JSON')
   }
   const { method, url, headers, credentials, mode, hasBody, hasListener, started, ended } = call ?? {}
-  if (typeof url !== 'string' || !URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol)) throw new Refusal(400, 'url must be an http or https URL')
-  if (![method, credentials, mode].every((text) => typeof text === 'string')) throw new Refusal(400, 'method, credentials and mode must be strings')
-  const pairs = Array.isArray(headers) && headers.every((pair) => Array.isArray(pair) && pair.length === 2 && pair.every((text) => typeof text === 'string'))
+  if (typeof url !== 'string' || !URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol))
+    throw new Refusal(400, 'url must be an http or https URL')
+  if (![method, credentials, mode].every((text) => typeof text === 'string'))
+    throw new Refusal(400, 'method, credentials and mode must be strings')
+  const pairs =
+    Array.isArray(headers) &&
+    headers.every((pair) => Array.isArray(pair) && pair.length === 2 && pair.every((text) => typeof text === 'string'))
   if (!pairs) throw new Refusal(400, 'headers must be pairs of strings')
-  if (typeof started !== 'number' || typeof ended !== 'number') throw new Refusal(400, 'started and ended must be numbers of milliseconds')
-  return { method, url: new URL(url), headers, credentials, mode, hasBody: hasBody === true, hasListener: hasListener === true, started, ended }
+  if (typeof started !== 'number' || typeof ended !== 'number')
+    throw new Refusal(400, 'started and ended must be numbers of milliseconds')
+  return {
+    method,
+    url: new URL(url),
+    headers,
+    credentials,
+    mode,
+    hasBody: hasBody === true,
+    hasListener: hasListener === true,
+    started,
+    ended,
+  }
 }
 
 /** Each value is in one argument with its option's name, so none can become an option. */
@@ -176,7 +194,13 @@ function run(corscheck, args) {
         resolve(JSON.parse(stdout))
       } catch {
         // Wrong usage has no JSON: the call is one that a browser does not make.
-        if (error?.code === 2) resolve({ allowed: false, error: stderr.split('\n')[0].replace(/^corscheck: /, ''), reason: 'NotACall', exchanges: [] })
+        if (error?.code === 2)
+          resolve({
+            allowed: false,
+            error: stderr.split('\n')[0].replace(/^corscheck: /, ''),
+            reason: 'NotACall',
+            exchanges: [],
+          })
         else reject(error)
       }
     })
@@ -186,8 +210,10 @@ function run(corscheck, args) {
 /** The lines about a call in the API's log, once there are any: the log is written a moment after the response. */
 async function logOf(log, { url, started, ended }) {
   const deadline = ended + LOG_DELAY
-  const about = () => log.filter(({ at, line }) => at >= started && at <= deadline && isAbout(line, url.pathname)).map(({ line }) => line)
-  while (process.connected && about().length === 0 && Date.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 20))
+  const about = () =>
+    log.filter(({ at, line }) => at >= started && at <= deadline && isAbout(line, url.pathname)).map(({ line }) => line)
+  while (process.connected && about().length === 0 && Date.now() < deadline)
+    await new Promise((resolve) => setTimeout(resolve, 20))
   return about().slice(-4)
 }
 
@@ -199,7 +225,9 @@ export function isAbout(line, pathname) {
   } catch {
     // The API rejects such a path as well.
   }
-  return [`path=${name} `, `path=${JSON.stringify(name)} `, `"path":${JSON.stringify(name)}`].some((text) => `${line} `.includes(text))
+  return [`path=${name} `, `path=${JSON.stringify(name)} `, `"path":${JSON.stringify(name)}`].some((text) =>
+    `${line} `.includes(text),
+  )
 }
 
 /** The settings of CORS that are set, and which of them the environment sets, so that .env does not count. */

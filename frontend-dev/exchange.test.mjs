@@ -33,7 +33,11 @@ test.each([
   ['no Origin', withHeaders({ origin: undefined }), 403],
   ['no Sec-Fetch-Site, which is not a browser', withHeaders({ 'sec-fetch-site': undefined }), 403],
   ['a rebound DNS name', withHeaders({ host: 'evil.example:5173', origin: 'http://evil.example:5173' }), 403],
-  ['a name that only begins as this machine’s', withHeaders({ host: '127.0.0.1.evil.example', origin: 'http://127.0.0.1.evil.example' }), 403],
+  [
+    'a name that only begins as this machine’s',
+    withHeaders({ host: '127.0.0.1.evil.example', origin: 'http://127.0.0.1.evil.example' }),
+    403,
+  ],
   ['no Host', withHeaders({ host: undefined, origin: 'http://' }), 403],
   ['another machine', { ...own, socket: { remoteAddress: '192.168.0.7' } }, 403],
   ['a closed connection', { ...own, socket: {} }, 403],
@@ -43,7 +47,15 @@ test.each([
   expect(() => refuseStrangers(request)).toThrow(expect.objectContaining({ status }))
 })
 
-const question = { method: 'PUT', url: 'http://localhost:8080/a', headers: [['x-a', '1']], credentials: 'include', mode: 'cors', started: 1, ended: 2 }
+const question = {
+  method: 'PUT',
+  url: 'http://localhost:8080/a',
+  headers: [['x-a', '1']],
+  credentials: 'include',
+  mode: 'cors',
+  started: 1,
+  ended: 2,
+}
 
 test.each([
   ['no JSON', '{'],
@@ -54,21 +66,32 @@ test.each([
   ['headers that are not pairs', { ...question, headers: [['x-a']] }],
   ['no time', { ...question, started: undefined }],
 ])('refuses a question with %s', (_, text) => {
-  expect(() => callOf(typeof text === 'string' ? text : JSON.stringify(text))).toThrow(expect.objectContaining({ status: 400 }))
+  expect(() => callOf(typeof text === 'string' ? text : JSON.stringify(text))).toThrow(
+    expect.objectContaining({ status: 400 }),
+  )
 })
 
 test('no value becomes an option, and no method is sent that may change something', () => {
-  const hostile = { ...question, method: '--har=/etc/passwd', headers: [['--har', '/etc/passwd']], hasBody: true, hasListener: true }
+  const hostile = {
+    ...question,
+    method: '--har=/etc/passwd',
+    headers: [['--har', '/etc/passwd']],
+    hasBody: true,
+    hasListener: true,
+  }
   const args = argumentsOf(callOf(JSON.stringify(hostile)), 'http://localhost:5173')
   expect(args).toContain('--safe')
   expect(args.filter((arg) => arg.startsWith('--har'))).toEqual([])
   expect(args.slice(-1)).toEqual(['http://localhost:8080/a'])
-  expect(args).toEqual(expect.arrayContaining(['--credentials', '--upload-listener', '--data=', '--method=--har=/etc/passwd']))
+  expect(args).toEqual(
+    expect.arrayContaining(['--credentials', '--upload-listener', '--data=', '--method=--har=/etc/passwd']),
+  )
 })
 
 test('the defaults are those of .env.example', () => {
   const example = readFileSync(path.join(import.meta.dirname, '../.env.example'), 'utf8')
-  for (const [name, value] of Object.entries(defaults)) expect(example).toMatch(new RegExp(`^#? ?${name}=${value}$`, 'm'))
+  for (const [name, value] of Object.entries(defaults))
+    expect(example).toMatch(new RegExp(`^#? ?${name}=${value}$`, 'm'))
 })
 
 test.each([

@@ -51,11 +51,30 @@ export function someHeaders(random, kind) {
   return list
 }
 
-const usualKinds = ['accept', 'acceptLanguage', 'contentLanguage', 'contentType', 'range', 'hints', 'unsafe', 'forbidden']
+const usualKinds = [
+  'accept',
+  'acceptLanguage',
+  'contentLanguage',
+  'contentType',
+  'range',
+  'hints',
+  'unsafe',
+  'forbidden',
+]
 
 export function mixedHeaders(random) {
   return Array.from({ length: 1 + random.integer(3) }, () =>
-    random.pick(headers[random.weighted([[6, 'unsafe'], [1, 'forbidden'], [2, 'contentType'], [1, 'range'], [1, 'accept']])]),
+    random.pick(
+      headers[
+        random.weighted([
+          [6, 'unsafe'],
+          [1, 'forbidden'],
+          [2, 'contentType'],
+          [1, 'range'],
+          [1, 'accept'],
+        ])
+      ],
+    ),
   )
 }
 

@@ -38,7 +38,11 @@ export function makeCase(seed, number, thirdPartyCookies = 'allow') {
     page: pageMembers(draft.page),
     request: { url: draft.hops[0].url + (draft.fragment ?? ''), ...draft.request },
     cookies: draft.cookies,
-    hops: draft.hops.map(({ url, preflight, response }) => ({ url, preflight: finish(preflight), response: finish(response) })),
+    hops: draft.hops.map(({ url, preflight, response }) => ({
+      url,
+      preflight: finish(preflight),
+      response: finish(response),
+    })),
   }
 }
 
@@ -104,7 +108,11 @@ function expectedOrigin({ page, route }, index) {
 /** Adds the lines that carry the answer. */
 function finish({ status, headers }) {
   const body = status === 204 || status === 205 || status === 304 ? '' : 'ok'
-  const carrier = [['Connection', 'keep-alive'], ['Cache-Control', 'no-store'], ['Content-Type', 'text/plain']]
+  const carrier = [
+    ['Connection', 'keep-alive'],
+    ['Cache-Control', 'no-store'],
+    ['Content-Type', 'text/plain'],
+  ]
   if (status !== 204 && status !== 304) carrier.push(['Content-Length', String(body.length)])
   return { status, headers: [...headers, ...carrier], ...(body && { body }) }
 }

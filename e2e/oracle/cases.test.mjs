@@ -6,14 +6,18 @@ import { test } from 'node:test'
 import { makeCase, makeCases } from './cases.mjs'
 
 test('the same seed gives the same cases, on every machine', () => {
-  const digest = createHash('sha256').update(JSON.stringify(makeCases(1, 2000))).digest('hex')
+  const digest = createHash('sha256')
+    .update(JSON.stringify(makeCases(1, 2000)))
+    .digest('hex')
   // Change it together with the generator, and make the observations in testdata anew.
   assert.equal(digest, 'b4ce69746f8a742205d09f8ddf05842068894a9975ac53480319ed6d6f84ecbf')
 })
 
 for (const name of ['1.jsonl', 'differences.jsonl']) {
   test(`testdata/${name} holds cases that the generator makes`, () => {
-    const lines = readFileSync(path.join(import.meta.dirname, 'testdata', name), 'utf8').trimEnd().split('\n')
+    const lines = readFileSync(path.join(import.meta.dirname, 'testdata', name), 'utf8')
+      .trimEnd()
+      .split('\n')
     for (const line of lines) {
       const { observed, ...recorded } = JSON.parse(line)
       assert.deepEqual(recorded, makeCase(recorded.seed, recorded.case))

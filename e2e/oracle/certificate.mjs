@@ -12,7 +12,22 @@ export function makeCertificate() {
   try {
     execFileSync(
       'openssl',
-      ['req', '-x509', ...curve, '-nodes', '-keyout', key, '-out', cert, '-days', '2', '-subj', '/CN=oracle', '-addext', 'subjectAltName=DNS:localhost'],
+      [
+        'req',
+        '-x509',
+        ...curve,
+        '-nodes',
+        '-keyout',
+        key,
+        '-out',
+        cert,
+        '-days',
+        '2',
+        '-subj',
+        '/CN=oracle',
+        '-addext',
+        'subjectAltName=DNS:localhost',
+      ],
       { stdio: ['ignore', 'ignore', 'pipe'] },
     )
     return { key: readFileSync(key), cert: readFileSync(cert) }

@@ -30,7 +30,8 @@ export async function openChromium({ thirdPartyCookies }) {
   })
   // What is not granted is denied: without a window there is nobody to ask. A page over plain HTTP cannot ask.
   for (const { scheme, origin, permission } of publicOrigins) {
-    if (permission === 'granted' && scheme === 'https') await context.grantPermissions(['local-network-access'], { origin })
+    if (permission === 'granted' && scheme === 'https')
+      await context.grantPermissions(['local-network-access'], { origin })
   }
   const browser = await context.browser().newBrowserCDPSession()
   const seen = new Map()

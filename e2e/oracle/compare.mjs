@@ -71,5 +71,7 @@ function sent({ arrived }) {
 function lines({ headers }, name) {
   // The boundary of a form is random, and of another length in each browser.
   if (name === 'content-length') return []
-  return headers.filter(([each]) => each.toLowerCase() === name).map(([, value]) => value.replace(/(boundary=-).*/, '$1'))
+  return headers
+    .filter(([each]) => each.toLowerCase() === name)
+    .map(([, value]) => value.replace(/(boundary=-).*/, '$1'))
 }

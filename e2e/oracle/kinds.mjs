@@ -75,7 +75,8 @@ export const kinds = [
     touches: /^(sent|preflight access-control-request-headers|request (content-type|authorization)|outcome|stored)$/,
     when: ({ observed: { chromium, firefox } }) =>
       ['content-type', 'authorization'].some((name) => {
-        const last = ({ arrived }) => Math.max(...arrived.map(({ hop, headers }) => (mentions(headers, name) ? hop : 0)))
+        const last = ({ arrived }) =>
+          Math.max(...arrived.map(({ hop, headers }) => (mentions(headers, name) ? hop : 0)))
         return last(firefox) > 1 && last(firefox) > last(chromium)
       }),
   },
@@ -107,7 +108,9 @@ export const kinds = [
     name: 'empty Location',
     touches: /^(sent|outcome|reason|stored)$/,
     when: ({ hops }) =>
-      hops.some(({ preflight, response }) => [preflight, response].some((answer) => values(answer, 'location').includes(''))),
+      hops.some(({ preflight, response }) =>
+        [preflight, response].some((answer) => values(answer, 'location').includes('')),
+      ),
   },
   {
     name: 'two faults in one response',
@@ -122,7 +125,8 @@ export const kinds = [
     name: 'redirect status without a Location',
     touches: /^outcome$/,
     when: ({ request, hops }) =>
-      request.redirect === 'error' && hops.some(({ response }) => isRedirect(response) && !values(response, 'location').length),
+      request.redirect === 'error' &&
+      hops.some(({ response }) => isRedirect(response) && !values(response, 'location').length),
   },
   {
     name: 'unusable Location',
@@ -134,12 +138,15 @@ export const kinds = [
     name: 'charset of an upload',
     touches: /^request content-type$/,
     when: ({ request: { uploadListener, headers, body } }) =>
-      uploadListener === true && body === 'text' && headers.some(([name, value]) => /^content-type$/i.test(name) && /charset=/i.test(value)),
+      uploadListener === true &&
+      body === 'text' &&
+      headers.some(([name, value]) => /^content-type$/i.test(name) && /charset=/i.test(value)),
   },
   {
     name: 'user info in a redirect',
     touches: /^(sent|outcome|stored)$/,
-    when: ({ hops }) => hops.some(({ response }) => values(response, 'location').some((value) => /\/\/user[:@]/.test(value))),
+    when: ({ hops }) =>
+      hops.some(({ response }) => values(response, 'location').some((value) => /\/\/user[:@]/.test(value))),
   },
   {
     name: 'blank first line',
@@ -186,7 +193,9 @@ export function explain(each) {
 /** The names of cookies that are in one side of a difference more often than in the other. */
 function without(one, other) {
   const names = (part) =>
-    part.flatMap((each) => (typeof each === 'string' ? each.split('; ').map((pair) => pair.split('=')[0]) : [each.name]))
+    part.flatMap((each) =>
+      typeof each === 'string' ? each.split('; ').map((pair) => pair.split('=')[0]) : [each.name],
+    )
   const rest = names(other)
   return names(one).filter((name) => {
     const index = rest.indexOf(name)

@@ -7,7 +7,10 @@ import { explain, kinds } from './kinds.mjs'
 
 const read = (name) => readFileSync(path.join(import.meta.dirname, name), 'utf8')
 const observations = ['testdata/1.jsonl', 'testdata/differences.jsonl'].flatMap((name) =>
-  read(name).trimEnd().split('\n').map((line) => JSON.parse(line)),
+  read(name)
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line)),
 )
 
 test('every difference in the committed observations is of a known kind', () => {
@@ -82,6 +85,9 @@ const rows = [
 for (const { name, chromium, firefox, want } of rows) {
   test(`compare: ${name}`, () => {
     const found = differences({ request: { headers: [] }, observed: { chromium, firefox } })
-    assert.deepEqual(found.map(({ part }) => part), want)
+    assert.deepEqual(
+      found.map(({ part }) => part),
+      want,
+    )
   })
 }

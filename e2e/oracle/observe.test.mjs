@@ -20,7 +20,10 @@ for (const { name, missing } of engines) {
     t.after(() => rmSync(out, { recursive: true, force: true }))
     const run = observe('--seed', '1', '--cases', String(count), '--engine', name, '--out', out)
     assert.equal(run.status, 0, run.stderr)
-    assert.match(run.stdout, new RegExp(`^seed 1: ${count} cases in .*; ${name} \\d+ allowed, \\d+ blocked, 0 timed out; .*\\n$`))
+    assert.match(
+      run.stdout,
+      new RegExp(`^seed 1: ${count} cases in .*; ${name} \\d+ allowed, \\d+ blocked, 0 timed out; .*\\n$`),
+    )
     const seen = read(path.join(out, '1.jsonl'))
     const recorded = read(path.join(import.meta.dirname, 'testdata/1.jsonl')).slice(0, count)
     for (const [index, { observed, ...each }] of recorded.entries()) {
@@ -52,7 +55,10 @@ function observe(...args) {
 }
 
 function read(file) {
-  return readFileSync(file, 'utf8').trimEnd().split('\n').map((line) => JSON.parse(line))
+  return readFileSync(file, 'utf8')
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line))
 }
 
 /** What must be the same in every run and in the next versions, without a form's random boundary and the browser's name. */

@@ -185,7 +185,14 @@ export const headers = {
     ...values('X-Method-Override', ['connect']),
   ],
   /** `fetch` throws. */
-  invalid: [['X A', '1'], ['', '1'], ['X-A', 'a\nb'], ['X-A:', '1'], ['X-\xe9', '1'], ['X-A', 'a\0b']],
+  invalid: [
+    ['X A', '1'],
+    ['', '1'],
+    ['X-A', 'a\nb'],
+    ['X-A:', '1'],
+    ['X-\xe9', '1'],
+    ['X-A', 'a\0b'],
+  ],
 }
 
 /** A list of one safelisted header said often enough to pass the limit of 1,024 bytes in total, or just not to. */

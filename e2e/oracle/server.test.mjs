@@ -11,10 +11,20 @@ const example = {
   request: { headers: [['X-Own', '1']] },
   hops: [
     {
-      preflight: { status: 204, headers: [['ACCESS-control-Allow-Origin', '  *\t'], ['Connection', 'keep-alive']] },
+      preflight: {
+        status: 204,
+        headers: [
+          ['ACCESS-control-Allow-Origin', '  *\t'],
+          ['Connection', 'keep-alive'],
+        ],
+      },
       response: {
         status: 200,
-        headers: [['X-Two', 'a'], ['x-two', 'caf\xe9'], ['Content-Length', '2']],
+        headers: [
+          ['X-Two', 'a'],
+          ['x-two', 'caf\xe9'],
+          ['Content-Length', '2'],
+        ],
         body: 'ok',
       },
     },

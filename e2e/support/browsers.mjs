@@ -58,7 +58,9 @@ export const engines = [
             choose: (input, file) => input.setInputFiles(file),
             atStart: (script) => page.addInitScript(script),
             cookies: async () =>
-              (await context.cookies()).map((cookie) => stored(cookie, cookie.value, cookie.partitionKey !== undefined)),
+              (await context.cookies()).map((cookie) =>
+                stored(cookie, cookie.value, cookie.partitionKey !== undefined),
+              ),
             addCookie: (name, value, url) =>
               context.addCookies([{ name, value, url, sameSite: 'None', secure: true, httpOnly: true }]),
           })
@@ -70,7 +72,13 @@ export const engines = [
       launchPersistent('{}', {
         executablePath: chromiumPath,
         ignoreDefaultArgs: ['--disable-extensions'],
-        args: ['--no-sandbox', '--disable-gpu', ...quiet, `--disable-extensions-except=${folder}`, `--load-extension=${folder}`],
+        args: [
+          '--no-sandbox',
+          '--disable-gpu',
+          ...quiet,
+          `--disable-extensions-except=${folder}`,
+          `--load-extension=${folder}`,
+        ],
       }),
   },
   {

@@ -305,7 +305,8 @@ function logs({ replicas }, from) {
 /** Repeats a call until both replicas have responded with that status. Caddy picks either one while both are idle. */
 export async function onBoth(deployment, { path, status }, send) {
   const from = logLengths(deployment)
-  const matches = (line) => line.msg === 'request' && line['url.path'] === path && line['http.response.status_code'] === status
+  const matches = (line) =>
+    line.msg === 'request' && line['url.path'] === path && line['http.response.status_code'] === status
   await until('a response from both replicas', async () => {
     await send()
     return logs(deployment, from).every((lines) => lines.some(matches))

@@ -23,7 +23,11 @@ export async function tryIt(page, method, path) {
   await page.evaluate((block) => document.querySelector(`${block} button.execute`).click(), block)
   await page.until('the response', (block) => Boolean(document.querySelector(`${block} .live-responses-table`)), block)
   return page.evaluate(
-    (block) => Number.parseInt(document.querySelector(`${block} .live-responses-table tbody .response-col_status`).textContent, 10),
+    (block) =>
+      Number.parseInt(
+        document.querySelector(`${block} .live-responses-table tbody .response-col_status`).textContent,
+        10,
+      ),
     block,
   )
 }

@@ -67,7 +67,11 @@ export function start(command, args, { cwd = root, env = {}, ...options } = {}) 
     output: () => output,
     /** Waits until the output matches. Fails at once if the process ends first. */
     async waitForOutput(pattern, seconds) {
-      await until(`the output of ${command} matches ${pattern}`, () => pattern.test(output) || child.exitCode !== null, seconds)
+      await until(
+        `the output of ${command} matches ${pattern}`,
+        () => pattern.test(output) || child.exitCode !== null,
+        seconds,
+      )
       assert.match(output, pattern)
       return pattern.exec(output)
     },

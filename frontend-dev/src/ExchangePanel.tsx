@@ -170,6 +170,7 @@ function Response({ response: { headers, body } }: { response: ReceivedResponse 
 function Body({ text }: { text: string }) {
   const isLong = text.length > 3000
   return isLong ? (
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: the keyboard must reach what scrolls
     <pre className="long" tabIndex={0} role="group" aria-label="Body">
       {text}
     </pre>

@@ -42,7 +42,12 @@ test.each([
   ['PATCH', [], 'the method PATCH', methods],
   ['PURGE', [], 'the method PURGE', `${methods},PURGE`],
   [undefined, ['content-type'], 'the header content-type', headers],
-  ['PUT', ['content-type', 'x-a'], 'the method PUT or the header content-type or the header x-a', `${methods}\n${headers},x-a`],
+  [
+    'PUT',
+    ['content-type', 'x-a'],
+    'the method PUT or the header content-type or the header x-a',
+    `${methods}\n${headers},x-a`,
+  ],
 ])('names what the preflight asks for: %s %j', (method, headers, asked, paste) => {
   const [preflight] = advise({ ...failure, reachable: true, method, headers })
   expect(preflight).toMatchObject({ summary: `The response to the preflight does not allow ${asked}.`, paste })

@@ -93,7 +93,10 @@ export interface ResponseAdvice {
 }
 
 /** Why the page got an error, where the call and the response tell. */
-export function adviseResponse({ url, credentials, response }: Exchange, pageOrigin: string): ResponseAdvice | undefined {
+export function adviseResponse(
+  { url, credentials, response }: Exchange,
+  pageOrigin: string,
+): ResponseAdvice | undefined {
   const { status, headers } = response!
   const { origin } = new URL(url)
   if (status === 401 && (credentials === 'omit' || (credentials === 'same-origin' && origin !== pageOrigin))) {

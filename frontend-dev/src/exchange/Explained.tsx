@@ -33,6 +33,7 @@ function recordQuota(exchange: Exchange, { check }: Answer) {
 
 /** When an exchange was first rendered, on the clock of Date.now(). */
 function useEnd(exchange: Exchange): number {
+  // biome-ignore lint/correctness/useExhaustiveDependencies: each exchange has a time of its own
   return useMemo(() => Date.now(), [exchange])
 }
 
@@ -85,7 +86,9 @@ export function Whole({ exchange }: { exchange: Exchange }) {
       <button type="button" className="link" onClick={() => setShown(exchange)}>
         Show what the browser hides
       </button>{' '}
-      {safe ? `Sends ${exchange.method} once more, outside the browser.` : 'Sends the preflight and a GET, outside the browser.'}
+      {safe
+        ? `Sends ${exchange.method} once more, outside the browser.`
+        : 'Sends the preflight and a GET, outside the browser.'}
     </p>
   )
 }
@@ -93,7 +96,8 @@ export function Whole({ exchange }: { exchange: Exchange }) {
 function WholeAnswer({ exchange, ended }: { exchange: Exchange; ended: number }) {
   const answer = useAnswer(exchange, ended)
   if (answer === 'asking') return <p className="caption">Asking outside the browser…</p>
-  if (!answer) return <p className="caption">The development server does not say: only a page on this machine may ask it.</p>
+  if (!answer)
+    return <p className="caption">The development server does not say: only a page on this machine may ask it.</p>
   const { cookies = [], warnings = [] } = answer.check
   return (
     <div className="explained">
@@ -117,4 +121,3 @@ function Log({ lines }: { lines: string[] }) {
     </>
   )
 }
-

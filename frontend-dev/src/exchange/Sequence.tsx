@@ -17,12 +17,14 @@ export function Sequence({ exchange, answer: { check } }: { exchange: Exchange; 
         </p>
       </Step>
       {check.exchanges.map((message, index) => (
+        // biome-ignore lint/suspicious/noArrayIndexKey: the list does not change
         <Messages key={index} message={message} />
       ))}
       {browser && (
         <Step who="Browser">
           <ul className="checks">
             {browser.checks.map(({ ok, title, detail, section }, index) => (
+              // biome-ignore lint/suspicious/noArrayIndexKey: the list does not change
               <li key={index} data-ok={ok}>
                 {title}
                 {detail && `: ${detail}`} {!ok && section && <a href={section}>standard</a>}
@@ -37,7 +39,11 @@ export function Sequence({ exchange, answer: { check } }: { exchange: Exchange; 
             {response.status} {response.statusText}, and {[...response.headers].length} headers that it may read
           </p>
         ) : (
-          <p>{exchange.error?.name === 'TimeoutError' ? 'nothing, until it gave up waiting' : 'a TypeError without a reason'}</p>
+          <p>
+            {exchange.error?.name === 'TimeoutError'
+              ? 'nothing, until it gave up waiting'
+              : 'a TypeError without a reason'}
+          </p>
         )}
       </Step>
     </ol>
@@ -68,7 +74,8 @@ function Messages({ message }: { message: Message }) {
 
 /** The headers that CORS is about, and the others folded. */
 function HeaderList({ pairs }: { pairs: [string, string][] }) {
-  const decides = ([name]: [string, string]) => /^(access-control-|origin$|vary$|location$|cross-origin-resource-policy$|set-cookie$|retry-after$)/i.test(name)
+  const decides = ([name]: [string, string]) =>
+    /^(access-control-|origin$|vary$|location$|cross-origin-resource-policy$|set-cookie$|retry-after$)/i.test(name)
   const others = pairs.filter((pair) => !decides(pair))
   return (
     <>
@@ -89,6 +96,7 @@ function Pairs({ pairs }: { pairs: [string, string][] }) {
   return (
     <dl className="headers">
       {pairs.map(([name, value], index) => (
+        // biome-ignore lint/suspicious/noArrayIndexKey: the list does not change
         <div key={index}>
           <dt>{name.toLowerCase()}</dt>
           <dd>{value}</dd>

@@ -18,13 +18,19 @@ export interface Diagnosis {
 /** Why no response came, by the reason that corscheck names. */
 const unreachable: Record<string, [summary: string, fix: string]> = {
   NameNotFound: ['No computer has this name.', 'Correct the host name in the URL.'],
-  ConnectionRefused: ['Nothing listens at this address: the API is not running, or it listens on another port.', 'Start the API, or correct the port in the URL.'],
+  ConnectionRefused: [
+    'Nothing listens at this address: the API is not running, or it listens on another port.',
+    'Start the API, or correct the port in the URL.',
+  ],
   HostUnreachable: ['No network leads to this address.', 'Check the address, the network and the VPN.'],
   TimedOut: [
     'The API does not respond: it accepts the request and stays silent, or a firewall drops it.',
     'See what the API is doing: a deadlock, a breakpoint, or a database that does not answer.',
   ],
-  ConnectionClosed: ['The API closed the connection without a response.', 'Look for a crash in the API’s log. If the port speaks only TLS, write https:// in the URL.'],
+  ConnectionClosed: [
+    'The API closed the connection without a response.',
+    'Look for a crash in the API’s log. If the port speaks only TLS, write https:// in the URL.',
+  ],
   InvalidResponse: ['What came is not an HTTP response.', 'Check that the port in the URL is that of the API.'],
   NeedsHTTP: ['The API does not speak TLS on this port.', 'Write http:// in the URL.'],
   NeedsTLS: ['The API speaks only TLS on this port.', 'Write https:// in the URL.'],
@@ -53,7 +59,9 @@ export function diagnose(exchange: Exchange, answer: Answer, pageOrigin: string,
   const { check } = answer
   const browser = thisBrowser(check)
   const last = check.exchanges.at(-1)
-  const standIn = last?.stand_in && `${exchange.method} may change something, so it was not sent again: a ${last.stand_in} to the same URL stood in for it.`
+  const standIn =
+    last?.stand_in &&
+    `${exchange.method} may change something, so it was not sent again: a ${last.stand_in} to the same URL stood in for it.`
   if (check.error) return noResponse(exchange, answer, last)
   if (browser && !browser.allowed) {
     const found = blocked(exchange, answer, browser, last, pageOrigin, isBlockedPort)
@@ -94,7 +102,11 @@ function noResponse(exchange: Exchange, { check, settings }: Answer, last: Messa
   const cause = check.reason!
   const [summary, fix] = unreachable[cause] ?? [`${sentence(check.error!)}`, 'Change the request.']
   if (cause === 'TimedOut' && last?.preflight) {
-    return { cause, summary: 'The API does not respond to the preflight, the OPTIONS request that asks for permission.', fix }
+    return {
+      cause,
+      summary: 'The API does not respond to the preflight, the OPTIONS request that asks for permission.',
+      fix,
+    }
   }
   if (cause === 'ConnectionRefused' && settings) {
     return {
@@ -127,9 +139,14 @@ function blocked(
   const { method } = exchange
   const isMissing = cause === 'MissingAllowOriginHeader'
   if (cause === 'MethodDisallowedByPreflightResponse' && method !== method.toUpperCase()) {
-    return { cause: 'MethodCase', summary: `The API does not allow the method ${method}: methods are case-sensitive.`, fix: `Write method: '${method.toUpperCase()}'.` }
+    return {
+      cause: 'MethodCase',
+      summary: `The API does not allow the method ${method}: methods are case-sensitive.`,
+      fix: `Write method: '${method.toUpperCase()}'.`,
+    }
   }
-  if (cause === 'MethodDisallowedByPreflightResponse') found.summary = `The API’s response to the preflight does not allow the method ${method}.`
+  if (cause === 'MethodDisallowedByPreflightResponse')
+    found.summary = `The API’s response to the preflight does not allow the method ${method}.`
   if (cause === 'HeaderDisallowedByPreflightResponse') {
     const names = missingHeaders(last)
     found.summary = `The API’s response to the preflight does not allow the ${names.length === 1 ? 'header' : 'headers'} ${names.join(', ')}.`
@@ -150,17 +167,26 @@ function blocked(
       cause: 'OriginDenied',
       // The first clause says what differs; the line of the log has the rest.
       summary: `The API does not allow this page’s origin, ${pageOrigin}${reason ? `: ${reason.split(';')[0]}` : ''}.`,
-      note: isBlockedPort ? 'This is the lab’s second page, on a port that the API does not allow on purpose.' : undefined,
+      note: isBlockedPort
+        ? 'This is the lab’s second page, on a port that the API does not allow on purpose.'
+        : undefined,
     }
   }
-  if (cause === 'MethodDisallowedByPreflightResponse') return { ...found, ...change('CORS_ALLOWED_METHODS', [method], settings) }
-  if (cause === 'HeaderDisallowedByPreflightResponse') return { ...found, ...change('CORS_ALLOWED_HEADERS', missingHeaders(last), settings) }
-  if (cause === 'InvalidAllowCredentials') return { ...found, ...change('CORS_ALLOW_CREDENTIALS', [], settings), lines: ['CORS_ALLOW_CREDENTIALS=true'] }
+  if (cause === 'MethodDisallowedByPreflightResponse')
+    return { ...found, ...change('CORS_ALLOWED_METHODS', [method], settings) }
+  if (cause === 'HeaderDisallowedByPreflightResponse')
+    return { ...found, ...change('CORS_ALLOWED_HEADERS', missingHeaders(last), settings) }
+  if (cause === 'InvalidAllowCredentials')
+    return { ...found, ...change('CORS_ALLOW_CREDENTIALS', [], settings), lines: ['CORS_ALLOW_CREDENTIALS=true'] }
   return found
 }
 
 /** The change of a setting as a whole line, and where it belongs. */
-function change(setting: Setting, values: string[], { values: current, fixed }: NonNullable<Answer['settings']>): Pick<Diagnosis, 'fix' | 'lines'> {
+function change(
+  setting: Setting,
+  values: string[],
+  { values: current, fixed }: NonNullable<Answer['settings']>,
+): Pick<Diagnosis, 'fix' | 'lines'> {
   const line = lineWith(setting, values, current[setting])
   const where = fixed.includes(setting)
     ? `${setting} is set in the environment of make dev, which takes precedence over .env. Change it there and start make dev again:`
@@ -170,7 +196,11 @@ function change(setting: Setting, values: string[], { values: current, fixed }: 
 
 /** The header names that the preflight asked for and its response does not list. */
 function missingHeaders(preflight: Message | undefined): string[] {
-  const names = (text = '') => text.split(',').map((name) => name.trim().toLowerCase()).filter(Boolean)
+  const names = (text = '') =>
+    text
+      .split(',')
+      .map((name) => name.trim().toLowerCase())
+      .filter(Boolean)
   const allowed = names(header(preflight, 'came', 'access-control-allow-headers'))
   return names(header(preflight, 'sent', 'access-control-request-headers')).filter((name) => !allowed.includes(name))
 }

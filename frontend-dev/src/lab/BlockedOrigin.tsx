@@ -35,9 +35,7 @@ export function BlockedOrigin(card: CardProps) {
       </div>
       <p className="hint">
         This page’s origin, {pageOrigin},{' '}
-        {
-          { unknown: 'is being checked', reachable: 'is allowed', unreachable: 'gets no readable response' }[status]
-        }.{' '}
+        {{ unknown: 'is being checked', reachable: 'is allowed', unreachable: 'gets no readable response' }[status]}.{' '}
         <a href={`${other}#${card.id}`}>Open this card at {other}</a>
       </p>
     </Card>

@@ -28,7 +28,12 @@ interface Props extends CardProps {
 
 export function Card({ id, title, source, why, exchange, pending, sample, children }: Props) {
   return (
-    <section className={exchange === null ? 'card alone' : 'card'} id={id} aria-labelledby={`${id}-title`} aria-busy={pending !== undefined}>
+    <section
+      className={exchange === null ? 'card alone' : 'card'}
+      id={id}
+      aria-labelledby={`${id}-title`}
+      aria-busy={pending !== undefined}
+    >
       <div className="card-text">
         <h3 id={`${id}-title`}>{title}</h3>
         <p className="why">{why}</p>

@@ -13,8 +13,8 @@ export function Simple(card: CardProps) {
       sample={`await fetch('${apiOrigin}/api/hello')`}
       why={
         <>
-          A link or an image could cause a plain <code>GET</code>, so the browser sends it at once. It gives the response
-          to this page only because <code>Access-Control-Allow-Origin</code> names the page’s origin.
+          A link or an image could cause a plain <code>GET</code>, so the browser sends it at once. It gives the
+          response to this page only because <code>Access-Control-Allow-Origin</code> names the page’s origin.
         </>
       }
     >

@@ -36,7 +36,12 @@ export function Upload(card: CardProps) {
           File
           <input type="file" onChange={(event) => setFile(event.target.files?.[0])} />
         </label>
-        <CallButton policy="upload" busy={busy} disabledReason={!file && 'Choose a file first'} onCall={() => send(file!)}>
+        <CallButton
+          policy="upload"
+          busy={busy}
+          disabledReason={!file && 'Choose a file first'}
+          onCall={() => send(file!)}
+        >
           Upload it
         </CallButton>
       </div>

@@ -18,7 +18,8 @@ export function YourApi(card: CardProps) {
   const target = targetOf(url)
   const { exchange, pending, busy, run } = useClient(target?.origin ?? apiBase)
   const headers = headersOf(headerLines)
-  const mistake = (!target && 'The URL must begin with http:// or https://.') || (typeof headers === 'string' && headers)
+  const mistake =
+    (!target && 'The URL must begin with http:// or https://.') || (typeof headers === 'string' && headers)
   const dropped = typeof headers === 'string' ? [] : droppedBy(headers)
 
   return (
@@ -34,15 +35,19 @@ export function YourApi(card: CardProps) {
           event.preventDefault()
           if (busy || mistake || !target || typeof headers === 'string') return
           const hasBody = body !== '' && !['GET', 'HEAD'].includes(method.toUpperCase())
-          void run((api) =>
-            api.send(method, target.href, { headers, credentials, mode, ...(hasBody && { body }) }),
-          )
+          void run((api) => api.send(method, target.href, { headers, credentials, mode, ...(hasBody && { body }) }))
         }}
       >
         <div className="actions">
           <label className="method">
             Method
-            <input value={method} list="methods" autoComplete="off" required onChange={(event) => setMethod(event.target.value)} />
+            <input
+              value={method}
+              list="methods"
+              autoComplete="off"
+              required
+              onChange={(event) => setMethod(event.target.value)}
+            />
             <datalist id="methods">
               {methods.map((name) => (
                 <option key={name} value={name} />
@@ -90,7 +95,9 @@ export function YourApi(card: CardProps) {
             {mistake}
           </p>
         )}
-        {dropped.length > 0 && <p className="hint">The browser leaves out {dropped.join(', ')}: no page may set that.</p>}
+        {dropped.length > 0 && (
+          <p className="hint">The browser leaves out {dropped.join(', ')}: no page may set that.</p>
+        )}
       </form>
     </Card>
   )
