@@ -37,10 +37,14 @@ for (const engine of engines) {
           (row) => row.firstChild.textContent,
         ),
       )
-      assert.deepEqual([...new Set(names)].sort(), ['Accept', 'Allow', 'Retry-After', 'Set-Cookie'].filter((name) => names.includes(name)))
+      assert.deepEqual(
+        [...new Set(names)].sort(),
+        ['Accept', 'Allow', 'Retry-After', 'Set-Cookie'].filter((name) => names.includes(name)),
+      )
       assert.ok(names.includes('Set-Cookie') && names.includes('Retry-After'), names.join())
       const introduction = await page.text('.info')
-      for (const name of ['X-Request-ID', 'X-RateLimit-Limit', 'RateLimit-Policy']) assert.ok(introduction.includes(name), name)
+      for (const name of ['X-Request-ID', 'X-RateLimit-Limit', 'RateLimit-Policy'])
+        assert.ok(introduction.includes(name), name)
     })
 
     test('the console shows no error, and every request goes to the API', () => {

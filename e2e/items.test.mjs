@@ -89,7 +89,10 @@ for (const engine of engines) {
         return names.length === 8 && names
       })
       const position = (text) =>
-        until(text, async () => (await page.text('.pager > span')) === text && (await page.text('.rows[aria-busy=false]')))
+        until(
+          text,
+          async () => (await page.text('.pager > span')) === text && (await page.text('.rows[aria-busy=false]')),
+        )
       await position('Page 1')
       await page.click('.message a', 'Show it')
       await position('Page 2 of 2, 10 items')
@@ -156,7 +159,9 @@ for (const engine of engines) {
       }
       const conflict = (name) =>
         until('the conflict', async () => {
-          const shown = await page.evaluate(() => [...document.querySelectorAll('.conflict b')].map((b) => b.textContent))
+          const shown = await page.evaluate(() =>
+            [...document.querySelectorAll('.conflict b')].map((b) => b.textContent),
+          )
           return shown.join() === `${name},Mine`
         })
       await edit('Mine')
@@ -257,7 +262,9 @@ for (const engine of engines) {
     test('a search says that there is more, and shows it', async () => {
       for (let n = 1; n <= 6; n++) await createItem({ name: `Found ${n}` })
       await page.fill('#search input', 'found')
-      await until('the first page', async () => /4 shown, and there are more/.test(await page.text('[data-search-state]')))
+      await until('the first page', async () =>
+        /4 shown, and there are more/.test(await page.text('[data-search-state]')),
+      )
       await page.click('#search .call', 'More')
       await until('the rest', async () => /6 found/.test(await page.text('[data-search-state]')))
       assert.equal(await page.text('#search .results'), [1, 2, 3, 4, 5, 6].map((n) => `Found ${n} `).join(''))

@@ -152,7 +152,9 @@ for (const engine of engines) {
       await page.resize(1280, 900)
     })
 
-    test('forced colours keep the dots and bars, and reduced motion means none', { skip: !engine.emulatesMedia }, async () => {
+    test('forced colours keep the dots and bars, and reduced motion means none', {
+      skip: !engine.emulatesMedia,
+    }, async () => {
       const other = await open(browser, allowed, { forcedColors: 'active', reducedMotion: 'reduce' })
       await press(other, 'simple', 'GET hello')
       const { bar, empty, dot, paper } = await other.evaluate(() => {

@@ -36,7 +36,14 @@ async function listenerInProc(port) {
     for (const file of files) {
       if (!sockets.has(await readlink(`/proc/${pid}/fd/${file}`).catch(() => ''))) continue
       const command = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')
-      return { pid, command: command.split(/[\0\s]+/).join(' ').trim().slice(0, 100) }
+      return {
+        pid,
+        command: command
+          .split(/[\0\s]+/)
+          .join(' ')
+          .trim()
+          .slice(0, 100),
+      }
     }
   }
   return undefined

@@ -8,10 +8,7 @@ import { apiOrigin, docsAddress, isBlockedPort, pageOrigin, pages, repositoryFil
 import { askIfSignedInBefore, askWhoIsSignedIn, useGuest } from './session'
 
 const lab = { id: 'lab', title: 'Lab', View: Lab }
-const views = [
-  lab,
-  { id: 'items', title: 'Items', View: Items },
-]
+const views = [lab, { id: 'items', title: 'Items', View: Items }]
 
 export function App() {
   const fragment = useFragment()
@@ -35,6 +32,7 @@ export function App() {
 
   return (
     <>
+      {/* biome-ignore lint/a11y/useValidAnchor: it leads to a place, but must leave the fragment, which names the view */}
       <a className="skip" href="#main" onClick={(event) => focusMain(event)}>
         Skip to content
       </a>
@@ -106,7 +104,12 @@ function Origins() {
       <dt>Guest</dt>
       <dd className="guest">
         <bdi>{guest === undefined ? 'not asked yet' : (guest ?? 'nobody is signed in')}</bdi>
-        <button type="button" className="link" aria-label="Ask who is signed in" onClick={() => void askWhoIsSignedIn()}>
+        <button
+          type="button"
+          className="link"
+          aria-label="Ask who is signed in"
+          onClick={() => void askWhoIsSignedIn()}
+        >
           Ask
         </button>
       </dd>

@@ -118,7 +118,11 @@ describe('rejects', () => {
     fetchMock.mockResolvedValue(
       new Response(body, { status: 502, statusText: 'Bad Gateway', headers: { 'Content-Type': 'text/html' } }),
     )
-    await expect(api.request('GET', '/api/hello')).rejects.toMatchObject({ name: 'ProblemError', status: 502, message: 'Bad Gateway' })
+    await expect(api.request('GET', '/api/hello')).rejects.toMatchObject({
+      name: 'ProblemError',
+      status: 502,
+      message: 'Bad Gateway',
+    })
   })
 
   test.each([
@@ -133,7 +137,9 @@ describe('rejects', () => {
 
     const error = await api.request('GET', '/api/hello').catch((e: unknown) => e)
     expect(error).toBeInstanceOf(FormatError)
-    expect((error as Error).message).toBe(`http://localhost:5173/api/hello responded with ${said}, not with the API’s JSON`)
+    expect((error as Error).message).toBe(
+      `http://localhost:5173/api/hello responded with ${said}, not with the API’s JSON`,
+    )
     expect(seen).toMatchObject([{ response: { status: 200, body: '<!doctype html>' }, error }])
   })
 
@@ -147,7 +153,9 @@ describe('rejects', () => {
 
   test('with a TimeoutError when no response comes in time', async () => {
     fetchMock.mockImplementation(hang)
-    await expect(createClient({ baseUrl: '', timeout: 5 }).request('GET', '/api/hello')).rejects.toBeInstanceOf(TimeoutError)
+    await expect(createClient({ baseUrl: '', timeout: 5 }).request('GET', '/api/hello')).rejects.toBeInstanceOf(
+      TimeoutError,
+    )
   })
 
   test('with the AbortError when the caller aborts', async () => {

@@ -30,11 +30,11 @@ async function show(props: Partial<Parameters<typeof ItemRow>[0]> = {}) {
   await act(async () => createRoot(list).render(row))
   const press = (text: string) =>
     act(async () => [...list.querySelectorAll('button')].find((button) => button.textContent.startsWith(text))!.click())
-  const escape = () =>
+  const pressEscape = () =>
     act(async () => {
       document.activeElement!.dispatchEvent(new KeyboardEvent('keydown', { key: 'Escape', bubbles: true }))
     })
-  return { list, press, escape }
+  return { list, press, pressEscape }
 }
 
 test('does not take the focus when it is first shown', async () => {
@@ -48,10 +48,10 @@ test.each([
   ['Edit', 'Escape'],
   ['Delete', 'Cancel'],
 ])('%s, then %s: the focus returns to Edit', async (first, then) => {
-  const { list, press, escape } = await show()
+  const { list, press, pressEscape } = await show()
   await press(first)
   if (first === 'Edit') expect(document.activeElement).toBe(list.querySelector('[name=name]'))
-  if (then === 'Escape') await escape()
+  if (then === 'Escape') await pressEscape()
   else await press(then)
   expect(document.activeElement).toBe(list.querySelector('[aria-label="Edit a"]'))
 })

@@ -17,7 +17,7 @@ const LAST = '#items/last'
 /** The number of the page that a fragment such as `items/3` names; Infinity for `items/last`. */
 function pageNumber(fragment: string): number {
   const [, page = '1'] = fragment.split('/')
-  return page === 'last' ? Infinity : Math.max(1, parseInt(page) || 1)
+  return page === 'last' ? Infinity : Math.max(1, Number.parseInt(page, 10) || 1)
 }
 
 export function Items() {
@@ -34,6 +34,7 @@ export function Items() {
   /** The index of a deleted row, until the page without it is shown. */
   const deletedRow = useRef<number>(undefined)
 
+  // biome-ignore lint/correctness/useExhaustiveDependencies: run is another function each time, and does the same
   const load = useCallback(
     async (number: number) => {
       latest.current = number
@@ -68,6 +69,7 @@ export function Items() {
   const retryAt = useRetry(error, () => void reload())
 
   // The deleted row had the focus, so move it to the next row.
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the next row is there only once the page is shown
   useEffect(() => {
     if (deletedRow.current === undefined) return
     const next = rows.current!.children[deletedRow.current]?.querySelector('button')
@@ -168,12 +170,7 @@ export function Items() {
         >
           Next
         </CallButton>
-        <CallButton
-          policy="default"
-          busy={busy}
-          disabledReason={noNext}
-          onCall={() => (location.hash = LAST)}
-        >
+        <CallButton policy="default" busy={busy} disabledReason={noNext} onCall={() => (location.hash = LAST)}>
           Last
         </CallButton>
         <CallButton

@@ -55,7 +55,8 @@ export function createSearcher(
     const { resumesAt: _over, error: _old, ...rest } = state
     state = rest
     if (query === '') return changed(state)
-    const request = (running = new AbortController())
+    const request = new AbortController()
+    running = request
     set({ sent: state.sent + 1 })
     try {
       const page = await search(query, cursor, request.signal)
