@@ -38,8 +38,8 @@ for (const engine of engines) {
         ),
       )
       assert.deepEqual(
-        [...new Set(names)].sort(),
-        ['Accept', 'Allow', 'Retry-After', 'Set-Cookie'].filter((name) => names.includes(name)),
+        names.filter((name) => /^(X-|RateLimit)/.test(name)),
+        [],
       )
       assert.ok(names.includes('Set-Cookie') && names.includes('Retry-After'), names.join())
       const introduction = await page.text('.info')

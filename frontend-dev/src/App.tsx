@@ -32,7 +32,7 @@ export function App() {
 
   return (
     <>
-      {/* biome-ignore lint/a11y/useValidAnchor: it moves the focus without changing the address */}
+      {/* biome-ignore lint/a11y/useValidAnchor: it leads to a place, but must leave the fragment, which names the view */}
       <a className="skip" href="#main" onClick={(event) => focusMain(event)}>
         Skip to content
       </a>

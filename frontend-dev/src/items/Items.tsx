@@ -34,7 +34,7 @@ export function Items() {
   /** The index of a deleted row, until the page without it is shown. */
   const deletedRow = useRef<number>(undefined)
 
-  // biome-ignore lint/correctness/useExhaustiveDependencies: only these start it again
+  // biome-ignore lint/correctness/useExhaustiveDependencies: run is another function each time, and does the same
   const load = useCallback(
     async (number: number) => {
       latest.current = number
@@ -69,7 +69,7 @@ export function Items() {
   const retryAt = useRetry(error, () => void reload())
 
   // The deleted row had the focus, so move it to the next row.
-  // biome-ignore lint/correctness/useExhaustiveDependencies: only these start it again
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the next row is there only once the page is shown
   useEffect(() => {
     if (deletedRow.current === undefined) return
     const next = rows.current!.children[deletedRow.current]?.querySelector('button')
