@@ -324,7 +324,9 @@ func (w *world) databaseMayFail(q *request, r *response) bool {
 
 func (w *world) judgeReady(q *request, r *response) error {
 	want := http.StatusOK
-	if !w.stopped.IsZero() && q.lastAt.After(w.stopped) {
+	switch {
+	case w.stopped.IsZero():
+	case q.lastAt.After(w.stopped), r.StatusCode == http.StatusServiceUnavailable && r.at.After(w.stopped): // SIGTERM came while it was answered
 		want = http.StatusServiceUnavailable
 	}
 	if err := hasStatus(r, want); err != nil || q.method == "HEAD" {

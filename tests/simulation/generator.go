@@ -303,7 +303,7 @@ func (w *world) send(v *visitor, q *request) {
 		v.conn = nil
 		w.after(w.between(0, 300*time.Millisecond), "", func() { w.abort(c) })
 	default: // resets in the head
-		c.push(q, head[:w.rng.IntN(len(head))])
+		c.push(q, head[:4+w.rng.IntN(len(head)-4)]) // with less, the connection counts as idle
 		v.conn = nil
 		w.after(w.between(0, time.Second), "", func() { w.abort(c) })
 	}

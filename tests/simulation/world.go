@@ -376,6 +376,7 @@ func (w *world) lose(q *request, err error) {
 		// net/http closes the connection although requests are pipelined behind
 		// this one, which resets it.
 	case q.headAt.IsZero() && time.Since(q.begunAt) >= 5*time.Second: // headers too slow
+	case q.conn.pending[0].is("Expect: 100-continue"): // it did not wait, and nobody reads the body of one that is refused
 	case q.conn.window > 0 && time.Since(q.lastAt) >= 25*time.Second: // reads too slowly
 	default:
 		w.fail("%s: %s: no response: %v", q.conn.name, q, err)
