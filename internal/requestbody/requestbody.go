@@ -4,6 +4,7 @@
 package requestbody
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -87,7 +88,7 @@ func (b *pacedBody) readUntil(deadline time.Time, p []byte) (int, error) {
 	_ = b.connection.SetWriteDeadline(deadline.Add(responseTime))
 	n, err := b.ReadCloser.Read(p)
 	b.size += int64(n)
-	if err != nil && err != io.EOF && !time.Now().Before(deadline) {
+	if err != nil && !errors.Is(err, io.EOF) && !time.Now().Before(deadline) {
 		// net/http hides the deadline that passes in the trailer of chunks.
 		err = fmt.Errorf("%w: %w", os.ErrDeadlineExceeded, err)
 	}
