@@ -105,7 +105,7 @@ for (const engine of engines) {
           return response.text()
         }),
       )
-      assert.match(texts[0], /<title>Reference API/)
+      assert.match(texts[0], /<title>[^<]+<\/title>/)
       assert.match(texts[1], /^# Why was my request rejected\?/)
       for (const text of texts.slice(2)) assert.match(text, /^export function \w+\(card: CardProps\)/m)
       for (const path of ['/repository/.env', '/repository/docs/../go.mod', '/repository/docs/%2e%2e/.env.md']) {
@@ -152,9 +152,7 @@ for (const engine of engines) {
       await page.resize(1280, 900)
     })
 
-    test('forced colours keep the dots and bars, and reduced motion means none', {
-      skip: !engine.emulatesMedia,
-    }, async () => {
+    const inForcedColours = async () => {
       const other = await open(browser, allowed, { forcedColors: 'active', reducedMotion: 'reduce' })
       await press(other, 'simple', 'GET hello')
       const { bar, empty, dot, paper } = await other.evaluate(() => {
@@ -178,7 +176,9 @@ for (const engine of engines) {
       )
       assert.deepEqual(moving, [])
       await other.close()
-    })
+    }
+    if (engine.emulatesMedia)
+      test('forced colours keep the dots and bars, and reduced motion means none', inForcedColours)
   })
 }
 

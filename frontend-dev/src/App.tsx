@@ -8,7 +8,11 @@ import { apiOrigin, docsAddress, isBlockedPort, pageOrigin, pages, repositoryFil
 import { askIfSignedInBefore, askWhoIsSignedIn, useGuest } from './session'
 
 const lab = { id: 'lab', title: 'Lab', View: Lab }
-const views = [lab, { id: 'items', title: 'Items', View: Items }]
+const views = [
+  lab,
+  // One row for each view.
+  { id: 'items', title: 'Items', View: Items },
+]
 
 export function App() {
   const fragment = useFragment()
