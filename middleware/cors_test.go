@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -411,6 +412,19 @@ func TestCORSLogIsThrottled(t *testing.T) {
 			}
 		}
 	})
+}
+
+// Responses share their values of Vary. What a handler adds to one must not appear
+// in another.
+func TestVaryIsNotSharedWithHandlers(t *testing.T) {
+	t.Parallel()
+	e := engine(newCORS(middleware.CORSOptions{}, discard()), func(c *gin.Context) { c.Writer.Header().Add("Vary", "Accept") })
+	serve(e, request("GET", "/"))
+	w := serve(e, request("OPTIONS", "/", "Origin: https://evil.test", "Access-Control-Request-Method: PUT"))
+	want := []string{"Origin", "Access-Control-Request-Method", "Access-Control-Request-Headers"}
+	if got := w.Header().Values("Vary"); !slices.Equal(got, want) {
+		t.Errorf("the preflight after it has Vary %q, want %q", got, want)
+	}
 }
 
 func BenchmarkCORS(b *testing.B) {
