@@ -1,6 +1,6 @@
 // Command bench compares the cost of a request of this project's server with
-// that of other programs that send the same headers. It writes the table of
-// docs/performance.md and the chart of the README:
+// that of other programs that send the same headers. It writes the tables and the
+// chart of docs/performance.md:
 //
 //	go run . [-rounds N] [-seconds N] [-only SCENARIO] [-against BINARY] [-write]
 //
@@ -35,7 +35,7 @@ func main() {
 	seconds := flag.Float64("seconds", 2, "how long each time")
 	only := flag.String("only", "", "run only the scenarios whose name contains this")
 	against := flag.String("against", "", "compare the server only with this other build of it")
-	write := flag.Bool("write", false, "write the table and the chart into docs/")
+	write := flag.Bool("write", false, "write the tables and the chart into docs/")
 	flag.Parse()
 	if *write && (*only != "" || *against != "") {
 		exit(fmt.Errorf("-write needs every scenario"))

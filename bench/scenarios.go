@@ -17,7 +17,7 @@ type scenario struct {
 	method     string   // GET if empty
 	path       string   // /api/hello if empty
 	status     int      // of every response
-	charted    bool     // drawn in the README's chart
+	charted    bool     // drawn in the chart
 	clients    int      // requests come from so many clients (X-Forwarded-For); 0: from one
 }
 
