@@ -4,8 +4,8 @@
 //
 //	go run . [-rounds N] [-seconds N] [-only SCENARIO] [-against BINARY] [-write]
 //
-// With -against, each scenario starts with another build of the server, for
-// example the one before a change, and ends there.
+// With -against, each scenario compares the server only with another build of it,
+// for example the one before a change.
 //
 // The server under test has one core, the load generator (and Redis) the other.
 // The figure to trust is the CPU time that the server's process takes for a
@@ -139,7 +139,7 @@ func measure(work string, s scenario, rounds int, duration time.Duration) (resul
 	r.samples = make([][]sample, len(servers))
 	for round := range rounds + 1 {
 		for i := range servers {
-			i = (i + round) % len(servers) // nobody always follows the same server
+			i = (i + round) % len(servers) // so that no server always follows the same one
 			sample, err := servers[i].load(s.request(s.servers[i]), duration)
 			if err != nil {
 				return r, fmt.Errorf("%s: %w", s.servers[i].name, err)
