@@ -35,7 +35,7 @@ func ParsePolicy(options Options) (policy *Policy, warnings, mistakes []*Mistake
 	everyone := slices.Contains(options.Entries, "*")
 	if everyone && (len(options.Entries) > 1 || options.Regex != "") {
 		report(&mistakes, "ALLOWED_ORIGINS", &Mistake{
-			Value: strings.Join(options.Entries, ","), Problem: "has * beside other origins", Remedy: "write * alone for every origin, or leave it out"})
+			Value: strings.Join(options.Entries, ","), Problem: "has * next to other origins", Remedy: "write * alone for every origin, or leave it out"})
 	}
 	if everyone && options.Credentials {
 		report(&mistakes, "ALLOWED_ORIGINS", &Mistake{
