@@ -134,7 +134,7 @@ func TestExplain(t *testing.T) {
 		},
 		{
 			name: "several values", args: "https://a.com,https://b.com", err: errRefused,
-			want: []string{"several values", "It cannot be listed, because it holds several values"}, not: []string{".env"},
+			want: []string{"several values", "It cannot be listed, because it has several values"}, not: []string{".env"},
 		},
 		{
 			name: "a wildcard is not an origin", env: []string{"ALLOWED_ORIGINS=https://*.example.com"}, args: "https://*.example.com", err: errRefused,
