@@ -29,7 +29,7 @@ func TestWildcardsAreRefused(t *testing.T) {
 		{"https://app.*.com", "left-most label"},
 		{"https://*.*.com", "left-most label"},
 		{"https://example.com:*", "left-most label"},
-		{"http://localhost:*", "ALLOWED_ORIGIN_REGEX takes other patterns, such as http://localhost:[0-9]+"},
+		{"http://localhost:*", "write other patterns, such as http://localhost:[0-9]+, into ALLOWED_ORIGIN_REGEX"},
 		{"https://a.com https://b.com", "has several origins; separate them with commas"},
 		{"https://a.com;https://*.b.com", "has several origins; separate them with commas"},
 		{"https://*.a.com\nhttps://*.b.com", "has several origins; separate them with commas"},
