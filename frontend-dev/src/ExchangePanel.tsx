@@ -10,13 +10,13 @@ import { preflightReasons } from './preflight'
 import { asCurl, asFetch } from './snippets'
 import type { Pending } from './useClient'
 
-/** Whether the development server says what the browser withholds. A build drops what depends on it. */
+/** Whether the development server can say what the browser hides. A build drops what depends on it. */
 const isToldMore = import.meta.env.DEV && import.meta.env.VITE_EXCHANGE !== undefined
 
 /**
- * A request and its response, as the browser shows them to JavaScript. While
- * calls are pending the last ones are invisible, but keep their place: nothing
- * moves twice.
+ * A request and its response, as the browser shows them to JavaScript. While a
+ * call is pending, the last ones are invisible but keep their place, so that
+ * nothing moves twice.
  */
 export function ExchangePanel({ exchange, pending }: { exchange: Exchange | undefined; pending: Pending | undefined }) {
   const detail = useRef<HTMLDivElement>(null)
@@ -138,7 +138,7 @@ function Request({ exchange }: { exchange: Exchange }) {
   )
 }
 
-/** Why the response is an error, where the page can tell. */
+/** Why the response is an error, if the page can tell. */
 function Reason({ exchange }: { exchange: Exchange }) {
   const reason = adviseResponse(exchange, pageOrigin)
   if (!reason) return null
