@@ -189,7 +189,7 @@ func hostileOrigins(base string, target *url.URL) []hostileProbe {
 			add(high, b.Scheme+"://"+sub+"x"+domain+port, "an origin in which a letter stands for a dot", "escape the dots in the pattern")
 		}
 		if b.Scheme == "https" {
-			add(medium, "http://"+host, "the page's origin by plain http", "list the https origin only: whoever controls the network can load a page of the http one")
+			add(medium, "http://"+host, "the page's origin by plain http", "list the https origin only: anyone who controls the network can load a page of the http one")
 		}
 	} else {
 		add(high, b.Scheme+"://corscheck"+host+port, "an origin that ends like the page's", whole)
@@ -383,7 +383,7 @@ func (a *audit) judgeVary(add adder) {
 	for _, p := range all {
 		if !p.varies() {
 			add(medium, "Vary: Origin is missing: a cache may hand one origin's response to another", p.evidence("Vary"),
-				"send Vary: Origin on every response, also where the origin is not allowed and where there is none")
+				"send Vary: Origin on every response, even if the origin is not allowed or there is none")
 			return
 		}
 	}
