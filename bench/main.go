@@ -1,11 +1,11 @@
 // Command bench compares the cost of a request of this project's server with
-// that of other programs that send the same headers. It writes the table of
-// docs/performance.md and the chart of the README:
+// that of other programs that send the same headers. It writes the tables and the
+// chart of docs/performance.md:
 //
 //	go run . [-rounds N] [-seconds N] [-only SCENARIO] [-against BINARY] [-write]
 //
-// With -against, each scenario starts with another build of the server, for
-// example the one before a change, and ends there.
+// With -against, each scenario compares the server only with another build of it,
+// for example the one before a change.
 //
 // The server under test has one core, the load generator (and Redis) the other.
 // The figure to trust is the CPU time that the server's process takes for a
@@ -35,7 +35,7 @@ func main() {
 	seconds := flag.Float64("seconds", 0.4, "how long each time")
 	only := flag.String("only", "", "run only the scenarios whose name contains this")
 	against := flag.String("against", "", "compare the server only with this other build of it")
-	write := flag.Bool("write", false, "write the table and the chart into docs/")
+	write := flag.Bool("write", false, "write the tables and the chart into docs/")
 	flag.Parse()
 	if *write && (*only != "" || *against != "") {
 		exit(fmt.Errorf("-write needs every scenario"))
@@ -139,7 +139,7 @@ func measure(work string, s scenario, rounds int, duration time.Duration) (resul
 	r.samples = make([][]sample, len(servers))
 	for round := range rounds + 1 {
 		for i := range servers {
-			i = (i + round) % len(servers) // nobody always follows the same server
+			i = (i + round) % len(servers) // so that no server always follows the same one
 			sample, err := servers[i].load(s.request(s.servers[i]), duration)
 			if err != nil {
 				return r, fmt.Errorf("%s: %w", s.servers[i].name, err)

@@ -13,12 +13,12 @@ type scenario struct {
 	title      string
 	servers    []spec
 	needsRedis bool
-	headers    []string // of the request, beside Host
+	headers    []string // of the request, besides Host
 	method     string   // GET if empty
 	path       string   // /api/hello if empty
 	status     int      // of every response
-	charted    bool     // drawn in the README's chart
-	clients    int      // requests come from so many clients (X-Forwarded-For); 0: from one
+	charted    bool     // drawn in the chart
+	clients    int      // requests come from this many clients (X-Forwarded-For); 0: from one
 }
 
 // spec is a server to start.
@@ -35,7 +35,7 @@ type spec struct {
 	headers []string // replace the scenario's; nil: the same
 	path    string   // replaces the scenario's; empty: the same
 	body    string   // of the request
-	items   int      // that its database has at the start
+	items   int      // the number of items in its database at the start
 }
 
 const (
@@ -89,7 +89,7 @@ func scenarios() []scenario {
 			},
 		},
 		{
-			name: "log on", charted: true, title: "the same with each one's access log (by-hand has none)", status: 200, headers: []string{origin},
+			name: "log on", charted: true, title: "the same with the access log of each server (by-hand has none)", status: 200, headers: []string{origin},
 			servers: []spec{
 				withLog(ours("this server")), withGOGC(withLog(ours("this server")), "100"), peer("by-hand"), withGOGC(peer("by-hand"), "400"),
 				withLog(peer("gin")), withLog(peer("chi")), withLog(peer("echo")), withLog(peer("fiber")),
@@ -100,7 +100,7 @@ func scenarios() []scenario {
 			servers: []spec{ours("this server"), peer("by-hand"), peer("gin"), peer("chi"), peer("echo"), peer("fiber")},
 		},
 		{
-			name: "refusals", title: "what this server's refusals cost", status: 200, headers: []string{origin},
+			name: "rejections", title: "what this server's rejections cost", status: 200, headers: []string{origin},
 			servers: []spec{ours("a normal response"), bare(denied), bare(limited)},
 		},
 		{
@@ -140,7 +140,7 @@ func sending(s spec, header string) spec {
 	return s
 }
 
-// uploading sends a file of so many bytes.
+// uploading sends a file of size bytes.
 func uploading(size int) spec {
 	s := ours(fmt.Sprintf("%d KiB", size>>10), "RATE_LIMIT_UPLOAD="+noLimit)
 	s.headers = []string{origin, "Content-Type: multipart/form-data; boundary=b"}
@@ -148,8 +148,8 @@ func uploading(size int) spec {
 	return s
 }
 
-// listing is the server with a list of n origins whose last is the one that
-// calls.
+// listing is the server with a list of n origins, the last of which is the one
+// that calls.
 func listing(n int) spec {
 	list := make([]string, n)
 	for i := range list {

@@ -33,8 +33,8 @@ func AccessLog(routes Routes, proxies forwarded.Proxies, log *slog.Logger) gin.H
 				return
 			}
 			end := time.Now()
-			// Straight to the handler: a Logger would look up the line of code
-			// that calls it, which no line of this log names.
+			// The record goes straight to the handler. A Logger would look up the line
+			// of code that calls it, which this log does not show.
 			record := slog.NewRecord(end, level, "request", 0)
 			record.AddAttrs(
 				slog.String("http.request.method", logText(c.Request.Method, 20)),
@@ -47,7 +47,7 @@ func AccessLog(routes Routes, proxies forwarded.Proxies, log *slog.Logger) gin.H
 				slog.String("request_id", c.Writer.Header().Get(requestIDKey)),
 				tracecontext.Attr(c.Request.Header),
 			)
-			if err := c.Errors.Last(); err != nil { // why it was refused or failed
+			if err := c.Errors.Last(); err != nil { // why it was rejected or failed
 				record.AddAttrs(slog.String("error", logText(err.Error(), 500)))
 			}
 			_ = log.Handler().Handle(ctx, record) // a line that cannot be written is lost
