@@ -28,7 +28,7 @@ func check(s scenario, servers []*server) error {
 		if spec.bare {
 			continue
 		}
-		got := comparable(response.Header)
+		got := comparableHeaders(response.Header)
 		if want == nil {
 			want = got
 		}
@@ -51,8 +51,8 @@ func check(s scenario, servers []*server) error {
 	return nil
 }
 
-// comparable leaves out what changes with each request, and spells lists alike.
-func comparable(h http.Header) http.Header {
+// comparableHeaders leaves out what changes with each request, and spells lists alike.
+func comparableHeaders(h http.Header) http.Header {
 	h = h.Clone()
 	for name, values := range h {
 		switch name {
