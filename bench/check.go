@@ -29,7 +29,7 @@ func check(s scenario, servers []*server) error {
 		if spec.bare {
 			continue
 		}
-		got := comparable(response.Header)
+		got := comparableHeaders(response.Header)
 		if want == nil {
 			want = got
 		}
@@ -52,8 +52,8 @@ func check(s scenario, servers []*server) error {
 	return nil
 }
 
-// comparable removes what changes with each request, and writes lists in one form.
-func comparable(h http.Header) http.Header {
+// comparableHeaders removes what changes with each request, and writes lists in one form.
+func comparableHeaders(h http.Header) http.Header {
 	h = h.Clone()
 	for name, values := range h {
 		switch name {

@@ -10,8 +10,8 @@
 // The server under test has one core, the load generator (and Redis) the other.
 // The figure to trust is the CPU time that the server's process takes for a
 // request: throughput and latency depend on whatever else the machine does.
-// All servers of a scenario run at the same time and are loaded in turn, so that
-// a slow minute of the machine slows all of them.
+// All servers of a scenario run at the same time and are loaded in turn, in many
+// short rounds, so that a slow second of the machine slows all of them.
 package main
 
 import (
@@ -31,8 +31,8 @@ func main() {
 	if len(os.Args) == 4 && os.Args[1] == "load" { // see server.load
 		exit(load(os.Args[2], os.Args[3]))
 	}
-	rounds := flag.Int("rounds", 7, "how often each server is loaded")
-	seconds := flag.Float64("seconds", 2, "how long each time")
+	rounds := flag.Int("rounds", 41, "how often each server is loaded")
+	seconds := flag.Float64("seconds", 0.4, "how long each time")
 	only := flag.String("only", "", "run only the scenarios whose name contains this")
 	against := flag.String("against", "", "compare the server only with this other build of it")
 	write := flag.Bool("write", false, "write the tables and the chart into docs/")
@@ -153,7 +153,10 @@ func measure(work string, s scenario, rounds int, duration time.Duration) (resul
 }
 
 // median returns the middle value, or the lower of the two.
-func median(values []float64) float64 {
+func median(values []float64) float64 { return quantile(values, 0.5) }
+
+// quantile returns the value below which the share of the values lies.
+func quantile(values []float64, share float64) float64 {
 	sorted := slices.Sorted(slices.Values(values))
-	return sorted[(len(sorted)-1)/2]
+	return sorted[int(share*float64(len(sorted)-1))]
 }

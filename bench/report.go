@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"os"
-	"slices"
 	"strings"
 )
 
@@ -16,7 +15,7 @@ type result struct {
 // row is what one server needed; the numbers are medians.
 type row struct {
 	name            string
-	cpu, spread     float64 // microseconds per request; half the range over the median
+	cpu, spread     float64 // microseconds per request; half the distance of the quartiles divided by the median
 	ratio           float64 // the first server's CPU time divided by this one's
 	throughput, p99 float64
 }
@@ -39,7 +38,7 @@ func (r result) rows() []row {
 		rows = append(rows, row{
 			name:       r.scenario.servers[i].name,
 			cpu:        median(cpu),
-			spread:     (slices.Max(cpu) - slices.Min(cpu)) / 2 / median(cpu),
+			spread:     (quantile(cpu, 0.75) - quantile(cpu, 0.25)) / 2 / median(cpu),
 			ratio:      median(ratios),
 			throughput: median(column(func(s sample) float64 { return s.Throughput })),
 			p99:        median(column(func(s sample) float64 { return s.P99 })),

@@ -44,16 +44,18 @@ const (
 	origin    = "Origin: https://app.example.com"
 )
 
-// ours is this project's server as it runs in production, with a limit that is
-// counted but never reached.
+// ours is this project's server as it runs in production, with the memory
+// settings of deploy/compose.yaml and a limit that is counted but never reached.
 func ours(name string, env ...string) spec {
 	return spec{name: name, env: append([]string{
+		"GOMEMLIMIT=115MiB", "GOGC=400",
 		"APP_ENV=production", "HOST=127.0.0.1", "LOG_LEVEL=error", "SESSION_SECRET=" + strings.Repeat("s", 32),
 		"ALLOWED_ORIGINS=https://app.example.com", "RATE_LIMIT_DEFAULT=" + noLimit,
 	}, env...)}
 }
 
-func peer(name string, env ...string) spec { return spec{name: name, args: []string{name}, env: env} }
+// peer is a program of peers, with Go's own memory settings.
+func peer(name string) spec { return spec{name: name, args: []string{name}} }
 
 func scenarios() []scenario {
 	withLog := func(s spec) spec {
@@ -62,6 +64,11 @@ func scenarios() []scenario {
 	}
 	withRedis := func(s spec) spec {
 		s.env = append(s.env, "REDIS_URL=redis://"+redisAddr, "REDIS_ADDR="+redisAddr)
+		return s
+	}
+	withGOGC := func(s spec, percent string) spec {
+		s.name += ", GOGC=" + percent
+		s.env = append(s.env, "GOGC="+percent)
 		return s
 	}
 	bare := func(s spec) spec {
@@ -77,14 +84,15 @@ func scenarios() []scenario {
 		{
 			name: "log off", charted: true, title: "`GET /api/hello` with an allowed Origin, no access log", status: 200, headers: []string{origin},
 			servers: []spec{
-				ours("this server"), peer("by-hand"), peer("gin"), peer("chi"), peer("echo"), peer("fiber"),
-				bare(peer("bare-gin")), bare(peer("bare-nethttp")),
+				ours("this server"), withGOGC(ours("this server"), "100"), peer("by-hand"), withGOGC(peer("by-hand"), "400"),
+				peer("gin"), peer("chi"), peer("echo"), peer("fiber"), bare(peer("bare-gin")), bare(peer("bare-nethttp")),
 			},
 		},
 		{
 			name: "log on", charted: true, title: "the same with the access log of each server (by-hand has none)", status: 200, headers: []string{origin},
 			servers: []spec{
-				withLog(ours("this server")), peer("by-hand"), withLog(peer("gin")), withLog(peer("chi")), withLog(peer("echo")), withLog(peer("fiber")),
+				withLog(ours("this server")), withGOGC(withLog(ours("this server")), "100"), peer("by-hand"), withGOGC(peer("by-hand"), "400"),
+				withLog(peer("gin")), withLog(peer("chi")), withLog(peer("echo")), withLog(peer("fiber")),
 			},
 		},
 		{
@@ -107,7 +115,7 @@ func scenarios() []scenario {
 			name: "clients", title: "the number of clients", status: 200, headers: []string{origin}, clients: 1_000_000,
 			servers: []spec{
 				ours("1 client"), // does not believe X-Forwarded-For
-				ours("1000000 clients", "TRUSTED_PROXIES=127.0.0.1", "RATE_LIMIT_MAX_CLIENTS=1100000"),
+				ours("1000000 clients", "TRUSTED_PROXIES=127.0.0.1", "RATE_LIMIT_MAX_CLIENTS=1100000", "GOMEMLIMIT=1GiB"),
 				ours("1000000 clients, 100000 counters", "TRUSTED_PROXIES=127.0.0.1", "RATE_LIMIT_MAX_CLIENTS=100000"),
 			},
 		},

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"maps"
 	"os"
@@ -18,12 +19,12 @@ import (
 // readFile returns the variables of the file, which need not exist. The error
 // contains no value, because any line may be a secret.
 func readFile(file string) (map[string]string, error) {
-	text, err := os.ReadFile(file)
+	text, err := readSmallFile(file)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
-	if unread, ok := errors.AsType[*fs.PathError](err); ok {
-		return nil, fmt.Errorf("%s cannot be read (%w); let the server's user read it, or remove it", file, unread.Err)
+	if err != nil {
+		return nil, fmt.Errorf("%s cannot be read (%w); let the server's user read it, or remove it", file, err)
 	}
 	variables, err := godotenv.UnmarshalBytes(bytes.TrimPrefix(text, []byte("\uFEFF"))) // editors on Windows begin files with it
 	if err != nil {
@@ -40,6 +41,32 @@ func readFile(file string) (map[string]string, error) {
 		}
 	}
 	return variables, nil
+}
+
+// maxFile is the most bytes of a file that are read at startup.
+const maxFile = 1 << 20
+
+// readSmallFile returns the content of the file. It rejects one that is larger
+// than maxFile, because the name may be that of a device that never ends. The
+// error gives the reason without the name, which the caller's message has.
+func readSmallFile(name string) ([]byte, error) {
+	text, err := readAtMost(name, maxFile+1)
+	if unread, ok := errors.AsType[*fs.PathError](err); ok {
+		return nil, unread.Err
+	}
+	if err == nil && len(text) > maxFile {
+		err = fmt.Errorf("it has more than %d bytes", maxFile)
+	}
+	return text, err
+}
+
+func readAtMost(name string, limit int64) ([]byte, error) {
+	file, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	return io.ReadAll(io.LimitReader(file, limit))
 }
 
 // fillEnvironment sets the variables that the environment does not set to the

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"net/url"
-	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -36,9 +35,9 @@ func (m *mistakes) fromFile(name, value, file string) (string, bool) {
 		m.addSecret(name+"_FILE", "holds a value instead of the name of a file; write that value into "+name)
 		return "", false
 	}
-	content, err := os.ReadFile(file)
+	content, err := readSmallFile(file)
 	if err != nil {
-		m.add(name+"_FILE", file, "cannot be read ("+withoutPath(err)+"); name a file that this process may read")
+		m.add(name+"_FILE", file, "cannot be read ("+err.Error()+"); name a file that this process may read")
 		return "", false
 	}
 	text := strings.TrimRight(string(content), "\r\n")
@@ -47,12 +46,6 @@ func (m *mistakes) fromFile(name, value, file string) (string, bool) {
 		return "", false
 	}
 	return text, true
-}
-
-// withoutPath returns only the reason, because the message already names the file.
-func withoutPath(err error) string {
-	text := err.Error()
-	return text[strings.LastIndex(text, ": ")+len(": "):]
 }
 
 func (m *mistakes) sessionSecret(name, value, file string, required bool) Secret {

@@ -30,6 +30,8 @@ func TestSecretsRejects(t *testing.T) {
 		{production("ALLOWED_ORIGINS=", "SESSION_SECRET=", "SESSION_SECRET_FILE="+os.DevNull), []string{"1 setting is invalid", "is an empty file"}},
 		{production("ALLOWED_ORIGINS=", "SESSION_SECRET=", "SESSION_SECRET_FILE=a://hunter2"), []string{"1 setting is invalid", "holds a value instead of the name of a file"}},
 		{[]string{"SESSION_SECRET_FILE=/nowhere"}, []string{`SESSION_SECRET_FILE="/nowhere"`, "cannot be read (no such file or directory)"}},
+		{[]string{"SESSION_SECRET_FILE=/dev/zero"}, []string{`SESSION_SECRET_FILE="/dev/zero"`, "cannot be read (it has more than 1048576 bytes)"}},
+		{[]string{"SESSION_SECRET_FILE=."}, []string{"cannot be read (is a directory)"}},
 		{[]string{"SESSION_SECRET_PREVIOUS=hunter2"}, []string{"SESSION_SECRET_PREVIOUS has 7 bytes", "at least 32"}},
 		{[]string{"SESSION_SECRET_PREVIOUS_FILE=/nowhere"}, []string{`SESSION_SECRET_PREVIOUS_FILE="/nowhere"`, "cannot be read"}},
 		{[]string{"REDIS_URL=redis+sentinel://h"}, []string{`"redis+sentinel"`, "redis-sentinel://"}},

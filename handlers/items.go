@@ -294,13 +294,22 @@ func badCursor() *problem.Problem {
 	return problem.BadRequest("The query value cursor must be the next_cursor of an earlier page.")
 }
 
+// whyChanged does not tell a client to read the item again if that cannot help: the
+// proxy that made the ETag weak would do it again.
+func whyChanged(r *http.Request) string {
+	if ifMatch, _ := readIfMatch(r); len(ifMatch) == 0 {
+		return "If-Match has only weak ETags (W/), which never match. A proxy that compresses responses makes their ETag weak; it must not compress those of this route."
+	}
+	return "The item has changed since the ETag in If-Match; read it again and repeat the change."
+}
+
 // failItems turns an error of the store into a problem.
 func failItems(c *gin.Context, err error) {
 	switch {
 	case errors.Is(err, items.ErrNotFound):
 		problem.Abort(c, problem.NotFound("There is no item with this id."))
 	case errors.Is(err, items.ErrChanged):
-		problem.Abort(c, problem.PreconditionFailed("The item has changed since the ETag in If-Match; read it again and repeat the change."))
+		problem.Abort(c, problem.PreconditionFailed(whyChanged(c.Request)))
 	case errors.Is(err, items.ErrBadCursor):
 		problem.Abort(c, badCursor())
 	default:

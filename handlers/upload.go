@@ -31,7 +31,7 @@ func Upload(maxBytes int64) gin.HandlerFunc {
 		c.Request.Body = body
 		parts, err := c.Request.MultipartReader()
 		if err != nil {
-			problem.Abort(c, problem.BadRequest("The body cannot be read as a form: the Content-Type has no boundary."))
+			problem.Abort(c, problem.BadRequest("The body cannot be read as a form: the Content-Type has no boundary. Do not set this header in fetch or axios; for a FormData, the browser writes it with the boundary."))
 			return
 		}
 		file, wrong := readFile(parts, body, maxBytes)

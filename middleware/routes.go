@@ -62,7 +62,7 @@ func (p publicRoutes) has(c *gin.Context, method string) bool {
 		method = http.MethodGet
 	}
 	if template := c.FullPath(); template != "" {
-		return p.routes[template].Public[method]
+		return slices.Contains(p.public, template) && p.routes[template].Public[method]
 	}
 	if !slices.ContainsFunc(p.public, func(template string) bool { return matches(template, c.Request.URL.Path) }) {
 		return false // most preflights; what follows costs more the more routes there are

@@ -2,6 +2,7 @@ import { advise } from './advice'
 import { TimeoutError, type Exchange } from './api/client'
 import { useApiStatus } from './apiStatus'
 import { CopyButton } from './CopyButton'
+import './exchange.css'
 import { apiOrigin, isBlockedPort, pageOrigin } from './page'
 import { preflightRequest } from './preflight'
 

@@ -165,25 +165,19 @@ func (s Store) Update(ctx context.Context, id uuid.UUID, p Patch, ifMatch []stri
 	// Only a transaction returns the error of the commit: without one, SQLite
 	// commits a RETURNING when its rows are closed.
 	err := s.DB.Transaction(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		if err := s.match(ctx, tx, id, ifMatch); err != nil {
+			return err
+		}
 		// One statement reads and writes the row, so that no other client
 		// can change it in between.
-		statement := `
+		var err error
+		item, _, err = scan(tx.QueryRowContext(ctx, `
 			UPDATE items SET
 				name = COALESCE($2, name), name_folded = COALESCE($3, name_folded),
 				note = COALESCE($4, note), note_folded = COALESCE($5, note_folded),
-				updated_at = CASE WHEN updated_at < $6 THEN $6 ELSE updated_at + ` + tick + ` END
-			WHERE id = $1`
-		args := []any{id, p.Name, foldIf(p.Name), p.Note, foldIf(p.Note), now()}
-		if ifMatch != nil {
-			version, err := match(ctx, tx, id, ifMatch)
-			if err != nil {
-				return err
-			}
-			statement, args = statement+` AND updated_at = $7`, append(args, version)
-		}
-		var err error
-		item, _, err = scan(tx.QueryRowContext(ctx, statement+` RETURNING `+columns, args...))
-		return unmatched(ctx, tx, id, ifMatch, err)
+				updated_at = CASE WHEN updated_at < $6 THEN $6 ELSE updated_at + `+tick+` END
+			WHERE id = $1 RETURNING `+columns, id, p.Name, foldIf(p.Name), p.Note, foldIf(p.Note), now()))
+		return err
 	})
 	if err != nil {
 		return Item{}, err
@@ -194,35 +188,28 @@ func (s Store) Update(ctx context.Context, id uuid.UUID, p Patch, ifMatch []stri
 // Delete removes an item. For ifMatch and the errors, see Update.
 func (s Store) Delete(ctx context.Context, id uuid.UUID, ifMatch []string) error {
 	return s.DB.Transaction(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		statement, args := `DELETE FROM items WHERE id = $1`, []any{id}
-		if ifMatch != nil {
-			version, err := match(ctx, tx, id, ifMatch)
-			if err != nil {
-				return err
-			}
-			statement, args = statement+` AND updated_at = $2`, append(args, version)
+		if err := s.match(ctx, tx, id, ifMatch); err != nil {
+			return err
 		}
-		_, _, err := scan(tx.QueryRowContext(ctx, statement+` RETURNING `+columns, args...))
-		return unmatched(ctx, tx, id, ifMatch, err)
+		_, _, err := scan(tx.QueryRowContext(ctx, `DELETE FROM items WHERE id = $1 RETURNING `+columns, id))
+		return err
 	})
 }
 
-// match returns the item's updated_at if the item has one of the ETags, and
-// otherwise ErrChanged.
-func match(ctx context.Context, tx *sql.Tx, id uuid.UUID, ifMatch []string) (time.Time, error) {
-	item, _, err := scan(tx.QueryRowContext(ctx, `SELECT `+columns+` FROM items WHERE id = $1`, id))
+// match returns ErrChanged if the item has none of the ETags; nil stands for any
+// ETag. Until the transaction ends, no other client can change the item: SQLite
+// admits one writer at a time, and PostgreSQL locks the row.
+func (s Store) match(ctx context.Context, tx *sql.Tx, id uuid.UUID, ifMatch []string) error {
+	if ifMatch == nil {
+		return nil
+	}
+	statement := `SELECT ` + columns + ` FROM items WHERE id = $1`
+	if s.DB.Engine() == database.Postgres {
+		statement += ` FOR UPDATE`
+	}
+	item, _, err := scan(tx.QueryRowContext(ctx, statement, id))
 	if err == nil && !slices.Contains(ifMatch, item.ETag()) {
 		err = ErrChanged
-	}
-	return item.UpdatedAt, err
-}
-
-// unmatched returns the error of a statement that used the updated_at from match.
-// If the statement found no row, another client has changed or deleted the item
-// since then, and match says which.
-func unmatched(ctx context.Context, tx *sql.Tx, id uuid.UUID, ifMatch []string, err error) error {
-	if ifMatch != nil && errors.Is(err, ErrNotFound) {
-		_, err = match(ctx, tx, id, ifMatch)
 	}
 	return err
 }

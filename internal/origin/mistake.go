@@ -68,7 +68,7 @@ func guess(s string) (string, bool) {
 func guessHost(scheme, rest string) string {
 	host, port, _ := strings.Cut(rest, ":")
 	port = strings.TrimLeft(port, "0")
-	if port == "" || port == defaultPort(scheme) {
+	if port == "" || port == DefaultPort(scheme) {
 		rest = host
 	} else {
 		rest = strings.TrimSuffix(host, ".") + ":" + port
@@ -77,7 +77,7 @@ func guessHost(scheme, rest string) string {
 	if inner, ok := strings.CutPrefix(rest, "["); ok {
 		inner, tail, _ := strings.Cut(inner, "]")
 		addr, _ := netip.ParseAddr(inner)
-		if tail == ":"+defaultPort(scheme) {
+		if tail == ":"+DefaultPort(scheme) {
 			tail = ""
 		}
 		rest = FormatIPv6(addr.WithZone("")) + tail

@@ -210,14 +210,15 @@ func checkPort(scheme, port string) error {
 	if port[0] == '0' {
 		return fmt.Errorf("has the port %s with leading zeros", port)
 	}
-	if port == defaultPort(scheme) {
+	if port == DefaultPort(scheme) {
 		return fmt.Errorf("spells out the default port of %s, which browsers leave out", scheme)
 	}
 	return nil
 }
 
-// defaultPort returns "" for the scheme of an app.
-func defaultPort(scheme string) string {
+// DefaultPort returns the port that browsers leave out for the scheme: "443" for
+// https and "80" for http. It returns "" for any other.
+func DefaultPort(scheme string) string {
 	switch scheme {
 	case "https":
 		return "443"

@@ -32,8 +32,8 @@ var sharedHosts = slices.Concat(
 
 	// Tunnels: every client has a name.
 	strings.Fields(`
-	bore.pub devtunnels.ms exp.direct gradio.live instatunnel.my lhr.life lhr.rocks lhrtunnel.link loca.lt
-	localcan.dev localhost.run localtunnel.me loclx.io loophole.site netlify.live nport.link packetriot.net
+	bore.pub devtunnels.ms exp.direct gradio.live instatunnel.my jprq.app jprq.live lhr.life lhr.rocks lhrtunnel.link
+	loca.lt localcan.dev localhost.run localtunnel.me loclx.io loophole.site netlify.live nport.link packetriot.net
 	pagekite.me pinggy-free.link pinggy.io pinggy.link pitunnel.com pktriot.net portmap.host portmap.io remote.moe
 	rt3.io serveo.net serveousercontent.com sharedwithexpose.com telebit.cloud tuna.am tunnelto.dev tuns.sh tunwg.com
 	zrok.io`),
@@ -43,14 +43,16 @@ var sharedHosts = slices.Concat(
 
 	// Playgrounds: every snippet that a stranger publishes has a name.
 	strings.Fields(`
-	cdpn.io claudeusercontent.com codepen.app codepen.io glitch.me jsbin.com jsfiddle.net jshell.net modal.run
-	plnkr.co stackblitz.com stackblitz.io staticblitz.com surge.sh vscode-cdn.net vscode-unpkg.net webcontainer.io`),
+	cdpn.io claudeusercontent.com codepen.app codepen.io glitch.me jsbin.com jsfiddle.net jshell.net mockable.io
+	modal.run pipedream.net plnkr.co stackblitz.com stackblitz.io staticblitz.com surge.sh vscode-cdn.net
+	vscode-unpkg.net webcontainer.io`),
 
 	// Hosts and builders of sites: every site has a name.
 	strings.Fields(`
-	4everland.app anvil.app arweave.net beeceptor.com budibase.app edgeone.app emergentagent.com eth.limo
-	godaddysites.com hostingersite.com hs-sites.com ic0.app koyeb.app squarespace.com tiiny.host tiiny.site tumblr.com
-	webhook.site webnode.page weebly.com wordpress.com wpcomstaging.com`),
+	4everland.app anvil.app arweave.net beeceptor.com budibase.app edgeone.app emergentagent.com eth.limo ghost.io
+	godaddysites.com hostingersite.com hs-sites.com ic0.app koyeb.app manus.space mystrikingly.com neocities.org
+	shinyapps.io softr.app squarespace.com stormkit.dev tiiny.host tiiny.site tilda.ws tumblr.com webhook.site
+	webnode.page weebly.com wordpress.com wpcomstaging.com`),
 )
 
 // coversPublicSuffix reports whether strangers can own names below host. That is so

@@ -106,5 +106,5 @@ func (o Origin) portOrDefault() string {
 	case !o.isWeb():
 		return "none"
 	}
-	return defaultPort(o.Scheme)
+	return DefaultPort(o.Scheme)
 }
