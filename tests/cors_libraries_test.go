@@ -6,11 +6,11 @@ import (
 	"testing"
 )
 
-// The test tables of jub0bs/cors, rs/cors, expressjs/cors, and Starlette were put
-// as settings of this server. Their rows pass, except where this server differs
-// on purpose. The two tests below have every difference: what the library does,
-// what this server does, and the section of the standard that asks for it or
-// allows it.
+// The test tables of jub0bs/cors, rs/cors, expressjs/cors and Starlette were applied
+// to this server as settings. Their rows pass, except where this server differs
+// on purpose. The two tests below list every difference: what the library does,
+// what this server does, and the section of the standard that requires or allows
+// it.
 
 // These settings are accepted by one side and rejected by the other.
 func TestSettingsUnlikeLibraries(t *testing.T) {
