@@ -405,8 +405,8 @@ func (w *world) cutOff() bool {
 // flooding reports whether a client is in the network that sends the flood.
 func (w *world) flooding(client netip.Addr) bool { return w.floodNetwork.Contains(client) }
 
-// places returns in how many places requests may have been counted: this process, and
-// Redis, which counts anew each time it loses its data.
+// places returns in how many places requests may have been counted: in this process,
+// and in Redis, again after each change of its state.
 func (w *world) places(from, to time.Time) int {
 	if !w.scenario.redis {
 		return 1
