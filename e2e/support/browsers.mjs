@@ -189,6 +189,15 @@ class Page {
     return this.requests.filter(({ url }) => !url.endsWith('/healthz'))
   }
 
+  /**
+   * Waits until the browser has reported the requests of calls that have ended,
+   * which it does a little later than the page. The wait is in the browser, so that
+   * it reads no response before the reports, however slow this process is.
+   */
+  reportRequests() {
+    return this.evaluate(() => new Promise((resolve) => setTimeout(resolve, 50)))
+  }
+
   get keyboard() {
     return this.#page.keyboard
   }
