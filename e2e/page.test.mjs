@@ -129,7 +129,6 @@ for (const engine of engines) {
       ]) {
         await page.resize(width, height)
         await page.evaluate(() => {
-          document.documentElement.style.scrollBehavior = 'auto'
           scrollTo(0, document.body.scrollHeight)
           document.activeElement.blur()
         })
@@ -169,8 +168,8 @@ for (const engine of engines) {
       const moving = await other.evaluate(() =>
         [document.documentElement, ...document.querySelectorAll('*')]
           .filter((element) => {
-            const { transitionDuration, animationName, scrollBehavior } = getComputedStyle(element)
-            return transitionDuration !== '0s' || animationName !== 'none' || scrollBehavior !== 'auto'
+            const { transitionDuration, animationName } = getComputedStyle(element)
+            return transitionDuration !== '0s' || animationName !== 'none'
           })
           .map(({ className }) => className),
       )

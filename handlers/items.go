@@ -55,7 +55,7 @@ func (h Items) Search(c *gin.Context) {
 	}
 	q := query.Get("q")
 	if q == "" || !utf8.ValidString(q) || strings.ContainsRune(q, 0) {
-		problem.Abort(c, problem.BadRequest("The query value q must be given: the text to search for, at least one character, in UTF-8 without NUL."))
+		problem.Abort(c, problem.BadRequest("The query value q is missing or invalid; send the text to search for: at least one character, in UTF-8 without NUL."))
 		return
 	}
 	page, err := h.Store.Search(c.Request.Context(), q, cursor, limit)
@@ -238,7 +238,7 @@ func readIfMatch(r *http.Request) ([]string, *problem.Problem) {
 }
 
 // parseETags returns the strong ETags in a list, which may have empty elements (RFC
-// 9110, 5.6.1.2, 8.8.3). It reports false if the text is not such a list, and if the
+// 9110, 5.6.1.2, 8.8.3). It reports false if the text is not such a list, or if the
 // list has no ETag.
 func parseETags(list string) (strong []string, ok bool) {
 	list = strings.Trim(list, ", \t")

@@ -67,7 +67,7 @@ func TestItemRefusals(t *testing.T) {
 		{"cursor empty", "GET", "/api/items?cursor=", "", 400, "must be the next_cursor"},
 		{"cursor made up", "GET", "/api/items?cursor=x", "", 400, "must be the next_cursor"},
 		{"query malformed", "GET", "/api/items?limit=%zz", "", 400, "percent-encode"},
-		{"search for nothing", "GET", "/api/search", "", 400, "The query value q must be given"},
+		{"search for nothing", "GET", "/api/search", "", 400, "The query value q is missing or invalid"},
 		{"search with limit of 101", "GET", "/api/search?q=x&limit=101", "", 400, "from 1 to 100"},
 		{"search with a cursor made up", "GET", "/api/search?q=x&cursor=x", "", 400, "must be the next_cursor"},
 		{"search for NUL", "GET", "/api/search?q=%00", "", 400, "without NUL"},

@@ -37,7 +37,7 @@ func TestSettingsUnlikeLibraries(t *testing.T) {
 			"HTML, 7.1.1 (origins): evilfoo.com is another host"},
 		{"Express takes an origin without a scheme", "ALLOWED_ORIGINS=bar.com", nil, "write https://bar.com",
 			"Fetch, Origin header: a browser always sends the scheme"},
-		{"jub0bs/cors takes discrete origins beside *", "ALLOWED_ORIGINS=*,http://example.com", anonymous, "beside other origins",
+		{"jub0bs/cors takes discrete origins beside *", "ALLOWED_ORIGINS=*,http://example.com", anonymous, "next to other origins",
 			"Fetch, HTTP responses: Access-Control-Allow-Origin is one origin or *"},
 		{"jub0bs/cors takes the wildcard of a public suffix without credentials", "ALLOWED_ORIGINS=https://*.com", anonymous, "public suffix",
 			"URL, 3.2: below a public suffix, every name may have another owner"},

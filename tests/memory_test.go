@@ -52,7 +52,7 @@ func TestMemory(t *testing.T) {
 			cmd.Dir = t.TempDir()
 			// Behind a proxy that is trusted, each request may have a client of its own.
 			cmd.Env = append(environment(append(production, "HOST=127.0.0.1", "PORT=0", "TRUSTED_PROXIES=127.0.0.1", "LOG_FORMAT=json")...),
-				append(tt.env, "GOMEMLIMIT="+tt.goMemLimit)...)
+				append(tt.env, "GOMEMLIMIT="+tt.goMemLimit, "GOGC="+compose.Environment["GOGC"])...)
 			p := spawn(t, cmd)
 			s := &server{process: p, client: newClient("")}
 			url := p.announced(t, "listening")

@@ -107,14 +107,14 @@ func TestInvalidURLs(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
 			message := launchInvalid(t, dir, "CORS_MAX_AGE=5", "DATABASE_URL="+tt.database, "REDIS_URL="+tt.redis)
-			checkContains(t, message, append(tt.want, "3 settings are wrong", "CORS_MAX_AGE", "DATABASE_URL", "REDIS_URL")...)
+			checkContains(t, message, append(tt.want, "3 settings are invalid", "CORS_MAX_AGE", "DATABASE_URL", "REDIS_URL")...)
 			checkLacks(t, message, "hunter2")
 			checkNoFiles(t, dir)
 		})
 	}
 	// A valid database file is not created if another setting is invalid.
 	dir := t.TempDir()
-	checkContains(t, launchInvalid(t, dir, "REDIS_URL=redis://h?x=1"), "1 setting is wrong", "REDIS_URL")
+	checkContains(t, launchInvalid(t, dir, "REDIS_URL=redis://h?x=1"), "1 setting is invalid", "REDIS_URL")
 	checkNoFiles(t, dir)
 }
 

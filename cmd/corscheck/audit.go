@@ -418,7 +418,7 @@ func (a *audit) judgePage(add adder) {
 		what string
 	}{{a.missing, "an unknown path"}, {a.wrong, "an unknown method"}} {
 		if a.page.allows() && !at.p.allows() && at.p.reply.Status >= 300 {
-			add(medium, fmt.Sprintf("The error response for %s, %s, has no CORS headers: the page sees a network error instead", at.what, statusText(at.p.reply.Status)),
+			add(medium, fmt.Sprintf("The error response for %s, %s, has no CORS headers: the page sees a network error instead", at.what, fetch.StatusText(at.p.reply.Status)),
 				at.p.evidence(allowOrigin), "set the CORS headers first, before routing and error handling")
 		}
 	}
@@ -441,13 +441,13 @@ func (a *audit) judgePreflight(add adder, credentials fetch.Credentials) {
 		add(high, "The preflight is redirected, which browsers never follow", p.evidence("Location"), "respond to OPTIONS before any redirect")
 		return
 	case status == http.StatusUnauthorized || status == http.StatusProxyAuthRequired:
-		add(high, "The preflight needs signing in, but carries no credentials", p.evidence()+" got "+statusText(status), "respond to preflights before authentication")
+		add(high, "The preflight needs signing in, but carries no credentials", p.evidence()+" got "+fetch.StatusText(status), "respond to preflights before authentication")
 		return
 	case status == http.StatusTooManyRequests:
-		add(high, "The preflight is rate-limited", p.evidence()+" got "+statusText(status), "respond to preflights before the rate limit")
+		add(high, "The preflight is rate-limited", p.evidence()+" got "+fetch.StatusText(status), "respond to preflights before the rate limit")
 		return
 	case status < 200 || status > 299:
-		add(high, "The preflight fails with "+statusText(status), p.evidence(allowOrigin), "respond to OPTIONS with 204 and the CORS headers, on every route")
+		add(high, "The preflight fails with "+fetch.StatusText(status), p.evidence(allowOrigin), "respond to OPTIONS with 204 and the CORS headers, on every route")
 		return
 	}
 	if v := fetch.Standard().CheckCORS(a.origin, fetch.CredentialsOmit, p.reply.Header); v != nil && a.page.allows() {

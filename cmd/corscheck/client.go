@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -18,6 +19,7 @@ import (
 	"time"
 
 	"example.com/api/internal/fetch"
+	"example.com/api/internal/origin"
 )
 
 // The bounds that keep a hostile server from holding or filling the command.
@@ -75,14 +77,7 @@ func (c *client) proxy(r *http.Request) (*url.URL, error) {
 
 // hostPort is the host and port of u, with the scheme's default port.
 func hostPort(u *url.URL) string {
-	port := u.Port()
-	if port == "" {
-		port = "80"
-		if u.Scheme == "https" {
-			port = "443"
-		}
-	}
-	return u.Hostname() + ":" + port
+	return net.JoinHostPort(u.Hostname(), cmp.Or(u.Port(), origin.DefaultPort(u.Scheme)))
 }
 
 func (c *client) dial(ctx context.Context, network, address string) (net.Conn, error) {

@@ -155,10 +155,7 @@ func jsonOf(r result, server string) jsonResult {
 		Exchanges: []jsonExchange{},
 		Warnings:  differences(r),
 	}
-	main := r.Chromium
-	if main.Verdict.Allowed && !r.Firefox.Verdict.Allowed {
-		main = r.Firefox
-	}
+	main := r.main()
 	for _, e := range main.Exchanges {
 		out.Exchanges = append(out.Exchanges, exchangeOf(e))
 	}

@@ -248,6 +248,8 @@ func (o options) checkCombination(set map[string]bool, rest []string) error {
 		return fmt.Errorf("--timeout %s: write a duration above zero, for example 5s", o.timeout)
 	case set["safe"] && (o.har != "" || o.audit || o.expect != ""):
 		return errors.New("--safe belongs to a single request; --audit and --har change nothing, and --expect sends its rows")
+	case o.json && o.expect != "":
+		return errors.New("--json belongs to a request, --har and --audit; --expect has --format tap and junit")
 	case o.format != "" && o.expect == "":
 		return errors.New("--format belongs to --expect")
 	case !slices.Contains([]string{"", "text", "tap", "junit"}, o.format):
@@ -282,8 +284,9 @@ func parseResolve(lines []string) (map[string]netip.AddrPort, error) {
 	return out, nil
 }
 
-// maxPasted bounds what is read from standard input.
-const maxPasted = 1 << 20
+// maxPasted bounds what is read from standard input. It is more than package pasted
+// accepts, so that a longer text is rejected and not cut off.
+const maxPasted = 2 << 20
 
 func pastedCall(curl, fetchCall string, stdin io.Reader) (pasted.Call, error) {
 	for _, text := range []*string{&curl, &fetchCall} {

@@ -19,15 +19,16 @@ export async function open(browser, url, options) {
  * them, such as `OPTIONS /api/session`.
  */
 export async function press(page, card, button, seconds) {
-  await page.until(card, (card) => document.getElementById(card) !== null, card)
+  // A card ignores its buttons until its last call has ended.
+  await page.until(card, (card) => document.getElementById(card)?.ariaBusy === 'false', card)
   await page.evaluate((card) => {
-    const section = document.getElementById(card)
     window.ended = false
-    new MutationObserver((_, observer) => {
-      if (section.ariaBusy === 'true') return
+    // Of the document, because a render may replace the card.
+    new MutationObserver((changes, observer) => {
+      if (!changes.some(({ target, oldValue }) => target.id === card && oldValue === 'true')) return
       window.ended = true
       observer.disconnect()
-    }).observe(section, { attributeFilter: ['aria-busy'] })
+    }).observe(document, { subtree: true, attributeFilter: ['aria-busy'], attributeOldValue: true })
   }, card)
   const first = page.calls().length
   await page.click(`#${card} button`, button)
@@ -39,6 +40,7 @@ export async function press(page, card, button, seconds) {
 
 /** Presses a card's button and waits until its exchange matches. */
 export async function pressFor(page, card, button, pattern) {
+  await page.until(card, (card) => document.getElementById(card)?.ariaBusy === 'false', card)
   await page.click(`#${card} button`, button)
   await until(`${card}, “${button}”: ${pattern}`, async () => pattern.test(await exchange(page, card)))
 }

@@ -110,7 +110,7 @@ func TestPostgresHangs(t *testing.T) {
 		p.SignalAll(processtest.Resume)
 		back := databasetest.Eventually(t, longest, "the server is used", func() bool { return second(s.Get(ctx, id)) == nil })
 		t.Logf("in use %s after the server went on", back)
-		for line, want := range map[string]int{"PostgreSQL was lost": round + 1, "PostgreSQL is available": round + 1} {
+		for line, want := range map[string]int{"PostgreSQL is down": round + 1, "PostgreSQL is available": round + 1} {
 			if got := log.Count(line); got != want {
 				t.Errorf("got %d log lines with %q, want %d:\n%s", got, line, want, log)
 			}

@@ -13,7 +13,7 @@ func (e Engine) CheckCORS(origin string, c Credentials, h Header) *Verdict {
 	failed := func(reason Reason) *Verdict {
 		return &Verdict{
 			Reason: reason, Header: "Access-Control-Allow-Origin", Value: value, Present: present,
-			Param: value, Origin: origin, Section: SectionCORSCheck,
+			Param: value, Origin: origin, Section: sectionCORSCheck,
 		}
 	}
 	switch {
@@ -36,7 +36,7 @@ func (e Engine) CheckCORS(origin string, c Credentials, h Header) *Verdict {
 	}
 	return &Verdict{
 		Reason: InvalidAllowCredentials, Header: "Access-Control-Allow-Credentials", Value: credentials, Present: present,
-		Param: credentials, Origin: origin, Section: SectionCORSCheck,
+		Param: credentials, Origin: origin, Section: sectionCORSCheck,
 	}
 }
 
@@ -99,6 +99,6 @@ func (e Engine) checkResourcePolicy(origin string, u *url.URL, h Header) *Verdic
 	}
 	return &Verdict{
 		Reason: BlockedByResourcePolicy, Header: "Cross-Origin-Resource-Policy", Value: value, Present: present,
-		Section: SectionResourcePolicy,
+		Section: sectionResourcePolicy,
 	}
 }

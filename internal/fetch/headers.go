@@ -234,7 +234,7 @@ func IsForbiddenRequestHeader(name, value string) bool {
 		return true
 	case "x-http-method", "x-http-method-override", "x-method-override":
 		for method := range strings.SplitSeq(value, ",") {
-			if IsForbiddenMethod(trimHTTPSpace(method)) {
+			if isForbiddenMethod(trimHTTPSpace(method)) {
 				return true
 			}
 		}
@@ -274,9 +274,9 @@ func readableNames(h Header) []string {
 	return slices.Compact(names)
 }
 
-// parseTokens reads a header that is a comma-separated list of tokens. It
-// reports false, and the first element at fault, if one is not a token. Empty
-// elements are skipped (RFC 9110, 5.6.1.2).
+// parseTokens reads a header that is a comma-separated list of tokens. If an
+// element is not a token, it returns the first such element as bad and no tokens.
+// Empty elements are skipped (RFC 9110, 5.6.1.2).
 func parseTokens(h Header, name string) (tokens []string, bad string) {
 	value, _ := h.Get(name)
 	for element := range strings.SplitSeq(value, ",") {

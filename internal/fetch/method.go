@@ -18,8 +18,8 @@ func IsSafelistedMethod(method string) bool {
 	return method == "GET" || method == "HEAD" || method == "POST"
 }
 
-// IsForbiddenMethod reports whether no page may send the method.
-func IsForbiddenMethod(method string) bool {
+// isForbiddenMethod reports whether no page may send the method.
+func isForbiddenMethod(method string) bool {
 	switch strings.ToUpper(method) {
 	case "CONNECT", "TRACE", "TRACK":
 		return true

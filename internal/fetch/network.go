@@ -83,7 +83,7 @@ var badPorts = []string{
 func (w *walk) checkNetwork() bool {
 	r := w.request
 	if slices.Contains(badPorts, w.url.Port()) {
-		return w.block(Verdict{Reason: BadPort, Param: w.url.Port(), Section: SectionPortBlocking})
+		return w.block(Verdict{Reason: BadPort, Param: w.url.Port(), Section: sectionPortBlocking})
 	}
 	page, err := url.Parse(r.Origin)
 	if err != nil || r.Origin == "null" || r.CORSOnly {
@@ -96,12 +96,12 @@ func (w *walk) checkNetwork() bool {
 	into := space > r.PageSpace && r.PageSpace != SpaceUnknown
 	exempt := w.engine.LocalNetworkByHTTP && into && SpaceOfHost(w.url.Hostname()) >= SpaceLocal
 	if page.Scheme == "https" && !IsTrustworthy(w.url) && !exempt {
-		return w.block(Verdict{Reason: MixedContent, Param: w.url.String(), Section: SectionMixedContent})
+		return w.block(Verdict{Reason: MixedContent, Param: w.url.String(), Section: sectionMixedContent})
 	}
 	if !into || !w.engine.LocalNetworkAccess {
 		return true
 	}
-	v := Verdict{Param: space.String(), Section: SectionLocalNetwork}
+	v := Verdict{Param: space.String(), Section: sectionLocalNetwork}
 	switch {
 	case w.engine.LocalNetworkNeedsSecure && !IsTrustworthy(page) && (page.Scheme == "http" || page.Scheme == "https"):
 		v.Reason = InsecureLocalNetwork
@@ -110,6 +110,6 @@ func (w *walk) checkNetwork() bool {
 		v.Reason = LocalNetworkDenied
 		return w.block(v)
 	}
-	w.pass("local network", "the browser asks the user for permission first", SectionLocalNetwork)
+	w.pass("local network", "the browser asks the user for permission first", sectionLocalNetwork)
 	return true
 }

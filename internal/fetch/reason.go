@@ -180,7 +180,7 @@ func (v Verdict) Explain() string {
 
 func (v Verdict) statusParam() string {
 	status, _ := strconv.Atoi(v.Param)
-	return statusText(status)
+	return StatusText(status)
 }
 
 // notListed describes a list that lacks something, and a * that does not
@@ -228,7 +228,7 @@ func (v Verdict) nearMiss() string {
 }
 
 // ChromiumMessage is what Chromium prints to its console, or nothing if it
-// prints nothing about this verdict. initial is the URL that the page called.
+// prints nothing about this verdict.
 func (v Verdict) ChromiumMessage(r Request) string {
 	r = r.withDefaults()
 	hint := escapeHint(v.Param)
@@ -371,18 +371,17 @@ func fetchSection(title, anchor string) Section {
 
 // The sections that verdicts and checks refer to. They are never changed.
 var (
-	SectionMainFetch      = fetchSection("main fetch", "main-fetch")
-	SectionMethods        = fetchSection("methods", "methods")
-	SectionHeaders        = fetchSection("headers", "terminology-headers")
-	SectionRequest        = fetchSection("Request class", "request-class")
-	SectionPreflight      = fetchSection("CORS-preflight fetch", "cors-preflight-fetch")
-	SectionCORSCheck      = fetchSection("CORS check", "cors-check")
-	SectionRedirect       = fetchSection("HTTP-redirect fetch", "http-redirect-fetch")
-	SectionResourcePolicy = fetchSection("cross-origin resource policy check", "cross-origin-resource-policy-check")
-	SectionExposed        = fetchSection("CORS filtered response", "concept-filtered-response-cors")
-	SectionPortBlocking   = fetchSection("port blocking", "port-blocking")
-	SectionMixedContent   = Section{"Mixed Content, 4.4", "https://www.w3.org/TR/mixed-content/#should-block-fetch"}
-	SectionLocalNetwork   = Section{"Local Network Access", "https://wicg.github.io/local-network-access/"}
+	sectionMainFetch      = fetchSection("main fetch", "main-fetch")
+	sectionMethods        = fetchSection("methods", "methods")
+	sectionHeaders        = fetchSection("headers", "terminology-headers")
+	sectionRequest        = fetchSection("Request class", "request-class")
+	sectionPreflight      = fetchSection("CORS-preflight fetch", "cors-preflight-fetch")
+	sectionCORSCheck      = fetchSection("CORS check", "cors-check")
+	sectionRedirect       = fetchSection("HTTP-redirect fetch", "http-redirect-fetch")
+	sectionResourcePolicy = fetchSection("cross-origin resource policy check", "cross-origin-resource-policy-check")
+	sectionPortBlocking   = fetchSection("port blocking", "port-blocking")
+	sectionMixedContent   = Section{"Mixed Content, 4.4", "https://www.w3.org/TR/mixed-content/#should-block-fetch"}
+	sectionLocalNetwork   = Section{"Local Network Access", "https://wicg.github.io/local-network-access/"}
 )
 
 // describe writes a header as it came.
@@ -394,7 +393,8 @@ func describe(name string, h Header) string {
 	return name + ": " + value
 }
 
-func statusText(status int) string {
+// StatusText returns the status with its phrase, if it has one: 404 Not Found.
+func StatusText(status int) string {
 	if text := http.StatusText(status); text != "" {
 		return fmt.Sprintf("%d %s", status, text)
 	}

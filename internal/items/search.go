@@ -8,17 +8,17 @@ import (
 	"example.com/api/internal/database"
 )
 
-// maxTrigrams is how many trigrams of a query select the candidates of a search
-// at most. More of them cost more than they save.
+// maxTrigrams is the largest number of a query's trigrams that select the candidates
+// of a search. More of them cost more than they save.
 const maxTrigrams = 16
 
 // Search returns up to limit items (at least 1) that follow cursor and whose
 // name or note contains q, oldest first. It ignores case and whether letters
 // are composed; no character of q has a special meaning.
 //
-// An index finds the candidates by the trigrams of q, every three characters in
-// a row. A shorter q has none: then Search reads the items one by one until the
-// page is full.
+// An index finds the candidates by the trigrams of q: its sequences of three
+// characters. A shorter q has none, so Search then reads the items one by one until
+// the page is full.
 func (s Store) Search(ctx context.Context, q, cursor string, limit int) (Page, error) {
 	after, err := decodeCursor(cursor)
 	if err != nil {
@@ -26,7 +26,7 @@ func (s Store) Search(ctx context.Context, q, cursor string, limit int) (Page, e
 	}
 	page := Page{Items: []Item{}}
 	if strings.ContainsRune(q, 0) {
-		return page, nil // no item holds it, and PostgreSQL would reject the query
+		return page, nil // no item contains it, and PostgreSQL would reject the query
 	}
 	find := searchSQLite
 	if s.DB.Engine() == database.Postgres {
@@ -58,8 +58,8 @@ func searchSQLite(ctx context.Context, pool *sql.DB, text string, after int64, n
 		ORDER BY items_trigrams.rowid LIMIT $3`, text, after, n, match)
 }
 
-// trigramQuery returns an FTS5 query for rows that hold trigrams of the text,
-// at most maxTrigrams of them, evenly spaced; "" if the text is too short.
+// trigramQuery returns an FTS5 query for rows that contain trigrams of the text: at
+// most maxTrigrams of them, evenly spaced. It returns "" if the text is too short.
 func trigramQuery(text string) string {
 	characters := []rune(text)
 	count := len(characters) - 2 // of trigrams
@@ -78,11 +78,12 @@ func trigramQuery(text string) string {
 // searchPostgres returns up to n items that contain the folded text, and the
 // seq of each.
 func searchPostgres(ctx context.Context, pool *sql.DB, text string, after int64, n int) ([]Item, []int64, error) {
-	// LIKE, as the index knows no strpos; what it gives a meaning is escaped.
+	// LIKE, because the index does not support strpos. Characters that are special in
+	// LIKE are escaped.
 	pattern := "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(text) + "%"
 	const contains = `(name_folded LIKE $1 OR note_folded LIKE $1)`
-	// A text that many items contain fills the page from the next few. For it
-	// the index would return most of the table, which then would be sorted.
+	// If many items contain the text, the next few fill the page. The index would
+	// return most of the table, which would then be sorted.
 	const next = 1000
 	items, seqs, err := query(ctx, pool, `
 		SELECT `+columns+` FROM (SELECT * FROM items WHERE seq > $2 ORDER BY seq LIMIT $4) AS next
@@ -90,7 +91,7 @@ func searchPostgres(ctx context.Context, pool *sql.DB, text string, after int64,
 	if err != nil || len(items) == n {
 		return items, seqs, err
 	}
-	// MATERIALIZED, or the planner may prefer to read the table in order.
+	// Without MATERIALIZED, the planner may prefer to read the table in order.
 	return query(ctx, pool, `
 		WITH found AS MATERIALIZED (SELECT * FROM items WHERE `+contains+`)
 		SELECT `+columns+` FROM found WHERE seq > $2 ORDER BY seq LIMIT $3`, pattern, after, n)

@@ -29,10 +29,10 @@ func TestWildcardsAreRefused(t *testing.T) {
 		{"https://app.*.com", "left-most label"},
 		{"https://*.*.com", "left-most label"},
 		{"https://example.com:*", "left-most label"},
-		{"http://localhost:*", "ALLOWED_ORIGIN_REGEX takes other patterns, such as http://localhost:[0-9]+"},
-		{"https://a.com https://b.com", "holds several origins; separate them with commas"},
-		{"https://a.com;https://*.b.com", "holds several origins; separate them with commas"},
-		{"https://*.a.com\nhttps://*.b.com", "holds several origins; separate them with commas"},
+		{"http://localhost:*", "write other patterns, such as http://localhost:[0-9]+, into ALLOWED_ORIGIN_REGEX"},
+		{"https://a.com https://b.com", "has several origins; separate them with commas"},
+		{"https://a.com;https://*.b.com", "has several origins; separate them with commas"},
+		{"https://*.a.com\nhttps://*.b.com", "has several origins; separate them with commas"},
 		{"https://a.com/?next=https://b.com", "path"},
 		{`["http://localhost:5173"]`, "write http://localhost:5173"},
 		{`["http://localhost:5173"`, "write http://localhost:5173"},
@@ -103,8 +103,8 @@ func TestPatternsAreRefused(t *testing.T) {
 		{"https://*.bücher.example", []string{"write https://*.xn--bcher-kva.example"}},
 		{"http://app.example.com,http://*.example.com,http://127.0.0.1.example.com,http://10.0.0.1:8080", []string{"http://app.example.com is plain http", "is plain http", "is plain http", "; write https://, or set CORS_ALLOW_CREDENTIALS=false"}},
 		{"*", []string{"* cannot be used with CORS_ALLOW_CREDENTIALS=true"}},
-		{"*,https://a.com", []string{"*,https://a.com has * beside other origins", "cannot be used with"}},
-		{"*,*", []string{"beside other origins", "cannot be used with"}},
+		{"*,https://a.com", []string{"*,https://a.com has * next to other origins", "cannot be used with"}},
+		{"*,*", []string{"next to other origins", "cannot be used with"}},
 	}
 	for _, tt := range tests {
 		_, _, mistakes := origin.ParsePolicy(origin.Options{Entries: strings.Split(tt.entries, ","), Production: true, Credentials: true})
@@ -119,7 +119,7 @@ func TestPatternsAreRefused(t *testing.T) {
 		}
 	}
 	_, _, mistakes := origin.ParsePolicy(origin.Options{Entries: []string{"*"}, Regex: `https://a\.com`})
-	if len(mistakes) != 1 || !strings.Contains(mistakes[0].Problem, "beside other origins") {
+	if len(mistakes) != 1 || !strings.Contains(mistakes[0].Problem, "next to other origins") {
 		t.Errorf("* and a regex: %v", mistakes)
 	}
 }

@@ -11,8 +11,8 @@ import (
 
 // sharedHosts are domains below which strangers have names, at any depth,
 // although the public suffix list lacks them or has only some of the depths.
-// The list need not be complete: it spares those who write a wildcard for the
-// host that they happen to work on.
+// The list need not be complete. It protects those who write a wildcard for the host
+// that they happen to work on.
 var sharedHosts = slices.Concat(
 	// Clouds: every customer's machines, containers, functions or buckets have names
 	// here. Below bc.googleusercontent.com, every machine of Compute Engine has one.
@@ -55,10 +55,10 @@ var sharedHosts = slices.Concat(
 	webnode.page weebly.com wordpress.com wpcomstaging.com`),
 )
 
-// coversPublicSuffix reports whether strangers can own names below host: it is
-// a public suffix (com, co.uk, github.io) or a shared host, or there are such
-// names below it. A name without a dot that the list does not know, such as
-// localhost or a company's internal domain, does not count as one.
+// coversPublicSuffix reports whether strangers can own names below host. That is so
+// if host is a public suffix (com, co.uk, github.io) or a shared host, or if one is
+// below it. A name without a dot that the list does not have, such as localhost or
+// a company's internal domain, does not count.
 func coversPublicSuffix(host string) bool {
 	below := "x--probe." + host // a suffix by a rule such as *.compute.amazonaws.com
 	if suffix, _ := publicsuffix.PublicSuffix(below); suffix == below {
@@ -72,8 +72,8 @@ func coversPublicSuffix(host string) bool {
 	return slices.Contains(sharedHosts, domain) || isSuffixParent(host)
 }
 
-// isHostingSuffix reports whether strangers get names directly below host from
-// whoever runs it, as below vercel.app, and not from a registry, as below com.
+// isHostingSuffix reports whether strangers get names directly below host from a
+// hosting company, as below vercel.app, and not from a registry, as below com.
 func isHostingSuffix(host string) bool {
 	suffix, icann := publicsuffix.PublicSuffix(host)
 	if suffix == host {
