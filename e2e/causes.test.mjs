@@ -22,6 +22,7 @@ const origins = {}
 before(async () => {
   const [port, blockedPort, securePort] = await freePorts(3)
   origins.allowed = `http://localhost:${port}`
+  origins.public = origins.allowed
   origins.blocked = `http://localhost:${blockedPort}`
   origins.secure = `https://localhost:${securePort}`
   api = await startApi({ ALLOWED_ORIGINS: origins.allowed, RATE_LIMIT_DEFAULT: '1000-M' })
@@ -42,10 +43,11 @@ for (const engine of engines) {
   describe(engine.name, { skip: engine.missing }, () => {
     test('names the true cause first', { timeout: 240_000 }, async () => {
       const found = new Map()
-      // Only this option makes a browser accept the certificate of the secure page.
       for (const [kinds, options] of [
         [['allowed', 'blocked'], {}],
+        // This option makes a browser accept the certificate of the secure page.
         [['secure'], { tunnel: hostile.ports.closed }],
+        [['public'], { publicPort: new URL(origins.public).port }],
       ]) {
         const browser = await engine.open(options)
         try {

@@ -88,7 +88,7 @@ for (const engine of engines) {
       const query = new URLSearchParams({ api: `http://localhost:${api.port}`, method, path })
       await page.goto(`${origin}/?${query}`)
       await page.until('the result', () => document.querySelector('pre').textContent !== 'waiting…')
-      await pause(50) // The browser reports a request a little later than the page.
+      await page.reportRequests()
       const sent = page.requests.filter(({ url }) => url.endsWith(path)).map(({ method }) => method)
       return { page, sent }
     }

@@ -34,8 +34,11 @@ const LOG_DELAY = 300
 const dotEnv = path.join(import.meta.dirname, '../.env')
 const cors = ['ALLOWED_ORIGINS', 'CORS_ALLOWED_METHODS', 'CORS_ALLOWED_HEADERS', 'CORS_ALLOW_CREDENTIALS']
 
-/** `corscheck` is the program's path; without it, the plugin does nothing. */
-export function exchange({ corscheck, apiPort }) {
+/**
+ * `corscheck` is the program's path; without it, the plugin does nothing.
+ * `traceId` marks its requests for the launcher, which reads the API's log.
+ */
+export function exchange({ corscheck, apiPort, traceId }) {
   const log = []
   let running = 0
   const waiting = []
@@ -71,7 +74,11 @@ export function exchange({ corscheck, apiPort }) {
     const ownApi = isLoopback(call.url.hostname) && call.url.port === String(apiPort)
     const lines = ownApi ? await logOf(log, call) : []
     const check = await inTurn(() =>
-      run(corscheck, [...argumentsOf(call, request.headers.origin), ...(ownApi ? ['--server', 'api'] : [])]),
+      run(corscheck, [
+        ...argumentsOf(call, request.headers.origin),
+        ...(ownApi ? ['--server=api'] : []),
+        ...(ownApi && traceId ? [`--trace-id=${traceId}`] : []),
+      ]),
     )
     return { check, log: lines, ...(ownApi && { settings: settings() }) }
   }

@@ -22,7 +22,7 @@ export default defineConfig(({ mode }) => ({
   plugins: [
     react(),
     blockedPage(),
-    exchange({ corscheck: process.env.CORSCHECK, apiPort }),
+    exchange({ corscheck: process.env.CORSCHECK, apiPort, traceId: process.env.PROBE_TRACE_ID }),
     watchApi(apiPort),
     repositoryFiles(),
     compressed(),

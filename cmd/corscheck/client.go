@@ -36,6 +36,7 @@ type client struct {
 	transport *http.Transport
 	timeout   time.Duration // of one request
 	resolve   map[string]netip.AddrPort
+	traceID   string
 	request   checkRequest // the one that is checked at the moment
 }
 
@@ -53,7 +54,7 @@ func newClient(o options) (*client, error) {
 			return nil, fmt.Errorf("--cacert: %s holds no PEM certificate", o.cacert)
 		}
 	}
-	c := &client{timeout: o.timeout, resolve: o.resolve}
+	c := &client{timeout: o.timeout, resolve: o.resolve, traceID: o.traceID}
 	c.transport = &http.Transport{
 		Proxy:                  c.proxy,
 		DialContext:            c.dial,
@@ -174,6 +175,11 @@ func (c *client) speaksTLS(ctx context.Context, u *url.URL) bool {
 	return err == nil || errors.As(err, &certificate)
 }
 
+// traceparent is the header of W3C Trace Context with the trace-id.
+func traceparent(traceID string) string {
+	return "00-" + traceID + "-0000000000000001-01"
+}
+
 // header returns m's header with the lines that a browser adds.
 func (c *client) header(m fetch.Message) http.Header {
 	h := http.Header{"User-Agent": {"corscheck"}}
@@ -185,6 +191,9 @@ func (c *client) header(m fetch.Message) http.Header {
 			h.Del("User-Agent")
 		}
 		h[http.CanonicalHeaderKey(f.Name)] = append(h[http.CanonicalHeaderKey(f.Name)], f.Value)
+	}
+	if c.traceID != "" {
+		h.Set("Traceparent", traceparent(c.traceID))
 	}
 	if c.request.Origin == "" {
 		return h // not from a page

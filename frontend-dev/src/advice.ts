@@ -4,9 +4,10 @@
  * servers; the console and the API's log say more.
  */
 import type { Exchange } from './api/client'
+import { needsPermission, placeOf } from './localNetwork'
 import { lineWith } from './settings'
 
-export type Cause = 'api-down' | 'origin' | 'preflight' | 'interrupted'
+export type Cause = 'local-network' | 'api-down' | 'origin' | 'preflight' | 'interrupted'
 
 export interface Advice {
   cause: Cause
@@ -36,6 +37,15 @@ interface Failure {
 export function advise({ pageOrigin, apiOrigin, reachable, method, headers }: Failure, likely?: Cause): Advice[] {
   const crossOrigin = pageOrigin !== apiOrigin
   const advice: Advice[] = []
+  if (!reachable && needsPermission(pageOrigin, apiOrigin)) {
+    advice.push({
+      cause: 'local-network',
+      summary: `The browser lets a page from the internet call ${placeOf(apiOrigin)} only if the user permits it.`,
+      check: `Permit it when the browser asks, or in the browser’s settings for ${pageOrigin}.${pageOrigin.startsWith('https:') ? '' : ' Chromium asks only if the page comes over https.'} No header of the API can permit it.`,
+      console: 'Permission was denied for this request to access the … address space, in Chromium',
+      log: 'nothing, because the request never arrived',
+    })
+  }
   if (!reachable) {
     advice.push({
       cause: 'api-down',

@@ -1,5 +1,6 @@
 /** The cause of a failed call, from what the development server found out. */
 import { TimeoutError, type Exchange } from '../api/client'
+import { placeOf } from '../localNetwork'
 import { lineWith, type Setting } from '../settings'
 import { header, thisBrowser, type Answer, type Browser, type Message } from './ask'
 
@@ -66,6 +67,13 @@ export function diagnose(exchange: Exchange, answer: Answer, pageOrigin: string,
   if (browser && !browser.allowed) {
     const found = blocked(exchange, answer, browser, last, pageOrigin, isBlockedPort)
     return { ...found, note: found.note ?? standIn }
+  }
+  if (answer.permission === 'denied') {
+    return {
+      cause: 'LocalNetwork',
+      summary: `The browser does not let this page call an address of ${placeOf(exchange.url)}: the user has not permitted it.`,
+      fix: `Permit it in the browser’s settings for ${pageOrigin}, then load the page again. No header of the API can permit it.`,
+    }
   }
   if (exchange.error instanceof TimeoutError) {
     return {

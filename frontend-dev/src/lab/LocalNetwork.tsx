@@ -5,7 +5,7 @@ export function LocalNetwork(card: CardProps) {
     <Card
       {...card}
       exchange={null}
-      sample={`const { state } = await navigator.permissions.query({ name: 'local-network-access' })`}
+      sample={`const { state } = await navigator.permissions.query({ name: 'loopback-network' })`}
       why={
         <>
           A page from the internet that calls <code>localhost</code> or an address of your network needs the user’s
