@@ -55,7 +55,8 @@ func Items() *Resource {
 			return nil
 		},
 		request: s.request,
-		write:   s.create,
+		create:  s.create,
+		change:  s.changeAny,
 		verify:  func(*world) error { return s.verify() },
 	}
 }
@@ -187,6 +188,20 @@ func (s *itemStore) newRequest(w *world, v *visitor, method, path string, status
 // made.
 func mayHaveHappened(r *response) bool {
 	return r.StatusCode >= 500 && !(r.StatusCode == http.StatusServiceUnavailable && !strings.Contains(string(r.body), "may have been saved"))
+}
+
+// changeAny renames an item that is there, or creates one if there is none.
+func (s *itemStore) changeAny(w *world, v *visitor) *request {
+	var there []*knownItem
+	for _, k := range s.known {
+		if k.certain && !k.changing && len(k.names) == 1 && k.names[0] != "" {
+			there = append(there, k)
+		}
+	}
+	if len(there) == 0 {
+		return s.create(w, v)
+	}
+	return s.rename(w, v, there[w.rng.IntN(len(there))])
 }
 
 func (s *itemStore) create(w *world, v *visitor) *request {
