@@ -103,6 +103,9 @@ func (s *itemStore) run(sql string, args []*string) (answer, bool) {
 		return rows(), true
 	case sql == "SELECT "+columns+" FROM items WHERE seq > $1 ORDER BY seq LIMIT $2":
 		return page(number(1), number(2), ""), true
+	case strings.HasPrefix(sql, "SELECT $3 ~ '[[:alnum:]]{3}' AND "): // the rows are few enough for one visit
+		yes := "t"
+		return answer{columns: []column{{"indexed", oidBool}, {"last", oidInt8}}, rows: [][]*string{{&yes, args[3]}}, tag: "SELECT 1"}, true
 	case strings.HasPrefix(sql, "SELECT "+columns+" FROM (SELECT * FROM items WHERE seq > $2"),
 		strings.HasPrefix(sql, "WITH found AS MATERIALIZED"):
 		return page(number(2), number(3), text(1)), true
