@@ -93,7 +93,7 @@ for (const engine of engines) {
         await press(page, 'preflighted', 'POST')
         await page.click('#preflighted .exchange button', 'Show what the browser hides')
         await page.until('the sequence', () => document.querySelector('#preflighted .sequence') !== null)
-        assert.match(await exchange(page, 'preflighted'), /access-control-allow-origin.*GET stood in for it/s)
+        assert.match(await exchange(page, 'preflighted'), /access-control-allow-origin.*GET was sent instead/s)
         assert.equal(
           api
             .output()

@@ -172,7 +172,7 @@ func TestSilentServer(t *testing.T) {
 		t.Errorf("the timeout is %v, %v", o.timeout, err)
 	}
 	status, stdout, _ := corscheck(t, address, "--origin", testPage, "--timeout", "50ms", "--json")
-	if status != exitUnreachable || !strings.Contains(stdout, "did not answer within 50ms") || !strings.Contains(stdout, `"reason": "TimedOut"`) {
+	if status != exitUnreachable || !strings.Contains(stdout, "did not respond within 50ms") || !strings.Contains(stdout, `"reason": "TimedOut"`) {
 		t.Errorf("got status %d, %s", status, stdout)
 	}
 }
@@ -322,7 +322,7 @@ func TestUnreachable(t *testing.T) {
 		{at(x509.HostnameError{Certificate: &x509.Certificate{}, Host: "a.example"}), wrongName, "for another name"},
 		{at(x509.CertificateInvalidError{Cert: &x509.Certificate{}, Reason: x509.Expired}), invalidCertificate, "that is not valid: x509: certificate has expired"},
 		{at(tls.RecordHeaderError{Msg: "x"}), needsHTTP, "does not speak TLS"},
-		{at(context.DeadlineExceeded), timedOut, "http://a.example did not answer within 4s."},
+		{at(context.DeadlineExceeded), timedOut, "http://a.example did not respond within 4s."},
 		{at(context.Canceled), interrupted, "interrupted."},
 		{&sendError{message: fetch.Message{URL: &url.URL{Scheme: "http", Host: "a.example"}}, err: io.EOF, closed: true}, connectionClosed, "gave no response: the connection was closed"},
 		{at(errors.New("odd")), invalidResponse, "http://a.example gave no response: odd."},

@@ -224,7 +224,7 @@ func parseOptions(args []string, stdin io.Reader, stderr io.Writer) (options, er
 	return o, nil
 }
 
-// insteadOf names the option for what a header would have meant.
+// insteadOf returns the option that has the effect that such a header would have.
 func insteadOf(name string) string {
 	switch strings.ToLower(name) {
 	case "cookie":
@@ -239,7 +239,7 @@ func (o options) checkCombination(set map[string]bool, rest []string) error {
 	pasted := set["from-curl"] || set["from-fetch"]
 	switch {
 	case len(rest) > 1:
-		return fmt.Errorf("one URL at a time: %q is too much", rest[1])
+		return fmt.Errorf("one URL at a time; leave out %q", rest[1])
 	case o.har != "" && (len(rest) > 0 || pasted || o.audit || o.expect != ""):
 		return errors.New("--har judges what is recorded; leave out the URL and the other ways to name a request")
 	case o.har == "" && len(rest) == 0 && !pasted:

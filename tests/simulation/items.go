@@ -189,8 +189,7 @@ func (s *itemStore) newRequest(w *world, v *visitor, method, path string, status
 	return q
 }
 
-// mayHaveHappened reports whether a failure leaves open whether the change was
-// made.
+// mayHaveHappened reports whether, after this failure, the change may have been made.
 func mayHaveHappened(r *response) bool {
 	return r.StatusCode >= 500 && !(r.StatusCode == http.StatusServiceUnavailable && !strings.Contains(string(r.body), "may have been saved"))
 }
@@ -341,7 +340,7 @@ func (s *itemStore) remove(w *world, v *visitor, k *knownItem) *request {
 	return q
 }
 
-// guard gives a change an If-Match now and then: the newest ETag or an older one.
+// guard sometimes gives a change an If-Match: the newest ETag or an older one.
 func (s *itemStore) guard(w *world, q *request, k *knownItem, before []string) {
 	if n := len(k.etags); n > 0 && w.chance(40) {
 		i := w.rng.IntN(n)

@@ -21,9 +21,9 @@ import (
 const (
 	// shown is how many events of a run that failed are shown.
 	shown = 40
-	// enough is how many seeds fail before no more are run.
+	// enough is how many seeds may fail before the rest is skipped.
 	enough = 20
-	// replayed is how many seeds there are to one that is played twice.
+	// replayed is the number of seeds of which one is run twice.
 	replayed = 20
 	// patience is how much real time a run may take; it usually takes 30 ms.
 	patience = 30 * time.Second
