@@ -58,7 +58,7 @@ func (w *world) plan() {
 		if w.resource != nil {
 			w.after(horizon+2*time.Second+time.Millisecond, "", func() {
 				v := &visitor{address: netip.AddrFrom4([4]byte{192, 0, 100, 1})}
-				w.send(v, w.resource.write(w, v))
+				w.send(v, w.resource.create(w, v))
 			})
 			horizon += 5 * time.Second
 		}
@@ -565,6 +565,9 @@ func (w *world) planFault(at time.Duration) {
 	if !w.scenario.redis && kind >= 13 {
 		kind = w.rng.IntN(13)
 	}
+	if w.resource != nil && w.chance(20) {
+		kind = 7 // at the right moment, this is rare
+	}
 	switch kind {
 	case 0:
 		database("hangs", func() { set(func() { server.hung = true }) }, func() { set(func() { server.hung = false }) })
@@ -593,7 +596,19 @@ func (w *world) planFault(at time.Duration) {
 			func() { w.wrong.finish(time.Now()); set(func() { server.failure = "" }) })
 	case 7, 8:
 		how := []cut{cutBefore, cutAfter}[w.rng.IntN(2)]
-		database("loses a connection at the next write", func() { set(func() { server.cut = how }) }, func() { set(func() { server.cut = noCut }) })
+		// Whichever server takes writes.
+		lose := func(how cut) func() {
+			return func() { set(func() { w.database.servers[0].cut, w.database.servers[1].cut = how, how }) }
+		}
+		database("or the other loses a connection at the next write", lose(how), lose(noCut))
+		if w.resource != nil {
+			for i := range byte(3) { // of whose changes one meets the fault, even if the others stall
+				creator := &visitor{address: netip.AddrFrom4([4]byte{192, 0, 101, 1 + i})}
+				changer := &visitor{address: netip.AddrFrom4([4]byte{192, 0, 102, 1 + i})}
+				w.after(max(at-w.between(time.Second, 3*time.Second), 0), "", func() { w.send(creator, w.resource.create(w, creator)) })
+				w.after(at+w.between(0, min(lasts, time.Second)), "", func() { w.send(changer, w.resource.change(w, changer)) })
+			}
+		}
 	case 9:
 		lasts = time.Millisecond
 		database("loses its connections", func() { set(server.endSessions) }, func() {})

@@ -29,19 +29,19 @@ const (
 	patience = 30 * time.Second
 )
 
-// Run runs the server with the seeds from first on, or with the one in the
-// variable SEED. SEEDS sets their number, which is a tenth of count under the race
-// detector. A resource is made for each seed; nil makes none.
+// Run runs the server with count seeds from first on, and a tenth of them under
+// the race detector. The variable SEED names another first seed, which then runs
+// alone, and SEEDS sets how many run. A resource is made for each seed; nil makes none.
 func Run(t *testing.T, first, count uint64, server Server, newResource func() *Resource) {
 	scenarios := loadScenarios(t)
 	if underRace {
 		count /= 10
 	}
-	if text := os.Getenv("SEEDS"); text != "" {
-		count = number(t, "SEEDS", text)
-	}
 	if text := os.Getenv("SEED"); text != "" {
 		first, count = number(t, "SEED", text), 1
+	}
+	if text := os.Getenv("SEEDS"); text != "" {
+		count = number(t, "SEEDS", text)
 	}
 	seeds := make(chan uint64)
 	var failed atomic.Int64

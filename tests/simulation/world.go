@@ -38,7 +38,8 @@ type Resource struct {
 	statements statements
 	routes     func(path string) *route // nil for a path that is not its own
 	request    func(w *world, v *visitor) *request
-	write      func(w *world, v *visitor) *request // one that must succeed while the database is well
+	create     func(w *world, v *visitor) *request // must succeed while the database is well
+	change     func(w *world, v *visitor) *request // a change in a transaction
 	verify     func(w *world) error                // compares what was stored with what clients were told
 }
 
