@@ -54,15 +54,15 @@ func run(m *testing.M) int {
 		return 1
 	}
 	// The go command reuses a cached test result unless a file that the test
-	// opened has changed. Opening the server's sources makes a change to them
-	// run these tests again.
+	// opened has changed. Opening the server's sources, and what they embed, makes
+	// a change to them run these tests again.
 	_ = filepath.WalkDir("..", func(path string, entry fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
 			return err
 		case entry.IsDir() && (entry.Name() == "node_modules" || entry.Name() == ".git"):
 			return filepath.SkipDir
-		case filepath.Ext(path) == ".go":
+		case slices.Contains([]string{".go", ".mod", ".sum", ".sql", ".yaml", ".html", ".js", ".css", ".gz"}, filepath.Ext(path)):
 			_, err = os.Stat(path)
 		}
 		return err
