@@ -156,11 +156,12 @@ for (const engine of engines) {
         assert.ok(sent.includes(preflight), sent.join())
         assert.match(await exchange(page, 'blocked-header'), /^TypeError/)
         assert.deepEqual(await causes(page, 'blocked-header'), ['preflight', 'interrupted'])
-        await pause(200)
-        const lines = api.output().slice(log)
-        assert.match(lines, new RegExp(`cors_preflight_refused .*setting=${setting}`))
-        assert.doesNotMatch(lines, /cors_denied|msg=request/, 'the request itself was never sent')
-        if (engine.reportsConsole) assert.match(page.console.slice(logged).join('\n'), reported)
+        const lines = () => api.output().slice(log)
+        const refused = new RegExp(`cors_preflight_refused .*setting=${setting}`)
+        await until(`${refused}`, () => refused.test(lines()))
+        assert.doesNotMatch(lines(), /cors_denied|msg=request/, 'the request itself was never sent')
+        if (engine.reportsConsole)
+          await until(`${reported}`, () => reported.test(page.console.slice(logged).join('\n')))
       }
     })
 

@@ -30,7 +30,7 @@ func TestValidate(t *testing.T) {
 		{"shortest", items.Draft{Name: "x"}, nil},
 		{"longest, counted in characters", items.Draft{Name: strings.Repeat("ä", 100), Note: strings.Repeat("😀", 1000)}, nil},
 		{"name empty", items.Draft{}, []violation{{"name", "must have 1 to 100 characters, not 0"}}},
-		{"name of blanks", items.Draft{Name: " \t\n\u3000"}, []violation{{"name", "must not consist of blanks alone"}}},
+		{"name of blanks", items.Draft{Name: " \t\n\u3000"}, []violation{{"name", "must not consist only of blanks"}}},
 		{"blanks around a name", items.Draft{Name: " x ", Note: " "}, nil},
 		{"name too long", items.Draft{Name: long}, []violation{{"name", "must have 1 to 100 characters, not 101"}}},
 		{"note too long", items.Draft{Name: "x", Note: strings.Repeat("ä", 1001)}, []violation{{"note", "must have 0 to 1000 characters, not 1001"}}},

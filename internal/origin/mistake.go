@@ -7,7 +7,7 @@ import (
 	"golang.org/x/net/idna"
 )
 
-// Mistake is a value of the settings that must not be used.
+// Mistake is a value in the settings that must not be used.
 type Mistake struct {
 	Setting string // "ALLOWED_ORIGINS" or "ALLOWED_ORIGIN_REGEX"
 	Value   string // the entry or the pattern that is wrong
@@ -25,11 +25,11 @@ func remedy(s string) string {
 	if guess, ok := guess(s); ok {
 		return "write " + guess
 	}
-	return "write scheme, host and port alone, such as https://app.example.com"
+	return "write only scheme, host and port, such as https://app.example.com"
 }
 
-// guess returns the origin that was probably meant by s: the usual slips
-// undone, one after the other.
+// guess returns the origin that was probably meant by s. It corrects the usual
+// mistakes, one after another.
 func guess(s string) (string, bool) {
 	s = strings.TrimSuffix(strings.TrimPrefix(s, `["`), `"]`) // an entry of a JSON list
 	s = strings.Trim(s, " \t\"'")
