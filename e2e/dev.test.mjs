@@ -88,6 +88,7 @@ test('the page’s server says why a call failed, with what the API logged, to i
   assert.match(answer.log.join('\n'), new RegExp(`cors_denied origin=${blocked} .*reason="port differs`))
   assert.deepEqual(answer.settings, { values: { ALLOWED_ORIGINS: page }, fixed: ['ALLOWED_ORIGINS'] })
   assert.doesNotMatch(dev.output(), /method=POST/)
+  assert.equal(dev.output().split('cors_denied').length - 1, 1, 'what only asks is not in the log')
 
   for (const [origin, site] of [
     ['https://evil.example', 'cross-site'],

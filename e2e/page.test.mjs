@@ -152,8 +152,10 @@ for (const engine of engines) {
       await page.resize(1280, 900)
     })
 
-    const inForcedColours = async () => {
-      const other = await open(browser, allowed, { forcedColors: 'active', reducedMotion: 'reduce' })
+    test('forced colours keep the dots and bars, and reduced motion means none', async () => {
+      const forced = await engine.open({ forcedColors: true })
+      const other = await open(forced, allowed)
+      assert.equal(await other.evaluate(() => matchMedia('(forced-colors: active)').matches), true)
       await press(other, 'simple', 'GET hello')
       const { bar, empty, dot, paper } = await other.evaluate(() => {
         const colour = (selector, pseudo) => getComputedStyle(document.querySelector(selector), pseudo).backgroundColor
@@ -175,10 +177,8 @@ for (const engine of engines) {
           .map(({ className }) => className),
       )
       assert.deepEqual(moving, [])
-      await other.close()
-    }
-    if (engine.emulatesMedia)
-      test('forced colours keep the dots and bars, and reduced motion means none', inForcedColours)
+      await forced.close()
+    })
   })
 }
 

@@ -27,7 +27,7 @@ const calls = [
   { method: 'GET', path: '/api/hello', status: 200 },
   { method: 'HEAD', path: '/api/hello', status: 200 },
   { method: 'POST', path: '/api/session', status: 201, preflighted: true },
-  // No route takes these two, but an allowed origin can read that.
+  // No route supports these two methods, but an allowed origin can read the response.
   { method: 'PUT', path: '/api/session', status: 405, preflighted: true },
   { method: 'PATCH', path: '/api/session', status: 405, preflighted: true },
   { method: 'DELETE', path: '/api/session', status: 204, preflighted: true },

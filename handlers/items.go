@@ -55,7 +55,7 @@ func (h Items) Search(c *gin.Context) {
 	}
 	q := query.Get("q")
 	if q == "" || !utf8.ValidString(q) || strings.ContainsRune(q, 0) {
-		problem.Abort(c, problem.BadRequest("The query value q must be given: the text to search for, at least one character, in UTF-8 without NUL."))
+		problem.Abort(c, problem.BadRequest("The query value q is missing or invalid; send the text to search for: at least one character, in UTF-8 without NUL."))
 		return
 	}
 	page, err := h.Store.Search(c.Request.Context(), q, cursor, limit)
@@ -238,7 +238,7 @@ func readIfMatch(r *http.Request) ([]string, *problem.Problem) {
 }
 
 // parseETags returns the strong ETags in a list, which may have empty elements (RFC
-// 9110, 5.6.1.2, 8.8.3). It reports false if the text is not such a list, and if the
+// 9110, 5.6.1.2, 8.8.3). It reports false if the text is not such a list, or if the
 // list has no ETag.
 func parseETags(list string) (strong []string, ok bool) {
 	list = strings.Trim(list, ", \t")
@@ -294,13 +294,22 @@ func badCursor() *problem.Problem {
 	return problem.BadRequest("The query value cursor must be the next_cursor of an earlier page.")
 }
 
+// whyChanged does not tell a client to read the item again if that cannot help: the
+// proxy that made the ETag weak would do it again.
+func whyChanged(r *http.Request) string {
+	if ifMatch, _ := readIfMatch(r); len(ifMatch) == 0 {
+		return "If-Match has only weak ETags (W/), which never match. A proxy that compresses responses makes their ETag weak; it must not compress those of this route."
+	}
+	return "The item has changed since the ETag in If-Match; read it again and repeat the change."
+}
+
 // failItems turns an error of the store into a problem.
 func failItems(c *gin.Context, err error) {
 	switch {
 	case errors.Is(err, items.ErrNotFound):
 		problem.Abort(c, problem.NotFound("There is no item with this id."))
 	case errors.Is(err, items.ErrChanged):
-		problem.Abort(c, problem.PreconditionFailed("The item has changed since the ETag in If-Match; read it again and repeat the change."))
+		problem.Abort(c, problem.PreconditionFailed(whyChanged(c.Request)))
 	case errors.Is(err, items.ErrBadCursor):
 		problem.Abort(c, badCursor())
 	default:

@@ -18,6 +18,7 @@ import (
 // TestShop names the project, adds a resource, and then removes the sample.
 func TestShop(t *testing.T) {
 	c := copyRepository(t)
+	c.removeTest(t)
 	guide := c.read(t, "docs/make-it-yours.md")
 	c.rename(t, guide)
 	guide = c.read(t, "docs/make-it-yours.md") // its imports have the new name, too
@@ -155,6 +156,15 @@ func (c clone) check(t *testing.T) {
 	for _, script := range []string{"check-generated", "typecheck", "test", "build"} {
 		c.run(t, "frontend-dev", "npm", "run", script)
 	}
+}
+
+// removeTest deletes what calls this package, which the copy does not have.
+func (c clone) removeTest(t *testing.T) {
+	t.Helper()
+	makefile := regexp.MustCompile(`(?m)(?:^#.*\n)*^test-template:.*\n\t.*\n\n`).ReplaceAllString(c.read(t, "Makefile"), "")
+	c.write(t, "Makefile", strings.ReplaceAll(makefile, " test-template", ""))
+	const workflow = ".github/workflows/ci.yml"
+	c.write(t, workflow, regexp.MustCompile(`(?m)^ *- name:.*\n.*\btest-template\n`).ReplaceAllString(c.read(t, workflow), ""))
 }
 
 // shell returns the commands of the first sh block below a heading of the guide.

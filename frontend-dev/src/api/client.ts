@@ -8,7 +8,7 @@
  *   await api.request('POST', '/api/session', { json: { name: 'Ada' } })
  *
  * A call resolves to the body of a 2xx response. It rejects with
- *   ProblemError  when the API answered with an error;
+ *   ProblemError  when the API responded with an error;
  *   NetworkError  when no response reached this page. The browser hides why:
  *                 the API may be down, or it may not allow this page's origin;
  *   TimeoutError  when no response came in time; the API may still have
