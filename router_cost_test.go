@@ -38,7 +38,8 @@ type costCase struct {
 }
 
 // costCases returns the same cross-origin request to bare Gin and through the
-// whole chain of middleware, and what the chain may refuse. The first is bare Gin.
+// whole chain of middleware, and requests that the chain rejects. The first is bare
+// Gin.
 func costCases(tb testing.TB) []costCase {
 	gin.SetMode(gin.ReleaseMode)
 	log := logwriter.New(io.Discard, func(w io.Writer) slog.Handler { return slog.NewJSONHandler(w, nil) })

@@ -15,8 +15,8 @@ import (
 // at debug, and everything else at info, because any client can cause as many
 // 4xx responses as it likes. The query is left out: it holds what people search
 // for. Names are those of OpenTelemetry's semantic conventions where there is one.
-// The duration is a whole number of microseconds: slog formats a float by way of
-// encoding/json, at half the price of the line.
+// The duration is a whole number of microseconds, because slog formats a float with
+// encoding/json, which would take half of the time of the line.
 func AccessLog(routes Routes, proxies forwarded.Proxies, log *slog.Logger) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		start := time.Now()

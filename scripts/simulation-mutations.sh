@@ -4,7 +4,7 @@
 # overlay. SEEDS sets how many seeds of each of the two simulations run.
 set -eu
 cd "$(dirname "$0")/.."
-SEEDS=${SEEDS:-500}
+SEEDS=${SEEDS:-100}
 export SEEDS
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

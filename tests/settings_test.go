@@ -96,7 +96,7 @@ func TestInvalidURLs(t *testing.T) {
 		database, redis string
 		want            []string
 	}{
-		{"file:app.db?mode=memory", "redis://:hunter2@h?read_timeout=1s", []string{"has parameters", "other parameters are not known"}},
+		{"file:app.db?mode=memory", "redis://:hunter2@h?read_timeout=1s", []string{"has parameters", "other parameters are not supported"}},
 		{"file://app.db", "redis://:hunter2@h:99999/x", []string{`DATABASE_URL="file://app.db"`, "names a host", `REDIS_URL="redis://xxxxx@h:99999/x"`, "not a Redis URL"}},
 		{"file:none/app.db", "redis://h/x", []string{`DATABASE_URL="file:none/app.db"`, "its directory must exist", "not a Redis URL"}},
 		{"file:/dev/null", "redis://h/x", []string{"is a directory or a device", "not a Redis URL"}},

@@ -25,6 +25,7 @@ import (
 	"time"
 
 	"example.com/api/internal/fetch"
+	"example.com/api/internal/tracecontext"
 )
 
 func TestTLS(t *testing.T) {
@@ -171,7 +172,7 @@ func TestSilentServer(t *testing.T) {
 		t.Errorf("the timeout is %v, %v", o.timeout, err)
 	}
 	status, stdout, _ := corscheck(t, address, "--origin", testPage, "--timeout", "50ms", "--json")
-	if status != exitUnreachable || !strings.Contains(stdout, "did not answer within 50ms") || !strings.Contains(stdout, `"reason": "TimedOut"`) {
+	if status != exitUnreachable || !strings.Contains(stdout, "did not respond within 50ms") || !strings.Contains(stdout, `"reason": "TimedOut"`) {
 		t.Errorf("got status %d, %s", status, stdout)
 	}
 }
@@ -321,7 +322,7 @@ func TestUnreachable(t *testing.T) {
 		{at(x509.HostnameError{Certificate: &x509.Certificate{}, Host: "a.example"}), wrongName, "for another name"},
 		{at(x509.CertificateInvalidError{Cert: &x509.Certificate{}, Reason: x509.Expired}), invalidCertificate, "that is not valid: x509: certificate has expired"},
 		{at(tls.RecordHeaderError{Msg: "x"}), needsHTTP, "does not speak TLS"},
-		{at(context.DeadlineExceeded), timedOut, "http://a.example did not answer within 4s."},
+		{at(context.DeadlineExceeded), timedOut, "http://a.example did not respond within 4s."},
 		{at(context.Canceled), interrupted, "interrupted."},
 		{&sendError{message: fetch.Message{URL: &url.URL{Scheme: "http", Host: "a.example"}}, err: io.EOF, closed: true}, connectionClosed, "gave no response: the connection was closed"},
 		{at(errors.New("odd")), invalidResponse, "http://a.example gave no response: odd."},
@@ -405,6 +406,25 @@ func TestUnreachableOverTheWire(t *testing.T) {
 		if status != exitUnreachable || got.Reason != tt.want || len(got.Exchanges) != 1 || !got.Exchanges[0].Preflight {
 			t.Errorf("%s: got status %d, %s", tt.name, status, stdout)
 		}
+	}
+}
+
+// The trace-id marks every request in the server's log, and CORS knows nothing
+// of it: no preflight asks for it, and it is not among the headers sent.
+func TestTraceID(t *testing.T) {
+	const id = "4bf92f3577b34da6a3ce929d0e0e4736"
+	var arrived []string
+	address := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		arrived = append(arrived, tracecontext.TraceID(r.Header)+" "+r.Header.Get("Access-Control-Request-Headers"))
+		w.Header().Set("Access-Control-Allow-Origin", "*")
+		w.Header().Set("Access-Control-Allow-Headers", "X-A")
+	})
+	_, stdout, _ := corscheck(t, address, "--origin", testPage, "--header", "X-A: 1", "--trace-id", id, "--json")
+	if want := []string{id + " x-a", id + " "}; !slices.Equal(arrived, want) {
+		t.Errorf("got %q, want %q", arrived, want)
+	}
+	if strings.Contains(stdout, id) {
+		t.Errorf("the output has the trace-id: %s", stdout)
 	}
 }
 

@@ -10,7 +10,7 @@ import (
 	"example.com/api/internal/fetch"
 )
 
-// fix is the change that makes a blocked request work.
+// fix is the change that makes a blocked request succeed.
 type fix struct {
 	Text    string   // what to change, in a sentence
 	Server  string   // of the lines: one of serverNames, or empty if unknown
@@ -24,7 +24,7 @@ func serverNames() []string {
 	return []string{"api", "nginx", "caddy", "express", "fastapi", "spring"}
 }
 
-// need is what the server has to allow.
+// need is what the server must allow.
 type need struct {
 	origin      string
 	method      string   // empty if it needs no listing
@@ -134,7 +134,7 @@ func fixFor(r result, o outcome, server string) fix {
 	return f
 }
 
-// addTo says to put names into the list that lacks them.
+// addTo returns the advice to add names to the list that lacks them.
 func addTo(v fetch.Verdict, names string) string {
 	if len(listed(v)) > 0 {
 		return "add " + names + " to " + v.Header
@@ -170,7 +170,7 @@ func lastValue(o outcome, name string) string {
 	return value
 }
 
-// pageFix is the fix for what no server can allow.
+// pageFix returns the fix for a problem that no header of the server can solve.
 func pageFix(v fetch.Verdict, r result) string {
 	switch v.Reason {
 	case fetch.BadPort:
@@ -229,8 +229,8 @@ func redirectHint(v fetch.Verdict, r result) string {
 	return text
 }
 
-// lines is the change for one server. What is complete for the request is
-// shown, so that it can be copied whole.
+// lines returns the change for one server. The lines are complete for the request, so
+// that they can be copied.
 func lines(server string, reason fetch.Reason, n need) []string {
 	methods := n.methods()
 	headers := strings.Join(n.headers, ", ")
@@ -383,7 +383,7 @@ func quoteList(list string) string {
 	return "[" + strings.Join(out, ", ") + "]"
 }
 
-// guessServer tells the server by its response headers, or returns nothing.
+// guessServer guesses the server from its response headers, or returns "".
 func guessServer(o outcome) string {
 	for _, exchange := range slices.Backward(o.Exchanges) {
 		h := exchange.Response.Header

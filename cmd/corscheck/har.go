@@ -10,10 +10,10 @@ import (
 	"example.com/api/internal/fetch/pasted"
 )
 
-// maxHAR bounds a HAR file, in bytes: with bodies they are large.
+// maxHAR bounds a HAR file, in bytes. Files with bodies are large.
 const maxHAR = 256 << 20
 
-// recorded answers messages from a HAR file.
+// recorded is a sender that returns the responses in a HAR file.
 type recorded struct {
 	entries []pasted.Entry
 	urls    []string // of the entries, as a browser writes them; "" for what is not a URL

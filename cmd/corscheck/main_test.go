@@ -82,6 +82,7 @@ func TestUsageErrors(t *testing.T) {
 		{[]string{"http://localhost:2/", "--origin", testPage, "--cacert", "missing.pem"}, "missing.pem"},
 		{[]string{"http://localhost:2/", "--origin", testPage, "--dry-run"}, "belongs to --audit"},
 		{[]string{"http://localhost:2/", "--origin", testPage, "--timeout", "0s"}, "a duration above zero"},
+		{[]string{"http://localhost:2/", "--origin", testPage, "--trace-id", "ABC"}, "32 hexadecimal digits"},
 		{[]string{"http://localhost:2/", "--safe", "--audit"}, "belongs to a single request"},
 		{[]string{"--from-curl", "wget x"}, "does not begin with curl"},
 		{[]string{"--from-fetch", "fetch(url)"}, "a literal value"},

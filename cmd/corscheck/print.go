@@ -135,7 +135,7 @@ func (r result) main() outcome {
 	return r.Chromium
 }
 
-// request prints what is asked, in two lines.
+// request prints the request, in two lines.
 func (p *printer) request(r fetch.Request) {
 	p.line(bold, fetch.NormalizeMethod(methodOf(r))+" "+r.URL.String())
 	from := "from " + r.Origin
@@ -219,17 +219,17 @@ func (p *printer) allowed(r result, o outcome) {
 	}
 }
 
-// signInHint says what to try where the API does not know the user and no
-// cookie is there to judge.
+// signInHint says what to try if the API does not know the user and no cookie was
+// given.
 func signInHint(r result, o outcome) string {
 	_, authorized := r.Request.Header.Get("Authorization")
 	switch {
 	case o.Verdict.Status != http.StatusUnauthorized || authorized || len(r.Cookies) > 0:
 		return ""
 	case r.Request.Credentials != fetch.CredentialsInclude:
-		return "No cookie goes along, because the request is made without credentials. If the API knows its users by a cookie, write fetch(url, {credentials: \"include\"}), and add --credentials here."
+		return "No cookie is sent, because the request is made without credentials. If the API knows its users by a cookie, write fetch(url, {credentials: \"include\"}), and add --credentials here."
 	}
-	return "No cookie was given. Add --cookie with the value of the server's Set-Cookie, attributes included, and the answer says whether browsers send it."
+	return "No cookie was given. Add --cookie with the value of the server's Set-Cookie, attributes included, and the output says whether browsers send it."
 }
 
 func (p *printer) blocked(r result, o outcome, server string) {
@@ -241,7 +241,7 @@ func (p *printer) blocked(r result, o outcome, server string) {
 	case v.Preflight:
 		verdict = "The preflight, the OPTIONS request in which the browser asks for permission, failed, so " + fetch.NormalizeMethod(methodOf(r.Request)) + " was not sent. " + verdict
 	case v.Sent && v.Status >= 400:
-		verdict = "The server answered " + fetch.StatusText(v.Status) + ", but the page cannot see that. " + verdict
+		verdict = "The server responded with " + fetch.StatusText(v.Status) + ", but the page cannot see that. " + verdict
 	case v.Sent:
 		verdict = "The server has handled the request, but the page cannot see the response. " + verdict
 	default:

@@ -1,7 +1,7 @@
 /** What the tests do with the page: open it, press a card's button, read the outcome. */
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { pause, until } from './processes.mjs'
+import { until } from './processes.mjs'
 
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 
@@ -33,7 +33,7 @@ export async function press(page, card, button, seconds) {
   const first = page.calls().length
   await page.click(`#${card} button`, button)
   await page.until(`${card}: the response to “${button}”`, () => window.ended, undefined, seconds)
-  await pause(50) // The browser reports a request a little later than the page.
+  await page.reportRequests()
   const sent = page.calls().slice(first)
   return sent.map(({ method, url }) => `${method} ${new URL(url).pathname}`)
 }

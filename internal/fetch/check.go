@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// CheckCORS is the standard's CORS check: it reports why a response with the
-// headers h may not be read by the origin, or nil if it may.
+// CheckCORS is the standard's CORS check. It returns why a page on the origin may not
+// read a response with the headers h, or nil if it may.
 func (e Engine) CheckCORS(origin string, c Credentials, h Header) *Verdict {
 	value, present := e.get(h, "Access-Control-Allow-Origin")
 	failed := func(reason Reason) *Verdict {
@@ -40,7 +40,7 @@ func (e Engine) CheckCORS(origin string, c Credentials, h Header) *Verdict {
 	}
 }
 
-// originMismatch names the kind of a wrong value as the engine does.
+// originMismatch returns the engine's name for the kind of mismatch.
 func (e Engine) originMismatch(value string) Reason {
 	if e.CountsOriginLines {
 		return AllowOriginMismatch
@@ -56,7 +56,7 @@ func (e Engine) originMismatch(value string) Reason {
 	return AllowOriginMismatch
 }
 
-// originLines counts the lines with just this spelling.
+// originLines counts the lines whose name has exactly this spelling.
 func originLines(h Header) int {
 	n := 0
 	for _, f := range h {

@@ -2,9 +2,9 @@ package fetch
 
 import "strings"
 
-// NormalizeMethod writes the six methods that the standard names in upper
-// case and leaves every other as it is: "patch" stays "patch", which few
-// servers understand.
+// NormalizeMethod writes the six methods that the standard names in upper case and
+// leaves every other method unchanged: "patch" stays "patch", which few servers
+// understand.
 func NormalizeMethod(method string) string {
 	switch upper := strings.ToUpper(method); upper {
 	case "DELETE", "GET", "HEAD", "OPTIONS", "POST", "PUT":

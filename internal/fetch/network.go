@@ -11,8 +11,8 @@ import (
 // private.
 type Space int
 
-// The address spaces. SpaceUnknown is for a page or a server of which nothing
-// is known.
+// The address spaces. SpaceUnknown is for a page or a server about which nothing is
+// known.
 const (
 	SpaceUnknown Space = iota
 	SpacePublic
@@ -46,8 +46,8 @@ func SpaceOf(addr netip.Addr) Space {
 	return SpacePublic
 }
 
-// SpaceOfHost returns the address space that a host name or address tells by
-// itself, and SpaceUnknown for a name that has to be looked up.
+// SpaceOfHost returns the address space that a host name or address shows by itself,
+// and SpaceUnknown for a name that must be looked up.
 func SpaceOfHost(host string) Space {
 	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
 		return SpaceLoopback
@@ -68,8 +68,8 @@ func IsTrustworthy(u *url.URL) bool {
 	return u.Scheme == "https" || SpaceOfHost(u.Hostname()) == SpaceLoopback
 }
 
-// badPorts are the ports that browsers do not connect to, because other
-// protocols than HTTP are spoken there (Fetch, port blocking).
+// badPorts are the ports to which browsers do not connect, because servers speak
+// other protocols than HTTP there (Fetch, port blocking).
 var badPorts = []string{
 	"0", "1", "7", "9", "11", "13", "15", "17", "19", "20", "21", "22", "23", "25", "37", "42", "43", "53", "69", "77", "79",
 	"87", "95", "101", "102", "103", "104", "109", "110", "111", "113", "115", "117", "119", "123", "135", "137", "139", "143",

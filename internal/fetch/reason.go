@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// Reason says why a fetch is blocked. Where Chromium's DevTools protocol has a
+// Reason says why a fetch is blocked. If Chromium's DevTools protocol has a
 // name for it (Network.CorsError), that is its value, without "Preflight" in
 // front where the same check also guards the response itself.
 type Reason string
@@ -24,7 +24,7 @@ const (
 	InvalidAllowCredentials  Reason = "InvalidAllowCredentials"
 )
 
-// What else is found in a preflight's response.
+// What else can be wrong with a preflight's response.
 const (
 	PreflightInvalidStatus      Reason = "PreflightInvalidStatus"
 	PreflightDisallowedRedirect Reason = "PreflightDisallowedRedirect"
@@ -73,7 +73,7 @@ func (r Reason) isCORSCheck() bool {
 	return false
 }
 
-// title names what is looked at where no response is.
+// title names what is checked if it is not a response.
 func (r Reason) title() string {
 	switch r {
 	case RedirectContainsCredentials, InvalidRedirect, DisabledScheme, TooManyRedirects, RedirectRefused, RedirectOfStream:
@@ -124,7 +124,7 @@ func (v Verdict) Explain() string {
 		}
 		return fmt.Sprintf("Access-Control-Allow-Credentials is %q; only true, in lower case, counts", v.Value)
 	case PreflightInvalidStatus:
-		return fmt.Sprintf("the preflight was answered with %s; only 200 to 299 counts", v.statusParam())
+		return fmt.Sprintf("the response to the preflight is %s; only a status from 200 to 299 counts", v.statusParam())
 	case PreflightDisallowedRedirect:
 		return fmt.Sprintf("the preflight was redirected to %q; browsers never follow that", v.Value)
 	case InvalidAllowMethods, InvalidAllowHeaders:
@@ -171,7 +171,7 @@ func (v Verdict) Explain() string {
 	case InsecureLocalNetwork:
 		return fmt.Sprintf("the server is in the %s address space, and a page from outside needs https to reach it", v.Param)
 	case LocalNetworkDenied:
-		return fmt.Sprintf("the server is in the %s address space, and the user has not let this page in", v.Param)
+		return fmt.Sprintf("the server is in the %s address space, and the user has not allowed this page to reach it", v.Param)
 	case BlockedByResourcePolicy:
 		return fmt.Sprintf("Cross-Origin-Resource-Policy is %s, which forbids no-cors requests from this page", v.Value)
 	}
@@ -197,15 +197,15 @@ func (v Verdict) notListed(what string) string {
 	return fmt.Sprintf("%s is %q, which lacks %s", v.Header, v.Value, what)
 }
 
-// nearMiss names the difference between the origin that came and the one that
-// was sent, where it is easy to overlook.
+// nearMiss names the difference between the origin in the response and the one that
+// was sent, if it is easy to overlook.
 func (v Verdict) nearMiss() string {
 	got, want := v.Value, v.Origin
 	if want == "null" || got == "null" {
 		return ""
 	}
 	if strings.TrimSuffix(got, "/") == want {
-		return "; the trailing slash is too much"
+		return "; the server's value has a trailing slash"
 	}
 	if strings.EqualFold(got, want) {
 		return "; the letter case differs"

@@ -291,7 +291,7 @@ func TestWhy(t *testing.T) {
 		want  []string
 	}{
 		{[]string{"http://localhost:5174"}, []string{"port differs: 5174 is not 5173 as in the listed http://localhost:5173; if Vite moved because 5173 was taken, stop what runs there and set strictPort"}},
-		{[]string{"http://localhost:4200"}, []string{"port differs: 4200 is not 5173 as in the listed http://localhost:5173; list this one too"}},
+		{[]string{"http://localhost:4200"}, []string{"port differs: 4200 is not 5173 as in the listed http://localhost:5173; list this one too in ALLOWED_ORIGINS"}},
 		{[]string{"http://localhost"}, []string{"port differs: 80 is not 5173"}},
 		{[]string{"https://localhost:5173"}, []string{"scheme differs: https is not http"}},
 		{[]string{"http://127.0.0.1:5173"}, []string{"127.0.0.1 for localhost"}},
@@ -314,7 +314,7 @@ func TestWhy(t *testing.T) {
 		{[]string{"app.example.com"}, []string{"malformed", "no scheme"}},
 		{[]string{strings.Repeat("x", 100_000)}, []string{"malformed", "longer than any origin"}},
 		{[]string{"https://evil.test"}, []string{"not listed"}},
-		{[]string{"http://localhost:5184"}, []string{"port differs: 5184 is not 5173 as in the listed http://localhost:5173; list this one too"}},
+		{[]string{"http://localhost:5184"}, []string{"port differs: 5184 is not 5173 as in the listed http://localhost:5173; list this one too in ALLOWED_ORIGINS"}},
 		{[]string{"capacitor://localhost"}, []string{"not listed: add it to ALLOWED_ORIGINS"}},
 		{[]string{"http://x.app.example.com"}, []string{"not listed"}},
 		{[]string{"https://x.app.example.com:8443"}, []string{"not listed"}},

@@ -78,7 +78,7 @@ func (p Pattern) whyNotPort(o Origin) string {
 	if o.IsLoopback() && want == "5173" && len(got) == 4 && "5173" < got && got <= "5183" {
 		return reason + "if Vite moved because 5173 was taken, stop what runs there and set strictPort, or list this port too"
 	}
-	return reason + "list this one too"
+	return reason + "list this one too in ALLOWED_ORIGINS"
 }
 
 func (p Pattern) whyNotDomain(o Origin) string {

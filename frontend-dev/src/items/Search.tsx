@@ -3,7 +3,7 @@ import { CallButton } from '../CallButton'
 import { useSecondsUntil } from '../countdown'
 import { Card, type CardProps } from '../lab/Card'
 import { useClient } from '../useClient'
-import './items.css'
+import './search.css'
 import { createSearcher, type SearchState } from './searcher'
 import { useRetry } from './useRetry'
 
@@ -74,5 +74,5 @@ export function Search(card: CardProps) {
 
 function found(result: SearchState['result']): string {
   if (!result) return ''
-  return `, ${result.items.length} ${result.next_cursor ? 'shown, and there are more' : 'found'}`
+  return `, ${result.items.length} ${result.next_cursor ? 'shown, and there may be more' : 'found'}`
 }

@@ -88,7 +88,7 @@ export interface paths {
         };
         /**
          * Search the names and notes of items
-         * @description Finds the items whose name or note contains the text, ignoring case. Returns one page at a time, as the list does. Counted under the policy `search`.
+         * @description Finds the items whose name or note contains the text, ignoring case. Returns one page at a time, as the list does. A page may hold fewer items than `limit`, or none, and still have a `next_cursor`, because a search for one or two characters covers only some of the items at a time. Counted under the policy `search`.
          */
         get: operations["searchItems"];
         put?: never;
