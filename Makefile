@@ -67,7 +67,7 @@ test-template:
 NEEDS_NODE = $(HAVE_NODE) || { echo "SKIP $@: install $(NODE)"; test -z "$$CI"; exit; }
 
 test-openapi:
-	@$(NEEDS_NODE); cd internal/openapi && npm run --silent lint && npm run --silent check-swagger-ui
+	@$(NEEDS_NODE); $(MAKE) -s internal/openapi/node_modules && cd internal/openapi && npm run --silent lint && npm run --silent check-swagger-ui
 
 test-page:
 	@$(NEEDS_NODE); $(MAKE) -s frontend-dev/node_modules && cd frontend-dev && npm run check-generated && npm run typecheck && npm test
@@ -75,6 +75,9 @@ test-page:
 test-browsers:
 	@$(NEEDS_NODE); $(MAKE) -s frontend-dev/node_modules e2e/node_modules && \
 	go build -o bin/tested . && cd e2e && API_BINARY=$$PWD/../bin/tested npm test
+
+internal/openapi/node_modules: internal/openapi/package-lock.json
+	cd internal/openapi && npm ci --ignore-scripts --no-audit --no-fund && touch node_modules
 
 frontend-dev/node_modules: frontend-dev/package-lock.json
 	cd frontend-dev && npm ci --no-audit --no-fund && touch node_modules

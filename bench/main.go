@@ -31,7 +31,7 @@ func main() {
 	if len(os.Args) == 4 && os.Args[1] == "load" { // see server.load
 		exit(load(os.Args[2], os.Args[3]))
 	}
-	rounds := flag.Int("rounds", 41, "how often each server is loaded")
+	rounds := flag.Int("rounds", 21, "how often each server is loaded")
 	seconds := flag.Float64("seconds", 0.4, "how long each time")
 	only := flag.String("only", "", "run only the scenarios whose name contains this")
 	against := flag.String("against", "", "compare the server only with this other build of it")

@@ -2,7 +2,16 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
-import { appendFileSync, cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  appendFileSync,
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { request } from 'node:http'
 import { connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -139,6 +148,48 @@ test('a changed file rebuilds the API, and a failed build keeps the running one'
   } finally {
     rmSync(path.join(copy, '.env'), { force: true })
     writeFileSync(hello, source)
+    pressCtrlC(dev)
+    await dev.ended
+  }
+  await nothingIsLeft()
+})
+
+test('folders that come and go are watched', async () => {
+  fakeGo(`test "$1" = build || exit 0
+cat >"$3" <<'END'
+#!${process.execPath}
+require('node:http').createServer((_, response) => response.end()).listen(process.env.PORT, '127.0.0.1')
+END
+chmod +x "$3"`)
+  const dev = launch()
+  try {
+    await dev.waitForOutput(/Press Ctrl-C to stop both/, 180)
+    const restarts = () => dev.output().split('the API restarted after').length
+    const folder = path.join(copy, 'internal/again')
+    for (const round of ['new', 'removed and created again']) {
+      await until('nothing restarts', async () => {
+        const before = restarts()
+        await pause(700)
+        return restarts() === before
+      })
+      const before = restarts()
+      mkdirSync(folder)
+      await until(`a restart for a file in a folder that is ${round}`, async () => {
+        writeFileSync(path.join(folder, 'a.sql'), String(performance.now()))
+        await pause(400)
+        return restarts() > before
+      })
+      rmSync(folder, { recursive: true })
+    }
+    for (let i = 0; i < 300; i++) {
+      mkdirSync(folder)
+      if (i % 3 === 0) await pause(i % 4)
+      rmSync(folder, { recursive: true })
+    }
+    await pause(500)
+    assert.equal(dev.child.exitCode, null, dev.output())
+  } finally {
+    rmSync(path.join(scratch, 'go'))
     pressCtrlC(dev)
     await dev.ended
   }
@@ -316,10 +367,7 @@ test('a machine without Go: one line with the remedy', async () => {
 })
 
 test('a Go that cannot read go.mod: its error and the remedy', async () => {
-  writeFileSync(path.join(scratch, 'go'), '#!/bin/sh\necho "go.mod:3: invalid go version" >&2\nexit 1\n', {
-    mode: 0o755,
-  })
-  env.PATH = scratch
+  fakeGo('echo "go.mod:3: invalid go version" >&2; exit 1')
   const dev = launch()
   assert.equal(await dev.ended, 1)
   assert.match(dev.output(), /invalid go version\ndev: Go is too old, see above; install Go 1\.26 .*\n$/)
@@ -335,6 +383,12 @@ test('an API that rejects its settings also stops the page', async () => {
   assert.match(dev.output(), /dev: the API exited with status 2, see above\n$/)
   await nothingIsLeft()
 })
+
+/** Puts a shell script in the place of Go. */
+function fakeGo(script) {
+  writeFileSync(path.join(scratch, 'go'), `#!/bin/sh\n${script}\n`, { mode: 0o755 })
+  env.PATH = `${scratch}:${process.env.PATH}`
+}
 
 function launch() {
   return start(process.execPath, ['frontend-dev/dev.mjs'], { cwd: copy, env, detached: true })

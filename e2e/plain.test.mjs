@@ -62,7 +62,7 @@ for (const engine of engines) {
                 line.includes(blocked),
             ),
         )
-        if (engine.reportsConsole) assert.match(page.console.join('\n'), /has been blocked by CORS policy/)
+        if (engine.reportsConsole) await page.logged(/has been blocked by CORS policy/)
         await page.close()
         assert.doesNotMatch(
           api.output().slice(start),

@@ -232,7 +232,8 @@ export function isAbout(line, pathname) {
   } catch {
     // The API rejects such a path as well.
   }
-  return [`path=${name} `, `path=${JSON.stringify(name)} `, `"path":${JSON.stringify(name)}`].some((text) =>
+  // The access log names it url.path.
+  return [`path=${name} `, `path=${JSON.stringify(name)} `, `path":${JSON.stringify(name)}`].some((text) =>
     `${line} `.includes(text),
   )
 }

@@ -14,8 +14,8 @@ audit() { # audit DIRECTORY OPTION...
 }
 
 audit frontend-dev --omit=dev
-audit internal/openapi
-for directory in frontend-dev e2e tools; do
+audit internal/openapi --omit=dev
+for directory in internal/openapi frontend-dev e2e tools; do
 	audit "$directory" --audit-level=high
 done
 

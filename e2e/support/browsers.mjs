@@ -232,6 +232,11 @@ class Page {
     return until(what, () => this.evaluate(run, argument), seconds)
   }
 
+  /** Waits until a message in the console matches, apart from the first `known`. */
+  logged(pattern, known = 0) {
+    return until(`in the console: ${pattern}`, () => this.console.slice(known).some((text) => pattern.test(text)))
+  }
+
   text(selector) {
     return this.evaluate((selector) => document.querySelector(selector)?.textContent ?? null, selector)
   }

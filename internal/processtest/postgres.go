@@ -11,15 +11,8 @@ var ErrNoPostgres = errors.New("PostgreSQL's programs are missing; install postg
 
 // Postgres returns the directory of PostgreSQL's server programs: the newest in the
 // first of the places where packages install them, or the one on the PATH.
-// scripts/postgres.sh looks in the same places.
 func Postgres() (string, error) {
-	for _, pattern := range []string{
-		"/usr/lib/postgresql/*/bin/postgres",          // Debian, Ubuntu
-		"/usr/libexec/postgresql*/postgres",           // Alpine
-		"/usr/pgsql-*/bin/postgres",                   // postgresql.org's packages for Fedora
-		"/opt/homebrew/opt/postgresql@*/bin/postgres", // Homebrew
-		"/usr/local/opt/postgresql@*/bin/postgres",    // Homebrew on Intel
-	} {
+	for _, pattern := range postgresPlaces() {
 		if found, _ := filepath.Glob(pattern); len(found) > 0 {
 			return filepath.Dir(found[len(found)-1]), nil
 		}
@@ -29,4 +22,15 @@ func Postgres() (string, error) {
 		return "", ErrNoPostgres
 	}
 	return filepath.Dir(program), nil
+}
+
+// postgresPlaces is also the list in scripts/postgres.sh.
+func postgresPlaces() []string {
+	return []string{
+		"/usr/lib/postgresql/*/bin/postgres",          // Debian, Ubuntu
+		"/usr/libexec/postgresql*/postgres",           // Alpine
+		"/usr/pgsql-*/bin/postgres",                   // postgresql.org's packages for Fedora
+		"/opt/homebrew/opt/postgresql@*/bin/postgres", // Homebrew
+		"/usr/local/opt/postgresql@*/bin/postgres",    // Homebrew on Intel
+	}
 }

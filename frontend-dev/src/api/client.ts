@@ -346,7 +346,8 @@ function responseError(
     // The API's JSON is never a bare string, so this body was not parsed as JSON.
     return typeof body === 'string' ? new FormatError(url, contentType) : undefined
   }
-  const isProblem = contentType?.startsWith('application/problem+json')
+  // The response to HEAD has a problem's content type, but no body.
+  const isProblem = contentType?.startsWith('application/problem+json') && typeof body === 'object' && body !== null
   return new ProblemError(isProblem ? (body as Problem) : { type: 'about:blank', title: statusText, status }, headers)
 }
 
