@@ -1,13 +1,14 @@
 /**
- * Calls that fail, one a row: what is called, how the server misbehaves, and
- * the cause that the page must name first.
+ * Calls that fail, one per row: what is called, how the server misbehaves, and the
+ * cause that the page must name first.
  *
  *   call     method, path or url, headers, body, credentials, mode; GET / by default
  *   server   `http` is the misbehaving server below, which `answers` describes;
  *            support/hostile.mjs has the others, `api` is this project's
  *   answers  by method; `*` for any other. An answer is [status, headers, body],
  *            or the name of a misdeed: hang, close, break
- *   page     `allowed` by default: the origin that the API allows
+ *   page     `allowed` by default: the origin that the API allows. `blocked` is one that it does not allow; `secure`,
+ *            the page over https; `public`, the allowed page as if it came from the internet
  *   cause    a name, or one for each browser where they differ
  *
  * In headers and URLs, $page is the page's origin and $http the server's.
@@ -264,6 +265,23 @@ export const cases = [
     page: 'secure',
     call: { method: 'PUT', url: 'http://192.0.2.1/' },
     cause: 'MixedContent',
+  },
+
+  // Local Network Access.
+  { name: 'this machine, from the internet', page: 'public', answers: answer(origin), cause: 'LocalNetwork' },
+  {
+    name: 'this machine, from the internet, with a preflight',
+    page: 'public',
+    call: { method: 'PUT' },
+    answers: methods('PUT'),
+    cause: 'LocalNetwork',
+  },
+  {
+    name: 'this project’s API, from the internet',
+    page: 'public',
+    server: 'api',
+    call: { path: '/api/hello' },
+    cause: 'LocalNetwork',
   },
 
   // This project's API.

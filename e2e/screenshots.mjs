@@ -1,6 +1,6 @@
 /**
  * Takes screenshots of the page with responses on its cards, from the real
- * server: every view, narrow and wide, light and dark. `npm run screenshots`
+ * server: every view, narrow and wide, light, dark and in forced colours. `npm run screenshots`
  * writes them to e2e/screenshots/, or to the folder given as an argument. A
  * file `*.views.mjs` adds views: it exports seed, pressCards and shootViews.
  */
@@ -27,12 +27,16 @@ const [chromium] = engines
 const browser = await chromium.open()
 let api
 try {
-  for (const colorScheme of ['light', 'dark']) {
+  for (const [look, media] of [
+    ['light', { colorScheme: 'light' }],
+    ['dark', { colorScheme: 'dark' }],
+    ['forced', { forcedColors: 'active' }],
+  ]) {
     for (const width of [390, 1280]) {
       // A new server each time, whose limits are not used up yet.
       api = await startApi({ PORT: apiPort, ALLOWED_ORIGINS: origin })
       for (const { seed } of views) await seed(api)
-      await shootAll(colorScheme, width)
+      await shootAll(look, media, width)
       await api.stop()
       api = undefined
     }
@@ -44,11 +48,11 @@ try {
 }
 console.log(folder)
 
-async function shootAll(colorScheme, width) {
-  const page = await browser.newPage({ colorScheme, deviceScaleFactor: width === 390 ? 2 : 1 })
+async function shootAll(look, media, width) {
+  const page = await browser.newPage({ ...media, deviceScaleFactor: width === 390 ? 2 : 1 })
   await page.resize(width, width === 390 ? 844 : 900)
   const shoot = (view, options) =>
-    page.screenshot({ path: path.join(folder, `${view}-${width}-${colorScheme}.png`), ...options })
+    page.screenshot({ path: path.join(folder, `${view}-${width}-${look}.png`), ...options })
 
   await page.goto(origin)
   await press(page, 'simple', 'GET hello')
@@ -66,11 +70,11 @@ async function shootAll(colorScheme, width) {
   for (const card of ['blocked-header', 'api-down', 'your-api']) await explained(page, card)
   for (const { pressCards } of views) await pressCards(page)
   for (const card of ['your-api', 'errors', 'blocked-header']) {
-    await page.evaluate((card) => document.getElementById(card).scrollIntoView({ behavior: 'instant' }), card)
+    await page.evaluate((card) => document.getElementById(card).scrollIntoView(), card)
     await pause(100)
     await shoot(card)
   }
-  await page.evaluate(() => scrollTo({ top: 0, behavior: 'instant' }))
+  await page.evaluate(() => scrollTo(0, 0))
   await shoot('top')
   await shoot('lab', { fullPage: true })
 
@@ -79,7 +83,7 @@ async function shootAll(colorScheme, width) {
   await page.goto(`http://localhost:${blockedPort}`)
   await press(page, 'blocked-origin', 'POST')
   await explained(page, 'blocked-origin')
-  await page.evaluate(() => document.getElementById('blocked-origin').scrollIntoView({ behavior: 'instant' }))
+  await page.evaluate(() => document.getElementById('blocked-origin').scrollIntoView())
   await shoot('blocked')
   await page.close()
 }

@@ -10,6 +10,7 @@
  * page there. Ports and hosts are read once, at startup.
  */
 import { spawn } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import { existsSync, readFileSync, watch } from 'node:fs'
 import { mkdtemp, readdir, rename, rm, stat } from 'node:fs/promises'
 import { isIP } from 'node:net'
@@ -49,6 +50,9 @@ const notSource = /^(\..*|node_modules|frontend-dev|e2e|docs|deploy|bin)$/
 const KILL_AFTER = 20_000
 /** Further lines are not sent to the page's server. */
 const MAX_UNREAD = 1000
+
+/** The trace_id in the API's log of the requests that only ask why a call failed. */
+const probeTraceId = randomBytes(16).toString('hex')
 
 let scratch
 let api
@@ -160,10 +164,15 @@ async function startApi() {
   })
 }
 
-/** Prints the API's log, and sends each line to the page's server, which shows those about a call that failed. */
+/**
+ * Prints the API's log, and sends each line to the page's server, which shows
+ * those about a call that failed. Asking why it failed would log each denial a
+ * second time; of those requests, only errors are printed.
+ */
 function passOn(stream) {
-  stream.on('data', (text) => process.stderr.write(text))
   createInterface({ input: stream }).on('line', (line) => {
+    if (line.includes(probeTraceId) && !/level=ERROR|"level":"ERROR"/.test(line)) return
+    process.stderr.write(`${line}\n`)
     if (!page?.connected || unread === MAX_UNREAD) return
     unread++
     page.send({ apiLog: line.slice(0, 2000) }, () => unread--) // Also called if the page's server has ended.
@@ -213,7 +222,7 @@ async function watchFolder(folder) {
       clearTimeout(reloadTimer)
       reloadTimer = setTimeout(() => void reloadApi(), 100)
     } else if (!notSource.test(name)) {
-      void watchIfFolder(path.join(folder, name))
+      watchIfFolder(path.join(folder, name)).catch(fail)
     }
   })
   watched.set(folder, watcher)
@@ -226,12 +235,16 @@ async function watchFolder(folder) {
   }
 }
 
+/** Watches what has appeared or changed under a name, if it is a folder. */
 async function watchIfFolder(name) {
-  const isFolder = await stat(name).then(
-    (info) => info.isDirectory(),
-    () => false,
-  )
-  if (isFolder) await watchFolder(name)
+  // Of a folder that was removed, a watcher remains, which sees nothing of a new one.
+  watched.get(name)?.close()
+  watched.delete(name)
+  try {
+    if ((await stat(name)).isDirectory()) await watchFolder(name)
+  } catch (error) {
+    if (error.code !== 'ENOENT') throw error // otherwise, it is gone again
+  }
 }
 
 // --- the page
@@ -259,7 +272,7 @@ async function startPage() {
       API_PORT: apiPort,
       PAGE_PORT: pagePort,
       BLOCKED_PORT: blockedPort,
-      ...(existsSync(binary('corscheck')) && { CORSCHECK: binary('corscheck') }),
+      ...(existsSync(binary('corscheck')) && { CORSCHECK: binary('corscheck'), PROBE_TRACE_ID: probeTraceId }),
     },
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   })

@@ -22,7 +22,7 @@ export default defineConfig(({ mode }) => ({
   plugins: [
     react(),
     blockedPage(),
-    exchange({ corscheck: process.env.CORSCHECK, apiPort }),
+    exchange({ corscheck: process.env.CORSCHECK, apiPort, traceId: process.env.PROBE_TRACE_ID }),
     watchApi(apiPort),
     repositoryFiles(),
     compressed(),
@@ -31,6 +31,12 @@ export default defineConfig(({ mode }) => ({
     'import.meta.env.VITE_PAGE_PORT': JSON.stringify(String(pagePort)),
     'import.meta.env.VITE_BLOCKED_PORT': JSON.stringify(String(blockedPort)),
     'import.meta.env.VITE_API_PORT': JSON.stringify(String(apiPort)),
+  },
+  build: {
+    // The first versions with light-dark(). For older ones, each colour would be there twice.
+    cssTarget: ['chrome123', 'firefox120', 'safari17.5'],
+    // The same browsers preload modules by themselves.
+    modulePreload: { polyfill: false },
   },
   server: {
     host,
@@ -77,7 +83,7 @@ function compressed() {
     apply: 'build',
     // Only then are the files final.
     writeBundle({ dir }, bundle) {
-      for (const name of Object.keys(bundle).filter((name) => /\.(js|css)$/.test(name))) {
+      for (const name of Object.keys(bundle).filter((name) => /\.(html|js|css)$/.test(name))) {
         const file = path.join(dir, name)
         const content = readFileSync(file)
         writeFileSync(`${file}.br`, brotliCompressSync(content))

@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"net/http"
 	"net/netip"
 	"net/url"
 	"os"
@@ -14,6 +15,7 @@ import (
 
 	"example.com/api/internal/fetch"
 	"example.com/api/internal/fetch/pasted"
+	"example.com/api/internal/tracecontext"
 )
 
 const usage = `Usage: corscheck URL --origin ORIGIN [options]
@@ -44,6 +46,8 @@ The connection
   --cacert FILE         trust the certificates in FILE as well
   --resolve HOST:PORT:ADDRESS  connect to ADDRESS for HOST:PORT; may be repeated
   --timeout DURATION    how long a request may take; default 15s
+  --trace-id ID         send ID in the header traceparent, so that the log of the
+                        server can tell these requests from others
   --safe                change nothing: in place of POST, PUT, PATCH, DELETE and
                         the like, send the preflight and a GET to the same URL
 
@@ -81,6 +85,7 @@ type options struct {
 	server              string
 	json                bool
 	cacert              string
+	traceID             string // 32 hexadecimal digits, or empty
 	timeout             time.Duration
 	resolve             map[string]netip.AddrPort // by host:port
 }
@@ -116,6 +121,7 @@ func parseOptions(args []string, stdin io.Reader, stderr io.Writer) (options, er
 	flags.StringVar(&fromFetch, "from-fetch", "", "")
 	flags.StringVar(&o.har, "har", "", "")
 	flags.StringVar(&o.cacert, "cacert", "", "")
+	flags.StringVar(&o.traceID, "trace-id", "", "")
 	flags.Var(&resolves, "resolve", "")
 	flags.StringVar(&o.expect, "expect", "", "")
 	flags.StringVar(&o.format, "format", "", "")
@@ -218,7 +224,7 @@ func parseOptions(args []string, stdin io.Reader, stderr io.Writer) (options, er
 	return o, nil
 }
 
-// insteadOf names the option for what a header would have meant.
+// insteadOf returns the option that has the effect that such a header would have.
 func insteadOf(name string) string {
 	switch strings.ToLower(name) {
 	case "cookie":
@@ -233,7 +239,7 @@ func (o options) checkCombination(set map[string]bool, rest []string) error {
 	pasted := set["from-curl"] || set["from-fetch"]
 	switch {
 	case len(rest) > 1:
-		return fmt.Errorf("one URL at a time: %q is too much", rest[1])
+		return fmt.Errorf("one URL at a time; leave out %q", rest[1])
 	case o.har != "" && (len(rest) > 0 || pasted || o.audit || o.expect != ""):
 		return errors.New("--har judges what is recorded; leave out the URL and the other ways to name a request")
 	case o.har == "" && len(rest) == 0 && !pasted:
@@ -246,8 +252,12 @@ func (o options) checkCombination(set map[string]bool, rest []string) error {
 		return errors.New("--dry-run belongs to --audit")
 	case o.timeout <= 0:
 		return fmt.Errorf("--timeout %s: write a duration above zero, for example 5s", o.timeout)
+	case set["trace-id"] && tracecontext.TraceID(http.Header{"Traceparent": {traceparent(o.traceID)}}) == "":
+		return fmt.Errorf("--trace-id %q: write 32 hexadecimal digits in lower case, not all of them zero", o.traceID)
 	case set["safe"] && (o.har != "" || o.audit || o.expect != ""):
 		return errors.New("--safe belongs to a single request; --audit and --har change nothing, and --expect sends its rows")
+	case o.json && o.expect != "":
+		return errors.New("--json belongs to a request, --har and --audit; --expect has --format tap and junit")
 	case o.format != "" && o.expect == "":
 		return errors.New("--format belongs to --expect")
 	case !slices.Contains([]string{"", "text", "tap", "junit"}, o.format):
@@ -282,8 +292,9 @@ func parseResolve(lines []string) (map[string]netip.AddrPort, error) {
 	return out, nil
 }
 
-// maxPasted bounds what is read from standard input.
-const maxPasted = 1 << 20
+// maxPasted bounds what is read from standard input. It is more than package pasted
+// accepts, so that a longer text is rejected and not cut off.
+const maxPasted = 2 << 20
 
 func pastedCall(curl, fetchCall string, stdin io.Reader) (pasted.Call, error) {
 	for _, text := range []*string{&curl, &fetchCall} {

@@ -17,18 +17,19 @@ const quiet = ['--no-first-run', '--disable-background-networking', '--disable-c
 /**
  * `open({ tunnel })` opens a browser that uses the proxy on that port for every
  * name except localhost, and accepts any certificate. For `open({ localName })`,
- * the name is that of the address 127.0.0.1.
+ * the name is that of the address 127.0.0.1. For `open({ publicPort })`, the page
+ * on that port of this machine is as one from the internet, which the user does
+ * not permit to call this machine. `open({ forcedColors: true })` also reduces
+ * motion.
  */
 export const engines = [
   {
     name: 'Chromium',
     /** Whether the browser reports what its console says about CORS. */
     reportsConsole: true,
-    /** Whether `newPage` can ask for media features, such as `forcedColors`. */
-    emulatesMedia: true,
     missing: missing('Chromium', chromiumPath, 'chromium', 'CHROMIUM'),
     /** Chromium blocks third-party cookies unless `thirdPartyCookies` is set. */
-    async open({ tunnel, localName, thirdPartyCookies = false } = {}) {
+    async open({ tunnel, localName, publicPort, forcedColors = false, thirdPartyCookies = false } = {}) {
       const options = {
         executablePath: chromiumPath,
         args: ['--no-sandbox', '--disable-gpu', '--disable-quic', ...quiet],
@@ -36,6 +37,8 @@ export const engines = [
       // Playwright's own proxy option would also apply to localhost.
       if (tunnel) options.args.push(`--proxy-server=http://127.0.0.1:${tunnel}`)
       if (localName) options.args.push(`--host-resolver-rules=MAP ${localName} 127.0.0.1`)
+      // Nobody answers the prompt, so the browser denies the permission.
+      if (publicPort) options.args.push(`--ip-address-space-overrides=127.0.0.1:${publicPort}=public`)
       const browser = thirdPartyCookies ? await launchWithThirdPartyCookies(options) : await chromium.launch(options)
       return {
         close: () => browser.close(),
@@ -44,6 +47,7 @@ export const engines = [
           const context = await browser.newContext({
             viewport: { width: 1280, height: 900 },
             ignoreHTTPSErrors: tunnel !== undefined,
+            ...(forcedColors && { forcedColors: 'active', reducedMotion: 'reduce' }),
             ...options,
           })
           const page = await context.newPage()
@@ -84,27 +88,32 @@ export const engines = [
   {
     name: 'Firefox',
     reportsConsole: false,
-    emulatesMedia: false,
     missing: missing('Firefox', firefoxPath, 'firefox-esr', 'FIREFOX'),
-    async open({ tunnel, localName } = {}) {
+    async open({ tunnel, localName, publicPort, forcedColors = false } = {}) {
       const browser = await puppeteer.launch({
         browser: 'firefox',
         executablePath: firefoxPath,
         headless: true,
-        ...(localName && { extraPrefsFirefox: { 'network.dns.localDomains': localName } }),
-        ...(tunnel && {
-          acceptInsecureCerts: true,
-          extraPrefsFirefox: {
+        acceptInsecureCerts: tunnel !== undefined,
+        extraPrefsFirefox: {
+          ...(localName && { 'network.dns.localDomains': localName }),
+          ...(publicPort && { 'network.lna.address_space.public.override': `127.0.0.1:${publicPort}` }),
+          ...(forcedColors && { 'browser.display.document_color_use': 2, 'ui.prefersReducedMotion': 1 }),
+          ...(tunnel && {
             'network.proxy.type': 1,
             'network.proxy.ssl': '127.0.0.1',
             'network.proxy.ssl_port': tunnel,
-          },
-        }),
+          }),
+        },
       })
       return {
         close: () => browser.close(),
         async newPage() {
           const context = await browser.createBrowserContext()
+          if (publicPort) {
+            const permission = { name: 'loopback-network' }
+            await context.setPermission(`http://localhost:${publicPort}`, { permission, state: 'denied' })
+          }
           const page = await context.newPage()
           await page.setViewport({ width: 1280, height: 900 })
           const requests = []
@@ -189,6 +198,15 @@ class Page {
     return this.requests.filter(({ url }) => !url.endsWith('/healthz'))
   }
 
+  /**
+   * Waits until the browser has reported the requests of calls that have ended,
+   * which it does a little later than the page. The wait is in the browser, so that
+   * it reads no response before the reports, however slow this process is.
+   */
+  reportRequests() {
+    return this.evaluate(() => new Promise((resolve) => setTimeout(resolve, 50)))
+  }
+
   get keyboard() {
     return this.#page.keyboard
   }
@@ -214,13 +232,27 @@ class Page {
     return until(what, () => this.evaluate(run, argument), seconds)
   }
 
+  /** Waits until a message in the console matches, apart from the first `known`. */
+  logged(pattern, known = 0) {
+    return until(`in the console: ${pattern}`, () => this.console.slice(known).some((text) => pattern.test(text)))
+  }
+
   text(selector) {
     return this.evaluate((selector) => document.querySelector(selector)?.textContent ?? null, selector)
   }
 
-  /** Clicks the first element that matches and whose text begins with `text`. */
+  /**
+   * Clicks the first element that matches and whose text begins with `text`, once
+   * it is enabled and keeps its place. If the page moves all the same, so that
+   * something else receives the click, the click is stopped and repeated.
+   */
   async click(selector, text = '') {
-    await (await this.#find(selector, text)).click()
+    await until(`a click on ${selector} “${text}”`, async () => {
+      const point = await (await this.#find(selector, text)).evaluate(aim)
+      if (!point) return false
+      await this.#page.mouse.click(...point)
+      return this.evaluate(() => Promise.race([window.hit, new Promise((resolve) => setTimeout(resolve, 1000))]))
+    })
   }
 
   async fill(selector, text) {
@@ -240,4 +272,32 @@ class Page {
       [...document.querySelectorAll(selector)].find((element) => element.textContent.startsWith(text)) ?? null
     return until(`${selector} “${text}”`, async () => (await this.#page.evaluateHandle(find, query)).asElement())
   }
+}
+
+/**
+ * Runs in the page: scrolls to an element and returns the middle of its first line,
+ * or null while a click there would not reach it. Then `hit` resolves at the next
+ * click, and says whether the element received it.
+ */
+async function aim(element) {
+  if (element.matches(':disabled, [aria-disabled=true]')) return null
+  element.scrollIntoView({ block: 'nearest' })
+  const frame = () => new Promise(requestAnimationFrame)
+  await frame()
+  const [before] = element.getClientRects()
+  await frame()
+  const [box] = element.getClientRects()
+  if (!box || box.x !== before?.x || box.y !== before.y) return null
+  const point = [box.x + box.width / 2, box.y + box.height / 2]
+  if (!element.contains(document.elementFromPoint(...point))) return null
+  window.hit = new Promise((resolve) => {
+    const check = (event) => {
+      const hit = element.contains(event.target)
+      if (!hit) event.stopImmediatePropagation()
+      if (!hit) event.preventDefault()
+      resolve(hit)
+    }
+    addEventListener('click', check, { capture: true, once: true })
+  })
+  return point
 }

@@ -3,7 +3,7 @@ import { checkApi, followApi, useApiRuns, useApiStatus } from './apiStatus'
 import { useFragment } from './fragment'
 import { Gauges } from './Gauges'
 import { Items } from './items/LazyItems'
-import { Contents, Lab } from './lab/LazyLab'
+import { Contents, Lab } from './lab/Lab'
 import { apiOrigin, docsAddress, isBlockedPort, pageOrigin, pages, repositoryFile, sameOrigin } from './page'
 import { askIfSignedInBefore, askWhoIsSignedIn, useGuest } from './session'
 
@@ -29,7 +29,7 @@ export function App() {
     document.title = view === lab ? 'Cross-origin lab' : `${view.title} · Cross-origin lab`
   }, [view])
 
-  // Coming from another view, the card has only just been rendered.
+  // The browser looked for the card before it was rendered.
   useEffect(() => {
     if (view === lab && fragment) document.getElementById(fragment)?.scrollIntoView()
   }, [view, fragment])
@@ -70,9 +70,7 @@ export function App() {
         </div>
         {view === lab && (
           <nav className="contents" aria-label="Cards">
-            <Suspense>
-              <Contents />
-            </Suspense>
+            <Contents />
           </nav>
         )}
       </div>
@@ -80,15 +78,13 @@ export function App() {
         {status === 'unreachable' && <Unreachable />}
         {sameOrigin && (
           <p className="note">
-            Through Vite’s proxy the page and the API share one origin: there are no preflights, every header is
-            readable, and nothing is blocked. <code>npm run dev</code> shows the rules at work.
+            The page and the API share one origin, through a proxy: there are no preflights, every header is readable,
+            and nothing is blocked. <code>npm run dev</code> shows the rules at work.
           </p>
         )}
         {/* The lab stays, so that its responses are still there when the user returns from another view. */}
         <div hidden={view !== lab}>
-          <Suspense>
-            <Lab />
-          </Suspense>
+          <Lab />
         </div>
         <Suspense>{view !== lab && <view.View />}</Suspense>
       </main>
@@ -104,7 +100,7 @@ function Origins() {
       <dt>Page</dt>
       <dd>{pageOrigin}</dd>
       <dt>API</dt>
-      <dd>{sameOrigin ? 'same origin, through Vite’s proxy' : apiOrigin}</dd>
+      <dd>{sameOrigin ? 'the same origin, through a proxy' : apiOrigin}</dd>
       <dt>Guest</dt>
       <dd className="guest">
         <bdi>{guest === undefined ? 'not asked yet' : (guest ?? 'nobody is signed in')}</bdi>

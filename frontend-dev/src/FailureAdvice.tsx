@@ -2,6 +2,8 @@ import { advise } from './advice'
 import { TimeoutError, type Exchange } from './api/client'
 import { useApiStatus } from './apiStatus'
 import { CopyButton } from './CopyButton'
+import './exchange.css'
+import { needsPermission, placeOf } from './localNetwork'
 import { apiOrigin, isBlockedPort, pageOrigin } from './page'
 import { preflightRequest } from './preflight'
 
@@ -13,6 +15,8 @@ export function FailureAdvice({ exchange }: { exchange: Exchange }) {
       <p className="advice response">
         No response within {Math.round(exchange.milliseconds / 1000)} s. The API may still have carried out the request:
         check its log before you send it again.
+        {needsPermission(pageOrigin, exchange.url) &&
+          ` If the browser asks whether this page may call ${placeOf(exchange.url)}, permit it: the call waits for that.`}
       </p>
     )
   }

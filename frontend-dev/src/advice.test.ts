@@ -23,6 +23,14 @@ test('rules out the API and the origin when this page can read other responses',
   expect(causes({ ...preflighted, reachable: true }, 'origin')).toEqual(['preflight', 'interrupted'])
 })
 
+test('a page from the internet needs a permission to call this machine', () => {
+  const local = { ...failure, pageOrigin: 'https://app.example.com' }
+  expect(causes(local)).toEqual(['local-network', 'api-down', 'origin'])
+  expect(advise(local)[0]!.check).not.toContain('over https')
+  expect(advise({ ...local, pageOrigin: 'http://app.example.com' })[0]!.check).toContain('over https')
+  expect(causes({ ...local, reachable: true })).toEqual(['interrupted'])
+})
+
 test('rules out CORS for a same-origin call', () => {
   expect(causes({ ...preflighted, apiOrigin: failure.pageOrigin })).toEqual(['api-down'])
 })

@@ -4,9 +4,10 @@
  * servers; the console and the API's log say more.
  */
 import type { Exchange } from './api/client'
+import { needsPermission, placeOf } from './localNetwork'
 import { lineWith } from './settings'
 
-export type Cause = 'api-down' | 'origin' | 'preflight' | 'interrupted'
+export type Cause = 'local-network' | 'api-down' | 'origin' | 'preflight' | 'interrupted'
 
 export interface Advice {
   cause: Cause
@@ -36,6 +37,15 @@ interface Failure {
 export function advise({ pageOrigin, apiOrigin, reachable, method, headers }: Failure, likely?: Cause): Advice[] {
   const crossOrigin = pageOrigin !== apiOrigin
   const advice: Advice[] = []
+  if (!reachable && needsPermission(pageOrigin, apiOrigin)) {
+    advice.push({
+      cause: 'local-network',
+      summary: `The browser lets a page from the internet call ${placeOf(apiOrigin)} only if the user permits it.`,
+      check: `Permit it when the browser asks, or in the browser’s settings for ${pageOrigin}.${pageOrigin.startsWith('https:') ? '' : ' Chromium asks only if the page comes over https.'} No header of the API can permit it.`,
+      console: 'Permission was denied for this request to access the … address space, in Chromium',
+      log: 'nothing, because the request never arrived',
+    })
+  }
   if (!reachable) {
     advice.push({
       cause: 'api-down',
@@ -77,7 +87,7 @@ export function advise({ pageOrigin, apiOrigin, reachable, method, headers }: Fa
   if (reachable) {
     advice.push({
       cause: 'interrupted',
-      summary: 'The API responds now but did not then: it was restarting, or the connection broke.',
+      summary: 'The API responds now, but not to this call: it was restarting, or the connection broke.',
       check: 'Send the request again.',
       console: 'ERR_EMPTY_RESPONSE, ERR_CONNECTION_RESET or ERR_CONNECTION_REFUSED in Chromium',
       log: 'either nothing or the request',
@@ -92,7 +102,7 @@ export interface ResponseAdvice {
   fix: string
 }
 
-/** Why the page got an error, where the call and the response tell. */
+/** Why the page got an error, if the call and the response show it. */
 export function adviseResponse(
   { url, credentials, response }: Exchange,
   pageOrigin: string,
@@ -109,7 +119,7 @@ export function adviseResponse(
   if (status === 401 && !isSameSite(origin, pageOrigin)) {
     return {
       cause: 'cookie-site',
-      summary: `${origin} is another site than ${pageOrigin}, so the browser sends it no cookie with SameSite=Lax or Strict.`,
+      summary: `${origin} and ${pageOrigin} are two sites, so the browser sends no cookie with SameSite=Lax or Strict.`,
       fix: 'Call the API under the host name of the page, or set the cookie with SameSite=None; Secure over https.',
     }
   }

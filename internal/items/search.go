@@ -10,8 +10,8 @@ import (
 )
 
 const (
-	// maxTrigrams is how many trigrams of a query select the candidates of a search
-	// at most. More of them cost more than they save.
+	// maxTrigrams is the largest number of a query's trigrams that select the
+	// candidates of a search. More of them cost more than they save.
 	maxTrigrams = 16
 	// maxVisited is how many items a search compares at most if the index does not
 	// help. With notes of 1,000 characters, that takes 5 to 15 ms.
@@ -22,9 +22,10 @@ const (
 // name or note contains q, oldest first. It ignores case and whether letters
 // are composed; no character of q has a special meaning.
 //
-// An index finds the candidates by the trigrams of q, every three characters in
-// a row. A shorter q has none. Search then compares at most maxVisited items and
-// ends the page there, so a page may be empty although more pages follow.
+// An index finds the candidates by the trigrams of q: its sequences of three
+// characters. A shorter q has none, so Search then compares at most maxVisited items,
+// and the page ends with the last of them even if it is not full: it may be empty and
+// still have a next one.
 func (s Store) Search(ctx context.Context, q, cursor string, limit int) (Page, error) {
 	after, err := decodeCursor(cursor)
 	if err != nil {
@@ -32,7 +33,7 @@ func (s Store) Search(ctx context.Context, q, cursor string, limit int) (Page, e
 	}
 	page := Page{Items: []Item{}}
 	if strings.ContainsRune(q, 0) {
-		return page, nil // no item holds it, and PostgreSQL would reject the query
+		return page, nil // no item contains it, and PostgreSQL would reject the query
 	}
 	limit = max(limit, 1)
 	find := searchSQLite
@@ -77,8 +78,8 @@ func searchSQLite(ctx context.Context, pool *sql.DB, text string, after int64, n
 	return found, seqs, last, err
 }
 
-// trigramQuery returns an FTS5 query for rows that hold trigrams of the text,
-// at most maxTrigrams of them, evenly spaced; "" if the text is too short.
+// trigramQuery returns an FTS5 query for rows that contain trigrams of the text: at
+// most maxTrigrams of them, evenly spaced. It returns "" if the text is too short.
 func trigramQuery(text string) string {
 	characters := []rune(text)
 	count := len(characters) - 2 // of trigrams
@@ -97,7 +98,8 @@ func trigramQuery(text string) string {
 // searchPostgres returns what searchSQLite does. The index of PostgreSQL holds
 // only trigrams of letters and digits, and may be missing.
 func searchPostgres(ctx context.Context, pool *sql.DB, text string, after int64, n int) (found []Item, seqs []int64, last int64, err error) {
-	// LIKE, as the index knows no strpos; what it gives a meaning is escaped.
+	// LIKE, because the index does not support strpos. Characters that are special in
+	// LIKE are escaped.
 	pattern := "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(text) + "%"
 	const contains = `(name_folded LIKE $1 OR note_folded LIKE $1)`
 	const end = math.MaxInt64
@@ -108,9 +110,9 @@ func searchPostgres(ctx context.Context, pool *sql.DB, text string, after int64,
 	if err != nil {
 		return nil, nil, 0, err
 	}
-	// A text that many items contain fills the page from the next few. For it
-	// the index would return most of the table, which then would be sorted.
-	// OFFSET 0 keeps the planner from choosing the index here already.
+	// If many items contain the text, the next few fill the page. The index would
+	// return most of the table, which would then be sorted. OFFSET 0 keeps the planner
+	// from using the index here.
 	found, seqs, err = query(ctx, pool, `
 		SELECT `+columns+` FROM (SELECT * FROM items WHERE seq > $2 AND seq <= $4 ORDER BY seq OFFSET 0) AS next
 		WHERE `+contains+` ORDER BY seq LIMIT $3`, pattern, after, n, last)

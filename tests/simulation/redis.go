@@ -11,9 +11,9 @@ import (
 	"time"
 )
 
-// redisServer is a Redis that knows what the rate limits need of it: a script
-// that counts in sliding windows. It does not run the script but does what the
-// script's comment promises.
+// redisServer is a model of what the rate limits need from Redis: a script that
+// counts in sliding windows. It does not run the script, but does what the script's
+// comment promises.
 type redisServer struct {
 	mu      sync.Mutex
 	changed *sync.Cond

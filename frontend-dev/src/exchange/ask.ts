@@ -1,9 +1,10 @@
 /**
- * Asks the development server what the browser withholds about a call: see
+ * Asks the development server what the browser hides about a call: see
  * ../../exchange.mjs. It asks from outside the browser, and repeats nothing
  * that may change something.
  */
 import type { Exchange } from '../api/client'
+import { addressSpaceOf } from '../localNetwork'
 import type { Setting } from '../settings'
 
 /** What cmd/corscheck says; docs/corscheck.md describes each member. */
@@ -49,6 +50,8 @@ export interface Answer {
   log: string[]
   /** Of this project's API: the settings that are set, and those of them that .env cannot change. */
   settings?: { values: Partial<Record<Setting, string>>; fixed: Setting[] }
+  /** Whether the user lets this page call this machine or its network; undefined for any other address. */
+  permission?: PermissionState | undefined
 }
 
 /** How much earlier than computed the call may have started, in milliseconds. */
@@ -77,7 +80,20 @@ export async function ask(exchange: Exchange, ended: number, signal: AbortSignal
       body: JSON.stringify(question),
       signal,
     })
-    return response.ok ? ((await response.json()) as Answer) : undefined
+    if (!response.ok) return undefined
+    return { ...((await response.json()) as Answer), permission: await permissionFor(url) }
+  } catch {
+    return undefined
+  }
+}
+
+/** The state of the permission that Local Network Access asks for, where the browser has it. */
+async function permissionFor(url: string): Promise<PermissionState | undefined> {
+  const space = addressSpaceOf(url)
+  if (space === 'public') return undefined
+  try {
+    const { state } = await navigator.permissions.query({ name: `${space}-network` as PermissionName })
+    return state
   } catch {
     return undefined
   }

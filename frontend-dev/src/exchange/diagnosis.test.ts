@@ -65,6 +65,12 @@ test.each<[string, Exchange, Answer, RegExp]>([
     theirs({ allowed: true, exchanges: [{ ...message, stand_in: 'GET' }] }),
     /a GET to the same URL\. Look at the response to POST itself/,
   ],
+  [
+    'LocalNetwork',
+    call(),
+    { ...theirs({ allowed: true, exchanges: [message] }), permission: 'denied' },
+    /call an address of this machine: .* settings for http:\/\/localhost:5174/,
+  ],
   ['Interrupted', call(), theirs({ allowed: true, exchanges: [message] }), /succeeds now/],
   ['MethodCase', call('patch'), theirs(blocked('MethodDisallowedByPreflightResponse')), /Write method: 'PATCH'/],
   ['Gateway', call(), theirs(blocked('MissingAllowOriginHeader', 502)), /proxy in front of the API responded with 502/],

@@ -3,7 +3,7 @@ import { CallButton } from '../CallButton'
 import { useSecondsUntil } from '../countdown'
 import { Card, type CardProps } from '../lab/Card'
 import { useClient } from '../useClient'
-import './items.css'
+import './search.css'
 import { createSearcher, type SearchState } from './searcher'
 import { useRetry } from './useRetry'
 

@@ -1,4 +1,3 @@
-import { useEffect } from 'react'
 import { cards } from './cards'
 
 export function Lab() {
@@ -6,11 +5,6 @@ export function Lab() {
     cards
       .filter((card) => card.refused === refused)
       .map(({ id, title, source, Content }) => <Content key={id} id={id} title={title} source={source} />)
-
-  // When the page was loaded, the card that the fragment names was not there yet.
-  useEffect(() => {
-    document.getElementById(location.hash.slice(1))?.scrollIntoView()
-  }, [])
 
   return (
     <>

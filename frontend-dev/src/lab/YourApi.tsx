@@ -27,7 +27,7 @@ export function YourApi(card: CardProps) {
       {...card}
       exchange={exchange}
       pending={pending}
-      why="Makes any call from this page’s origin, and says what stops it. Nothing that may change something is sent a second time."
+      why="Make any call from this page’s origin, and see what stops it. A request that may change data is not sent a second time."
     >
       <form
         className="your-call"
