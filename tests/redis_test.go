@@ -2,6 +2,7 @@ package tests
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"os/exec"
 	"regexp"

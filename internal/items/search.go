@@ -55,17 +55,20 @@ func (s Store) Search(ctx context.Context, q, cursor string, limit int) (Page, e
 // row if there are fewer.
 const lastVisited = `SELECT seq FROM items WHERE seq > $1 ORDER BY seq LIMIT 1 OFFSET $2`
 
+const containsSQLite = `(instr(items.name_folded, $1) > 0 OR instr(items.note_folded, $1) > 0)`
+
+// searchTrigrams is the search in SQLite for a text that has trigrams. The index
+// returns its candidates in the order of seq. CROSS JOIN keeps it the outer loop.
+const searchTrigrams = `
+	SELECT ` + columns + ` FROM items_trigrams CROSS JOIN items ON items.seq = items_trigrams.rowid
+	WHERE items_trigrams MATCH $4 AND items_trigrams.rowid > $2 AND ` + containsSQLite + `
+	ORDER BY items_trigrams.rowid LIMIT $3`
+
 // searchSQLite returns up to n items that contain the folded text, and the seq of
 // each. If it has found fewer, no other item up to the seq last contains the text.
 func searchSQLite(ctx context.Context, pool *sql.DB, text string, after int64, n int) (found []Item, seqs []int64, last int64, err error) {
-	const contains = `(instr(items.name_folded, $1) > 0 OR instr(items.note_folded, $1) > 0)`
 	if match := trigramQuery(text); match != "" {
-		// The index returns its candidates in the order of seq. CROSS JOIN keeps it
-		// the outer loop.
-		found, seqs, err = query(ctx, pool, `
-			SELECT `+columns+` FROM items_trigrams CROSS JOIN items ON items.seq = items_trigrams.rowid
-			WHERE items_trigrams MATCH $4 AND items_trigrams.rowid > $2 AND `+contains+`
-			ORDER BY items_trigrams.rowid LIMIT $3`, text, after, n, match)
+		found, seqs, err = query(ctx, pool, searchTrigrams, text, after, n, match)
 		return found, seqs, math.MaxInt64, err
 	}
 	err = pool.QueryRowContext(ctx, `SELECT COALESCE((`+lastVisited+`), $3)`, after, maxVisited-1, int64(math.MaxInt64)).Scan(&last)
@@ -74,7 +77,7 @@ func searchSQLite(ctx context.Context, pool *sql.DB, text string, after int64, n
 	}
 	found, seqs, err = query(ctx, pool, `
 		SELECT `+columns+` FROM items
-		WHERE seq > $2 AND seq <= $4 AND `+contains+` ORDER BY seq LIMIT $3`, text, after, n, last)
+		WHERE seq > $2 AND seq <= $4 AND `+containsSQLite+` ORDER BY seq LIMIT $3`, text, after, n, last)
 	return found, seqs, last, err
 }
 
