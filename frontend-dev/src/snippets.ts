@@ -37,7 +37,8 @@ function formPart(name: string, value: FormDataEntryValue): string {
   return `${name}=@"${value.name.replace(/["\\]/g, '\\$&')}"`
 }
 
-function quote(text: string): string {
+/** The text as one word of a POSIX shell. */
+export function quote(text: string): string {
   return `'${text.replaceAll("'", `'\\''`)}'`
 }
 

@@ -1,10 +1,14 @@
 import { useState } from 'react'
-import { apiBase, apiOrigin } from '../page'
+import { apiBase, apiOrigin, pageOrigin } from '../page'
+import { quote } from '../snippets'
 import { useClient } from '../useClient'
 import { Card, type CardProps } from './Card'
 
 const methods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE']
 const modes = ['cors', 'no-cors'] as const
+/** Stands for the origin of the visitor's own frontend. */
+const EXAMPLE_ORIGIN = 'http://localhost:3001'
+
 const credentialsModes = ['same-origin', 'include', 'omit'] as const
 
 export function YourApi(card: CardProps) {
@@ -27,7 +31,14 @@ export function YourApi(card: CardProps) {
       {...card}
       exchange={exchange}
       pending={pending}
-      why="Makes any call from this page’s origin, and says what stops it. Nothing that may change something is sent a second time."
+      sample={commandFor(url, method, headerLines, credentials)}
+      why={
+        <>
+          Makes any call from this page’s origin, {pageOrigin}, and says what stops it. Nothing that may change
+          something is sent a second time. Your own frontend has another origin, which the API must allow as well: the
+          command below asks for it. Write your frontend’s origin in place of <code>{EXAMPLE_ORIGIN}</code>.
+        </>
+      }
     >
       <form
         className="your-call"
@@ -121,6 +132,15 @@ function Choice<Value extends string>({ label, value, values, onChange }: Choice
       </select>
     </label>
   )
+}
+
+/** The command that makes the same call as a page of another origin would. */
+function commandFor(url: string, method: string, headerLines: string, credentials: RequestCredentials): string {
+  const parts = ['go run ./cmd/corscheck --safe', quote(url), `--origin ${EXAMPLE_ORIGIN}`]
+  if (method !== 'GET') parts.push(`--method ${quote(method)}`)
+  for (const line of headerLines.split('\n').filter((line) => line.trim() !== '')) parts.push(`--header ${quote(line)}`)
+  if (credentials === 'include') parts.push('--credentials')
+  return parts.join(' ')
 }
 
 function targetOf(url: string): URL | undefined {
