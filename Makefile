@@ -1,8 +1,8 @@
 # The commands of this project; `make` lists them.
 .POSIX:
-.PHONY: help dev run seed check lint fmt vulncheck audit test test-go test-template test-openapi test-page test-browsers chaos oracle screenshots bench rename build
+.PHONY: help dev run seed check lint fmt vulncheck audit test test-go test-template test-openapi test-page test-browsers chaos oracle screenshots bench rename build image
 
-# Each command says what it lacks. An old Go cannot read go.mod.
+# Each command names the program that it lacks. An old Go cannot read go.mod.
 REQUIRE_GO = command -v go >/dev/null || { echo "make $@: Go is missing; install Go 1.26 or later from https://go.dev/dl" >&2; exit 1; }; \
 	go list -m >/dev/null || { echo "make $@: $$(GOTOOLCHAIN=local go env GOVERSION) is too old; install Go 1.26 or later from https://go.dev/dl, or, with Go 1.21 or later, set GOTOOLCHAIN=auto" >&2; exit 1; }
 NODE = Node.js 20.19 or later with npm, from https://nodejs.org
@@ -43,30 +43,31 @@ audit: vulncheck ## look for known vulnerabilities in the dependencies
 test: ## run every test, and say how long each part took
 	@sh scripts/parts.sh test-go test-openapi test-page test-browsers test-template
 
-# The race detector needs a C compiler.
+# The race detector needs a C compiler. CI also shuffles the tests; go test does not
+# do that here, because it would not reuse the results of unchanged packages.
 test-go:
 	@$(REQUIRE_GO)
 	go vet ./...
 	@race=-race; echo '#include <stdlib.h>' | $$(go env CC) -E - >/dev/null 2>&1 || { \
 	  echo "SKIP the race detector: no C compiler with its headers; install gcc (and musl-dev on Alpine)"; test -z "$$CI" || exit 1; race=; }; \
-	set -x; go test $$race -shuffle=on $$(go list ./... | grep -v /tests/template)
+	set -x; go test $$race $${CI:+-shuffle=on} $$(go list ./... | grep -v /tests/template)
 	go test -run '^(TestAllocations|TestSimulation)' . # the race detector adds allocations, and simulates a tenth of the seeds
 	@# go test hides what tests of a package that passes have skipped.
 	@for program in redis-server caddy nginx curl promtool; do \
 	  command -v $$program >/dev/null || echo "SKIP the tests that need $$program: install it"; done; \
-	ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || echo "SKIP the tests on PostgreSQL: install postgresql"; \
+	sh scripts/postgres.sh >/dev/null || echo "SKIP the tests on PostgreSQL: install postgresql"; \
 	test "$$(id -u)" = 0 || echo "SKIP the test of a full disk: run it as root"
 
-# What docs/make-it-yours.md makes of a copy passes its tests. Not beside the
-# others: these run all of them again, twice.
+# Follows docs/make-it-yours.md in a copy, whose tests must pass. It runs alone,
+# because it runs all other tests again, twice.
 test-template:
 	@$(REQUIRE_GO); go test -count=1 -timeout 20m ./tests/template
 
-# Node runs the rest. In CI it must be there; elsewhere its lack is said.
+# Node.js runs the rest. Without it, the tests are skipped, except in CI.
 NEEDS_NODE = $(HAVE_NODE) || { echo "SKIP $@: install $(NODE)"; test -z "$$CI"; exit; }
 
 test-openapi:
-	@$(NEEDS_NODE); cd internal/openapi && npm run --silent lint && npm run --silent check-swagger-ui
+	@$(NEEDS_NODE); $(MAKE) -s internal/openapi/node_modules && cd internal/openapi && npm run --silent lint && npm run --silent check-swagger-ui
 
 test-page:
 	@$(NEEDS_NODE); $(MAKE) -s frontend-dev/node_modules && cd frontend-dev && npm run check-generated && npm run typecheck && npm test
@@ -75,19 +76,22 @@ test-browsers:
 	@$(NEEDS_NODE); $(MAKE) -s frontend-dev/node_modules e2e/node_modules && \
 	go build -o bin/tested . && cd e2e && API_BINARY=$$PWD/../bin/tested npm test
 
+internal/openapi/node_modules: internal/openapi/package-lock.json
+	cd internal/openapi && npm ci --ignore-scripts --no-audit --no-fund && touch node_modules
+
 frontend-dev/node_modules: frontend-dev/package-lock.json
 	cd frontend-dev && npm ci --no-audit --no-fund && touch node_modules
 
 e2e/node_modules: e2e/package-lock.json
 	cd e2e && npm ci --no-audit --no-fund && touch node_modules
 
-chaos: ## repeat the tests of docs/reliability.md, and simulate (ROUNDS=10 SEEDS=20000)
+chaos: ## repeat the tests in docs/reliability.md, and simulate (ROUNDS=10 SEEDS=20000)
 	@sh scripts/chaos.sh
 
 oracle: ## compare corscheck with Chromium and Firefox (CASES=2000 SEED=today)
 	@sh scripts/oracle.sh
 
-bench: ## measure what a request costs, beside other servers (ten minutes)
+bench: ## measure what a request costs, compared with other servers (ten minutes)
 	cd bench && go run . -write
 
 screenshots: ## take screenshots of the page at two widths, light and dark
@@ -99,3 +103,7 @@ rename: ## give the project your own module path and name (MODULE=… NAME=…)
 build: ## build the server as bin/reference-api
 	@$(REQUIRE_GO)
 	CGO_ENABLED=0 go build -trimpath -tags nomsgpack -ldflags='-s -w' -o bin/reference-api .
+
+image: ## build the container image reference-api
+	@command -v docker >/dev/null || { echo "make $@: install Docker 23 or later, or run podman build -t reference-api ." >&2; exit 1; }
+	docker build -t reference-api .

@@ -28,12 +28,12 @@ const columns = 80
 // errRefused ends explain with status 1. What explain printed says why.
 var errRefused = errors.New("refused")
 
-// explain says on stdout what the settings mean for the pages of an origin. It
-// sends the requests of such a page through the server's own middleware, in
-// memory, and prints what comes back. It opens no port, no database and no
-// Redis. The arguments are ORIGIN [METHOD PATH]; without the last two, it asks for
-// GET / as an example. The error is errRefused if a page of the origin cannot
-// call, or if the call reaches no route.
+// explain prints what the settings mean for the pages of an origin. It sends the
+// requests of such a page through the server's own middleware, in memory, and
+// prints the responses. It opens no port, no database and no Redis. The arguments
+// are ORIGIN [METHOD PATH]; without the last two, it uses GET / as an example. The
+// error is errRefused if a page on the origin cannot call, or if the call reaches
+// no route.
 func explain(s config.Settings, args []string, stdout io.Writer) error {
 	if len(args) != 1 && len(args) != 3 || args[0] == "" || strings.HasPrefix(args[0], "-") {
 		return fmt.Errorf("explain got the arguments %q: %w", args, errUsage)
@@ -111,9 +111,9 @@ func explain(s config.Settings, args []string, stdout io.Writer) error {
 	out.WriteString(corsHeaders(got.response.Header()))
 	switch {
 	case isOwn:
-		say("Session cookie: %s. It goes with every call.", got.cookie)
+		say("Session cookie: %s. Browsers send it with every call.", got.cookie)
 	case isPublic:
-		say("Session cookie: none goes with calls of public routes.")
+		say("Session cookie: calls to public routes carry none.")
 	case page.Host != "" && !(denied && isOwnHost):
 		say("Session cookie: %s. %s", got.cookie, describeCookie(s, page, api))
 	}
@@ -138,7 +138,7 @@ type answers struct {
 	cookie              string // the attributes of the session cookie
 }
 
-// ask builds the router with handlers that only note their route, because the
+// ask builds the router with handlers that only record their route, because the
 // real ones may need the database.
 func ask(s config.Settings, api origin.Origin, value, method, path string) (answers, error) {
 	var got answers
@@ -172,7 +172,7 @@ func ask(s config.Settings, api origin.Origin, value, method, path string) (answ
 	}
 	// Two clients, because a limit may be one request. The addresses are those of
 	// documentation (RFC 5737), so that neither is a proxy.
-	got.noOrigin = send(router, "192.0.2.1:1024") // tells the route where CORS refuses the origin
+	got.noOrigin = send(router, "192.0.2.1:1024") // finds the route even if CORS denies the origin
 	request.Header.Set("Origin", value)
 	got.response = send(router, "192.0.2.2:1024")
 	request.Method = http.MethodOptions
@@ -191,9 +191,9 @@ func ask(s config.Settings, api origin.Origin, value, method, path string) (answ
 // describeRoute says which route the call matches and what its limit is.
 func describeRoute(got answers, method, path string) string {
 	if got.route == nil {
-		text := fmt.Sprintf("No route matches %s %s: the server responds %s.", method, path, status(got.noOrigin.Code))
+		text := fmt.Sprintf("No route matches %s %s: the server responds with %s.", method, path, status(got.noOrigin.Code))
 		if allow := got.noOrigin.Header().Get("Allow"); allow != "" {
-			text += " The path has " + allow + "."
+			text += " The path supports " + allow + "."
 		}
 		return text
 	}
@@ -207,12 +207,12 @@ func describeRoute(got answers, method, path string) string {
 	return text + "It has no limit."
 }
 
-// describeCookie says whether pages of another origin can use the cookie.
+// describeCookie says whether pages on another origin can use the cookie.
 func describeCookie(s config.Settings, page, api origin.Origin) string {
 	const use = `allowed pages can use it with credentials: "include" in fetch.`
 	switch {
 	case !s.CORSCredentials:
-		return "Pages of other origins cannot use it, because CORS_ALLOW_CREDENTIALS is false."
+		return "Pages on other origins cannot use it, because CORS_ALLOW_CREDENTIALS is false."
 	case s.SessionSameSite == http.SameSiteNoneMode:
 		return "From any site, over https, " + use + " Partitioned: each site in the address bar has a cookie of its own."
 	case api.Host == "":
@@ -232,10 +232,10 @@ func checkEntry(s config.Settings, value string) error {
 	return nil
 }
 
-// apiOrigin returns where a page calls this API, as far as the settings tell: at
-// the page's own host if that is one of the API's, otherwise at a host on the
-// same site, otherwise at the first one. The host is empty if the settings name
-// none.
+// apiOrigin returns the origin at which a page calls this API, as far as the
+// settings show: the page's own host if that is one of the API's, otherwise a host
+// on the same site, otherwise the first one. The host is empty if the settings
+// name none.
 func apiOrigin(s config.Settings, page origin.Origin) origin.Origin {
 	api := origin.Origin{Scheme: "https"}
 	if !s.Production && !s.HTTPSRedirect {
@@ -279,7 +279,7 @@ func hostAndPort(o origin.Origin) string { return strings.TrimPrefix(o.String(),
 
 func status(code int) string { return fmt.Sprintf("%d %s", code, http.StatusText(code)) }
 
-// corsHeaders returns the headers that browsers and caches decide by, one on each
+// corsHeaders returns the headers by which browsers and caches decide, one per
 // line.
 func corsHeaders(header http.Header) string {
 	var out strings.Builder
@@ -293,16 +293,16 @@ func corsHeaders(header http.Header) string {
 	return out.String()
 }
 
-// wrap breaks a text after blanks and commas where it is wider than columns, and
-// indents what follows.
+// wrap breaks a text that is wider than columns after blanks and commas, and
+// indents the lines that follow the first.
 func wrap(text, indent string) string {
-	least := len(indent) + 1 // so that each line has something of the text
+	least := len(indent) + 1 // so that each line has some of the text
 	if len(text) <= columns {
 		return text
 	}
 	end := least + strings.LastIndexAny(text[least:columns], " ,") + 1
 	if end == least {
-		return text // a word that is wider
+		return text // a single word that is too wide
 	}
 	return strings.TrimRight(text[:end], " ") + "\n" + wrap(indent+text[end:], indent)
 }

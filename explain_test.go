@@ -134,7 +134,7 @@ func TestExplain(t *testing.T) {
 		},
 		{
 			name: "several values", args: "https://a.com,https://b.com", err: errRefused,
-			want: []string{"several values", "It cannot be listed, because it holds several values"}, not: []string{".env"},
+			want: []string{"several values", "It cannot be listed, because it has several values"}, not: []string{".env"},
 		},
 		{
 			name: "a wildcard is not an origin", env: []string{"ALLOWED_ORIGINS=https://*.example.com"}, args: "https://*.example.com", err: errRefused,
@@ -142,7 +142,7 @@ func TestExplain(t *testing.T) {
 		},
 		{
 			name: "the API itself", args: "http://localhost:8080 DELETE /api/session",
-			want: []string{"http://localhost:8080 is this API's own origin", "It goes with every call."}, not: []string{"Access-Control", "preflight"},
+			want: []string{"http://localhost:8080 is this API's own origin", "Browsers send it with every call."}, not: []string{"Access-Control", "preflight"},
 		},
 		{
 			name: "the API itself in production", env: production, args: "https://api.example.com",
@@ -154,7 +154,7 @@ func TestExplain(t *testing.T) {
 		},
 		{
 			name: "a public route", args: "https://other.test GET /openapi.yaml",
-			want: []string{"https://other.test may call this route, which is public.", "The route is GET /openapi.yaml, which is public. Its limit is docs 60-M", "none goes with calls of public routes"},
+			want: []string{"https://other.test may call this route, which is public.", "The route is GET /openapi.yaml, which is public. Its limit is docs 60-M", "calls to public routes carry none"},
 			not:  []string{"Vary: Origin"},
 		},
 		{
@@ -167,11 +167,11 @@ func TestExplain(t *testing.T) {
 		},
 		{
 			name: "no route", args: "http://localhost:5173 GET /api/hello/", err: errRefused,
-			want: []string{"may call this API", "No route matches GET /api/hello/: the server responds 404 Not Found.", "GET /api/hello/ gets 404 Not Found: Access-Control-Allow-Credentials: true"},
+			want: []string{"may call this API", "No route matches GET /api/hello/: the server responds with 404 Not Found.", "GET /api/hello/ gets 404 Not Found: Access-Control-Allow-Credentials: true"},
 		},
 		{
 			name: "no such method", args: "http://localhost:5173 PUT /api/hello?q=a", err: errRefused,
-			want: []string{"No route matches PUT /api/hello?q=a: the server responds 405 Method Not Allowed. The path has GET, HEAD."},
+			want: []string{"No route matches PUT /api/hello?q=a: the server responds with 405 Method Not Allowed. The path supports GET, HEAD."},
 		},
 		{
 			name: "a method that preflights refuse", env: []string{"CORS_ALLOWED_METHODS=GET,PUT"}, args: "http://localhost:5173 DELETE /api/session", err: errRefused,

@@ -73,7 +73,7 @@ func poolGauges(db *database.DB, pool string) []middleware.Gauge {
 			Read: func() float64 { return float64(db.Stats()[pool].Waiting) },
 		},
 		{
-			Name: "db_client_connection_timeouts_total", Help: "Operations that waited for a connection to the database in vain.", Labels: labels,
+			Name: "db_client_connection_timeouts_total", Help: "Operations that waited for a connection to the database and got none in time.", Labels: labels,
 			Read: func() float64 { return float64(db.Stats()[pool].Timeouts) },
 		},
 	}

@@ -12,8 +12,8 @@ import (
 	"example.com/api/config"
 )
 
-// healthTimeout is less than the time that a container runtime gives the check, so
-// that the check can report the reason before it is killed.
+// healthTimeout is shorter than the time that a container runtime gives the check,
+// so that the check can report the reason before it is killed.
 const healthTimeout = 2 * time.Second
 
 // healthcheck checks that the server that runs with these settings on this machine

@@ -16,7 +16,7 @@ func itemsResource() resource {
 	return resource{migrations: items.Migrations(), routes: itemRoutes, seed: seedItems}
 }
 
-// itemRoutes is the sample resource's part of the table of routes.
+// itemRoutes returns the sample resource's rows for the table of routes.
 func itemRoutes(s config.Settings, p parts) []route {
 	limits := s.Limits
 	item := handlers.Items{Store: items.Store{DB: p.database}}
@@ -40,7 +40,7 @@ func seedItems(ctx context.Context, db *database.DB, log *slog.Logger) error {
 		return fmt.Errorf("look for items: %w", err)
 	}
 	if len(page.Items) > 0 {
-		log.Info("there are items already; none were added")
+		log.Info("the database has items already; none were added")
 		return nil
 	}
 	examples := []items.Draft{

@@ -1,4 +1,4 @@
-// This program is an API server for people whose frontend lives on another origin.
+// This program is an API server for frontends that are served from another origin.
 package main
 
 import (
@@ -25,11 +25,11 @@ import (
 )
 
 func main() {
-	// The first signal drains; after it, a second one kills at once.
+	// The first signal starts the shutdown. A second one kills the process at once.
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop)
-	// A write to standard error would otherwise kill the process once nobody
-	// reads its log any more.
+	// Otherwise, a write to standard error would kill the process once nobody reads
+	// its log.
 	signal.Ignore(syscall.SIGPIPE)
 	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	if err == nil {
@@ -48,12 +48,12 @@ func main() {
 	os.Exit(status)
 }
 
-// errUsage is a command line that this program does not know.
-var errUsage = errors.New("write no argument to serve, healthcheck, seed, or explain ORIGIN [METHOD PATH]; settings come from the environment, see .env.example")
+// errUsage means that the program does not know the command line.
+var errUsage = errors.New("run it without arguments to serve, or with healthcheck, seed, or explain ORIGIN [METHOD PATH]; settings come from the environment (see .env.example)")
 
-// run reads the settings and serves until ctx ends. With the argument healthcheck
-// it asks the server that runs with the same settings whether it lives; with seed
-// it adds examples to the database; with explain it says on stdout what the
+// run reads the settings and serves until ctx ends. With the argument healthcheck,
+// it checks that the server that runs with the same settings is alive. With seed,
+// it adds examples to the database. With explain, it prints to stdout what the
 // settings mean for an origin. Logs go to stderr.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	command := strings.Join(args, " ")
@@ -61,7 +61,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if !explains && command != "" && command != "healthcheck" && command != "seed" {
 		return fmt.Errorf("unknown arguments %q: %w", args, errUsage)
 	}
-	if explains || command == "healthcheck" { // neither needs the database's file
+	if explains || command == "healthcheck" { // neither opens the database
 		settings, err := config.Load()
 		if err != nil {
 			return err
@@ -81,15 +81,15 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	return start(ctx, settings, command == "seed", network{listen: listen}, stderr)
 }
 
-// network is how the server reaches other machines and is reached by them. Tests
-// replace it with one in memory.
+// network is how the server listens and connects. The simulation replaces it with
+// a network in memory.
 type network struct {
 	listen func(address, variable string) (net.Listener, error)                 // see the function listen
 	dial   func(ctx context.Context, network, address string) (net.Conn, error) // nil: as net.Dialer does
 }
 
-// start builds the parts, serves until ctx ends, and closes the parts again. With
-// seed it adds the examples instead of serving.
+// start builds the parts, serves until ctx ends, and closes the parts. With seeds,
+// it adds the examples instead of serving.
 func start(ctx context.Context, settings config.Settings, seeds bool, n network, stderr io.Writer) error {
 	logs := newLogWriter(settings, stderr)
 	defer logs.Close() // after everything that logs
@@ -183,8 +183,8 @@ func newSessions(settings config.Settings, log *slog.Logger) (*handlers.Sessions
 	})
 }
 
-// sessionSecret returns the secret of the settings, or generates one in
-// development; then sessions end with the process.
+// sessionSecret returns the secret from the settings. In development it may be
+// unset; then it is random, and sessions end with the process.
 func sessionSecret(settings config.Settings) string {
 	if settings.SessionSecret.IsSet() {
 		return settings.SessionSecret.Reveal()

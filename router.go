@@ -18,7 +18,7 @@ import (
 	"example.com/api/middleware"
 )
 
-// parts is what the routes work with.
+// parts are what the middleware and the handlers use.
 type parts struct {
 	log      *slog.Logger
 	version  string
@@ -82,8 +82,8 @@ func routes(s config.Settings, p parts) []route {
 // useMiddleware registers the middleware for every request, whether or not a
 // route matches. The order matters; each line gives the reason for its place.
 func useMiddleware(engine *gin.Engine, s config.Settings, p parts, known middleware.Routes) {
-	// With HTTPS_REDIRECT, whatever is not known to have come by https came by
-	// plain http, also where the response is not the redirect.
+	// With HTTPS_REDIRECT, a request that is not known to have come by https came by
+	// plain http, even if the response is not the redirect.
 	alwaysHSTS := s.Production && !s.HTTPSRedirect
 	headers := middleware.NewSecurityHeaders(s.HSTSMaxAge, alwaysHSTS, s.TrustedProxies)
 	cors := middleware.CORS(middleware.CORSOptions{
@@ -92,7 +92,7 @@ func useMiddleware(engine *gin.Engine, s config.Settings, p parts, known middlew
 	}, known, s.TrustedProxies, headers, p.metrics, p.log)
 
 	engine.Use(
-		cors,                   // first: an allowed origin can read every error response below, and preflights end here
+		cors,                   // first: an allowed origin can read every error response from below, and preflights end here
 		headers.Handle,         // on every response, errors included
 		middleware.RequestID(), // before everything that logs the ID or responds with it
 		p.metrics.Handle,       // outside recovery, so that a panic counts as a 500
@@ -113,7 +113,8 @@ func newRouter(s config.Settings, p parts) (*gin.Engine, error) {
 	return routerOf(s, p, routes(s, p))
 }
 
-// routerOf builds the engine of a table. Rate limits are part of the routes.
+// routerOf builds the engine of a table of routes. Each route has its own rate
+// limit, so limits are not among the middleware for every request.
 func routerOf(s config.Settings, p parts, table []route) (*gin.Engine, error) {
 	gin.SetMode(gin.ReleaseMode) // debug mode prints routes and warnings to standard output
 	engine := gin.New()
@@ -145,7 +146,7 @@ func routerOf(s config.Settings, p parts, table []route) (*gin.Engine, error) {
 		}
 	}
 	engine.NoRoute(func(c *gin.Context) {
-		problem.Abort(c, problem.NotFound("There is no such route; paths do not end in a slash."))
+		problem.Abort(c, problem.NotFound("There is no such route. (Paths do not end in a slash.)"))
 	})
 	engine.NoMethod(noMethod)
 	return engine, nil
@@ -155,7 +156,7 @@ func routerOf(s config.Settings, p parts, table []route) (*gin.Engine, error) {
 // Gin has set Allow.
 func noMethod(c *gin.Context) {
 	if c.Request.Method != http.MethodOptions {
-		problem.Abort(c, problem.MethodNotAllowed("This route does not support the method; Allow lists those that it does."))
+		problem.Abort(c, problem.MethodNotAllowed("This path does not support the method; the header Allow lists the methods that it supports."))
 		return
 	}
 	if strings.Contains(c.Writer.Header().Get("Allow"), http.MethodPatch) {

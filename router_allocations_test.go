@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// The number of allocations is exact where a time would not be, so that a test can
-// hold it. The race detector adds its own: `make test-go` runs this test without.
+// A test can check the number of allocations because, unlike a time, it is exact. The
+// race detector adds its own, so `make test-go` runs this test without it.
 func TestAllocationsOfRequest(t *testing.T) {
 	cases := costCases(t)
 	count := func(tt costCase) float64 {

@@ -31,7 +31,7 @@ const (
 	// maxHeaderBytes bounds the headers of a request. net/http responds with 431
 	// if there are more.
 	maxHeaderBytes = 16 << 10
-	// linger is how long the server keeps serving its connections after it has
+	// linger is for how long the server keeps serving its connections after it has
 	// stopped accepting new ones, so that each ends with a response.
 	linger = 500 * time.Millisecond
 	// acceptPause is the time between attempts to accept a connection while the
@@ -39,7 +39,7 @@ const (
 	acceptPause = 50 * time.Millisecond
 )
 
-// serve listens, logs one line about it, and serves until ctx ends. Then it
+// serve listens, logs the settings in effect, and serves until ctx ends. Then it
 // drains. The readiness check starts to fail, and for SHUTDOWN_DELAY the server
 // still serves new requests, so that load balancers have time to notice. After
 // that, the requests in flight have SHUTDOWN_TIMEOUT to end.
@@ -109,15 +109,15 @@ func serve(ctx context.Context, s config.Settings, listen func(address, variable
 		cutOff := inFlight.Load()
 		server.Close()
 		if cutOff > 0 {
-			return fmt.Errorf("SHUTDOWN_TIMEOUT=%s cut off requests in flight: %d", s.ShutdownTimeout, cutOff)
+			return fmt.Errorf("requests that were cut off after SHUTDOWN_TIMEOUT=%s: %d; raise it if they need longer", s.ShutdownTimeout, cutOff)
 		}
 	}
 	p.log.Info("stopped")
 	return nil
 }
 
-// monitoring serves what METRICS_ADDR is for: metrics, and the profiles that go tool
-// pprof reads. They show how the program works inside, and a profile takes CPU time,
+// monitoring serves what belongs on METRICS_ADDR: metrics, and the profiles that go
+// tool pprof reads. They show how the program works inside, and a profile takes CPU time,
 // so neither may be on the public listener. (Importing net/http/pprof also registers
 // the profiles with http.DefaultServeMux, which this program does not serve.)
 func monitoring(metrics http.Handler) http.Handler {
@@ -131,9 +131,9 @@ func monitoring(metrics http.Handler) http.Handler {
 	return mux
 }
 
-// patientListener waits while the process has no file descriptor left for
-// another connection. It closes idle connections to free some, and it logs the
-// remedy at most once a minute. net/http would only retry and log each attempt.
+// patientListener waits while the process has no file descriptor left for another
+// connection. It closes idle connections to free some, and it logs the remedy at
+// most once a minute. Without it, net/http would only retry and log each attempt.
 type patientListener struct {
 	net.Listener
 	closeIdle func()
@@ -157,7 +157,7 @@ func (l *patientListener) Accept() (net.Conn, error) {
 	}
 }
 
-// listen names the variable and the remedy if it cannot listen on the address.
+// listen listens on the address. Its error names the variable and the remedy.
 func listen(address, variable string) (net.Listener, error) {
 	network := "tcp"
 	if host, err := netip.ParseAddrPort(address); err == nil && host.Addr().Is4() {

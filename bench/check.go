@@ -11,8 +11,9 @@ import (
 )
 
 // check compares the responses of each server with those of the first, so that
-// nobody is fast because it does less: the same header names, the same values
-// where they do not change with each request, and the same refusal.
+// no server is fast because it does less. The names of the headers must be the same,
+// and so must the values that do not change with each request. Each server must
+// deny the same origin.
 func check(s scenario, servers []*server) error {
 	var want http.Header
 	for i, server := range servers {
@@ -28,7 +29,7 @@ func check(s scenario, servers []*server) error {
 		if spec.bare {
 			continue
 		}
-		got := comparable(response.Header)
+		got := comparableHeaders(response.Header)
 		if want == nil {
 			want = got
 		}
@@ -38,25 +39,25 @@ func check(s scenario, servers []*server) error {
 			}
 		}
 		if request.Status >= http.StatusCreated && spec.body != "" {
-			continue // a stranger's request with a body is refused before it is read
+			continue // a request from another origin is rejected before its body is read
 		}
 		denied, err := send(server.addr, strings.Replace(request.Text, origin, "Origin: https://evil.example", 1))
 		if err != nil {
 			return fmt.Errorf("%s: %w", server.name, err)
 		}
 		if allowed := denied.Header.Get("Access-Control-Allow-Origin"); allowed != "" {
-			return fmt.Errorf("%s: it lets a stranger's origin in: %q", server.name, allowed)
+			return fmt.Errorf("%s: it allows an origin that is not listed: %q", server.name, allowed)
 		}
 	}
 	return nil
 }
 
-// comparable leaves out what changes with each request, and spells lists alike.
-func comparable(h http.Header) http.Header {
+// comparableHeaders removes what changes with each request, and writes lists in one form.
+func comparableHeaders(h http.Header) http.Header {
 	h = h.Clone()
 	for name, values := range h {
 		switch name {
-		case "Date", "Content-Length", "Allow": // a body may end in a newline; Gin says what a path allows
+		case "Date", "Content-Length", "Allow": // a body may end in a newline; Gin sends Allow
 			delete(h, name)
 		case "Etag", "Location", "X-Request-Id", "X-Ratelimit-Remaining", "X-Ratelimit-Reset", "Ratelimit",
 			"Access-Control-Allow-Methods", "Access-Control-Allow-Headers": // rs/cors repeats what was asked for

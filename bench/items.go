@@ -1,7 +1,7 @@
 package main
 
-// The sample's scenarios. A project that takes the sample out deletes this file
-// and the call of itemScenarios.
+// The sample's scenarios. To remove the sample, delete this file and the call
+// of itemScenarios.
 
 import (
 	"database/sql"
@@ -15,13 +15,13 @@ import (
 )
 
 func itemScenarios() []scenario {
-	last := ours("page 1000 of 1000000 items")
+	last := ours("page 1000 of 1000000")
 	last.items, last.path = 1_000_000, "/api/items?limit=20&cursor="+cursor(999*20)
 	var lists, searches []spec
 	for _, n := range []int{1, 1_000, 1_000_000} {
-		list := ours(fmt.Sprintf("%d items", n))
+		list := ours(fmt.Sprint(n))
 		list.items = n
-		search := ours(fmt.Sprintf("%d items", n), "RATE_LIMIT_SEARCH="+noLimit)
+		search := ours(fmt.Sprint(n), "RATE_LIMIT_SEARCH="+noLimit)
 		search.items = n
 		lists, searches = append(lists, list), append(searches, search)
 	}
@@ -32,14 +32,14 @@ func itemScenarios() []scenario {
 		bodies = append(bodies, body)
 	}
 	return []scenario{
-		{name: "items: list", title: "`GET /api/items`, 20 of so many items", path: "/api/items", status: 200, headers: []string{origin}, servers: append(lists, last)},
-		{name: "items: search", title: "`GET /api/search?q=999`, 20 of so many items", path: "/api/search?q=999", status: 200, headers: []string{origin}, servers: searches},
+		{name: "items: list", title: "`GET /api/items`, pages of 20, by number of items", path: "/api/items", status: 200, headers: []string{origin}, servers: append(lists, last)},
+		{name: "items: search", title: "`GET /api/search?q=999`, pages of 20, by number of items", path: "/api/search?q=999", status: 200, headers: []string{origin}, servers: searches},
 		{name: "items: create", title: "`POST /api/items`", path: "/api/items", method: "POST", status: 201,
 			headers: []string{origin, "Content-Type: application/json"}, servers: bodies},
 	}
 }
 
-// fill adds n items to the database that a server has made in dir.
+// fill adds n items to the database that a server has created in dir.
 func fill(dir string, n int) error {
 	db, err := sql.Open("sqlite", "file:"+filepath.Join(dir, "app.db"))
 	if err != nil {
@@ -55,7 +55,7 @@ func fill(dir string, n int) error {
 	return nil
 }
 
-// cursor is the cursor of the page that follows the item with the number.
+// cursor returns the cursor of the page after item number seq.
 func cursor(seq int64) string {
 	return base64.RawURLEncoding.EncodeToString(binary.BigEndian.AppendUint64([]byte{1}, uint64(seq)))
 }

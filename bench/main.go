@@ -1,17 +1,17 @@
 // Command bench compares the cost of a request of this project's server with
-// that of other programs that send the same headers. It writes the table of
-// docs/performance.md and the chart of the README:
+// that of other programs that send the same headers. It writes the tables and the
+// chart of docs/performance.md:
 //
 //	go run . [-rounds N] [-seconds N] [-only SCENARIO] [-against BINARY] [-write]
 //
-// With -against, each scenario starts with another build of the server, for
-// example the one before a change, and ends there.
+// With -against, each scenario compares the server only with another build of it,
+// for example the one before a change.
 //
 // The server under test has one core, the load generator (and Redis) the other.
 // The figure to trust is the CPU time that the server's process takes for a
 // request: throughput and latency depend on whatever else the machine does.
-// All servers of a scenario run at the same time and are loaded in turn, so that
-// a slow minute of the machine slows all of them.
+// All servers of a scenario run at the same time and are loaded in turn, in many
+// short rounds, so that a slow second of the machine slows all of them.
 package main
 
 import (
@@ -31,11 +31,11 @@ func main() {
 	if len(os.Args) == 4 && os.Args[1] == "load" { // see server.load
 		exit(load(os.Args[2], os.Args[3]))
 	}
-	rounds := flag.Int("rounds", 7, "how often each server is loaded")
-	seconds := flag.Float64("seconds", 2, "how long each time")
+	rounds := flag.Int("rounds", 21, "how often each server is loaded")
+	seconds := flag.Float64("seconds", 0.4, "how long each time")
 	only := flag.String("only", "", "run only the scenarios whose name contains this")
 	against := flag.String("against", "", "compare the server only with this other build of it")
-	write := flag.Bool("write", false, "write the table and the chart into docs/")
+	write := flag.Bool("write", false, "write the tables and the chart into docs/")
 	flag.Parse()
 	if *write && (*only != "" || *against != "") {
 		exit(fmt.Errorf("-write needs every scenario"))
@@ -139,7 +139,7 @@ func measure(work string, s scenario, rounds int, duration time.Duration) (resul
 	r.samples = make([][]sample, len(servers))
 	for round := range rounds + 1 {
 		for i := range servers {
-			i = (i + round) % len(servers) // nobody always follows the same server
+			i = (i + round) % len(servers) // so that no server always follows the same one
 			sample, err := servers[i].load(s.request(s.servers[i]), duration)
 			if err != nil {
 				return r, fmt.Errorf("%s: %w", s.servers[i].name, err)
@@ -153,7 +153,10 @@ func measure(work string, s scenario, rounds int, duration time.Duration) (resul
 }
 
 // median returns the middle value, or the lower of the two.
-func median(values []float64) float64 {
+func median(values []float64) float64 { return quantile(values, 0.5) }
+
+// quantile returns the value below which the share of the values lies.
+func quantile(values []float64, share float64) float64 {
 	sorted := slices.Sorted(slices.Values(values))
-	return sorted[(len(sorted)-1)/2]
+	return sorted[int(share*float64(len(sorted)-1))]
 }

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// processText is a table of what the process itself takes, in medians of the
-// rounds.
+// processText returns a table of what the process itself takes. The numbers are
+// medians of the rounds.
 func processText(work string, rounds int) (string, error) {
 	var starts, resident []float64
 	for range rounds {

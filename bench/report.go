@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"os"
-	"slices"
 	"strings"
 )
 
@@ -13,11 +12,11 @@ type result struct {
 	samples  [][]sample
 }
 
-// row is what a server needed, in medians.
+// row is what one server needed; the numbers are medians.
 type row struct {
 	name            string
-	cpu, spread     float64 // microseconds per request; half the range over the median
-	ratio           float64 // of the first server's CPU time to this one's
+	cpu, spread     float64 // microseconds per request; half the distance of the quartiles divided by the median
+	ratio           float64 // the first server's CPU time divided by this one's
 	throughput, p99 float64
 }
 
@@ -32,14 +31,14 @@ func (r result) rows() []row {
 			return values
 		}
 		cpu := column(func(s sample) float64 { return s.CPU })
-		var ratios []float64 // round by round: what slows the machine down slows both
+		var ratios []float64 // one per round, because what slows the machine down slows both servers
 		for round := range cpu {
 			ratios = append(ratios, r.samples[0][round].CPU/cpu[round])
 		}
 		rows = append(rows, row{
 			name:       r.scenario.servers[i].name,
 			cpu:        median(cpu),
-			spread:     (slices.Max(cpu) - slices.Min(cpu)) / 2 / median(cpu),
+			spread:     (quantile(cpu, 0.75) - quantile(cpu, 0.25)) / 2 / median(cpu),
 			ratio:      median(ratios),
 			throughput: median(column(func(s sample) float64 { return s.Throughput })),
 			p99:        median(column(func(s sample) float64 { return s.P99 })),
@@ -48,11 +47,11 @@ func (r result) rows() []row {
 	return rows
 }
 
-// text is a table in Markdown.
+// text returns the result as a Markdown table.
 func (r result) text() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "\n**%s**\n\n", r.scenario.title)
-	fmt.Fprintf(&b, "| server | CPU µs per request | ± | %s is | requests/s | p99 ms |\n| --- | --: | --: | --: | --: | --: |\n", r.scenario.servers[0].name)
+	b.WriteString("| server | CPU µs per request | ± | the first row costs | requests/s | p99 ms |\n| --- | --: | --: | --: | --: | --: |\n")
 	for _, row := range r.rows() {
 		fmt.Fprintf(&b, "| %s | %.1f | %.0f%% | %.2f × | %.0f | %.1f |\n", row.name, row.cpu, 100*row.spread, row.ratio, row.throughput, row.p99/1000)
 	}

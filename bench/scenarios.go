@@ -13,12 +13,12 @@ type scenario struct {
 	title      string
 	servers    []spec
 	needsRedis bool
-	headers    []string // of the request, beside Host
+	headers    []string // of the request, besides Host
 	method     string   // GET if empty
 	path       string   // /api/hello if empty
 	status     int      // of every response
-	charted    bool     // drawn in the README's chart
-	clients    int      // requests come from so many clients (X-Forwarded-For); 0: from one
+	charted    bool     // drawn in the chart
+	clients    int      // requests come from this many clients (X-Forwarded-For); 0: from one
 }
 
 // spec is a server to start.
@@ -35,7 +35,7 @@ type spec struct {
 	headers []string // replace the scenario's; nil: the same
 	path    string   // replaces the scenario's; empty: the same
 	body    string   // of the request
-	items   int      // that its database has at the start
+	items   int      // the number of items in its database at the start
 }
 
 const (
@@ -44,16 +44,18 @@ const (
 	origin    = "Origin: https://app.example.com"
 )
 
-// ours is this project's server as it runs in production, with a limit that is
-// counted but never reached.
+// ours is this project's server as it runs in production, with the memory
+// settings of deploy/compose.yaml and a limit that is counted but never reached.
 func ours(name string, env ...string) spec {
 	return spec{name: name, env: append([]string{
+		"GOMEMLIMIT=115MiB", "GOGC=400",
 		"APP_ENV=production", "HOST=127.0.0.1", "LOG_LEVEL=error", "SESSION_SECRET=" + strings.Repeat("s", 32),
 		"ALLOWED_ORIGINS=https://app.example.com", "RATE_LIMIT_DEFAULT=" + noLimit,
 	}, env...)}
 }
 
-func peer(name string, env ...string) spec { return spec{name: name, args: []string{name}, env: env} }
+// peer is a program of peers, with Go's own memory settings.
+func peer(name string) spec { return spec{name: name, args: []string{name}} }
 
 func scenarios() []scenario {
 	withLog := func(s spec) spec {
@@ -62,6 +64,11 @@ func scenarios() []scenario {
 	}
 	withRedis := func(s spec) spec {
 		s.env = append(s.env, "REDIS_URL=redis://"+redisAddr, "REDIS_ADDR="+redisAddr)
+		return s
+	}
+	withGOGC := func(s spec, percent string) spec {
+		s.name += ", GOGC=" + percent
+		s.env = append(s.env, "GOGC="+percent)
 		return s
 	}
 	bare := func(s spec) spec {
@@ -77,14 +84,15 @@ func scenarios() []scenario {
 		{
 			name: "log off", charted: true, title: "`GET /api/hello` with an allowed Origin, no access log", status: 200, headers: []string{origin},
 			servers: []spec{
-				ours("this server"), peer("by-hand"), peer("gin"), peer("chi"), peer("echo"), peer("fiber"),
-				bare(peer("bare-gin")), bare(peer("bare-nethttp")),
+				ours("this server"), withGOGC(ours("this server"), "100"), peer("by-hand"), withGOGC(peer("by-hand"), "400"),
+				peer("gin"), peer("chi"), peer("echo"), peer("fiber"), bare(peer("bare-gin")), bare(peer("bare-nethttp")),
 			},
 		},
 		{
-			name: "log on", charted: true, title: "the same with each one's access log (by-hand has none)", status: 200, headers: []string{origin},
+			name: "log on", charted: true, title: "the same with the access log of each server (by-hand has none)", status: 200, headers: []string{origin},
 			servers: []spec{
-				withLog(ours("this server")), peer("by-hand"), withLog(peer("gin")), withLog(peer("chi")), withLog(peer("echo")), withLog(peer("fiber")),
+				withLog(ours("this server")), withGOGC(withLog(ours("this server")), "100"), peer("by-hand"), withGOGC(peer("by-hand"), "400"),
+				withLog(peer("gin")), withLog(peer("chi")), withLog(peer("echo")), withLog(peer("fiber")),
 			},
 		},
 		{
@@ -92,7 +100,7 @@ func scenarios() []scenario {
 			servers: []spec{ours("this server"), peer("by-hand"), peer("gin"), peer("chi"), peer("echo"), peer("fiber")},
 		},
 		{
-			name: "refusals", title: "what this server's refusals cost", status: 200, headers: []string{origin},
+			name: "rejections", title: "what this server's rejections cost", status: 200, headers: []string{origin},
 			servers: []spec{ours("a normal response"), bare(denied), bare(limited)},
 		},
 		{
@@ -107,7 +115,7 @@ func scenarios() []scenario {
 			name: "clients", title: "the number of clients", status: 200, headers: []string{origin}, clients: 1_000_000,
 			servers: []spec{
 				ours("1 client"), // does not believe X-Forwarded-For
-				ours("1000000 clients", "TRUSTED_PROXIES=127.0.0.1", "RATE_LIMIT_MAX_CLIENTS=1100000"),
+				ours("1000000 clients", "TRUSTED_PROXIES=127.0.0.1", "RATE_LIMIT_MAX_CLIENTS=1100000", "GOMEMLIMIT=1GiB"),
 				ours("1000000 clients, 100000 counters", "TRUSTED_PROXIES=127.0.0.1", "RATE_LIMIT_MAX_CLIENTS=100000"),
 			},
 		},
@@ -132,7 +140,7 @@ func sending(s spec, header string) spec {
 	return s
 }
 
-// uploading sends a file of so many bytes.
+// uploading sends a file of size bytes.
 func uploading(size int) spec {
 	s := ours(fmt.Sprintf("%d KiB", size>>10), "RATE_LIMIT_UPLOAD="+noLimit)
 	s.headers = []string{origin, "Content-Type: multipart/form-data; boundary=b"}
@@ -140,8 +148,8 @@ func uploading(size int) spec {
 	return s
 }
 
-// listing is the server with a list of n origins whose last is the one that
-// calls.
+// listing is the server with a list of n origins, the last of which is the one
+// that calls.
 func listing(n int) spec {
 	list := make([]string, n)
 	for i := range list {

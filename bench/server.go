@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -153,37 +152,38 @@ func (s *server) load(r request, duration time.Duration) (sample, error) {
 		return sample{}, err
 	}
 	return sample{
-		CPU:        float64((after - before).Microseconds()) / float64(l.Requests),
+		CPU:        float64((after - before).Nanoseconds()) / 1000 / float64(l.Requests),
 		Throughput: float64(l.Requests) / duration.Seconds(),
 		P50:        l.P50,
 		P99:        l.P99,
 	}, nil
 }
 
-// cpuTime is what a process has used so far, in user mode and in the kernel.
+// cpuTime is what a process has used so far, in user mode and in the kernel. The
+// sum over its threads is in nanoseconds; /proc/PID/stat counts in hundredths of a
+// second, which is too coarse for short rounds.
 func cpuTime(pid int) (time.Duration, error) {
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if errors.Is(err, os.ErrNotExist) {
-		return 0, fmt.Errorf("the server has ended, or this system has no /proc")
-	}
+	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", pid))
 	if err != nil {
 		return 0, err
 	}
-	_, rest, _ := strings.Cut(string(stat), ") ")
-	fields := strings.Fields(rest)
-	if len(fields) < 13 {
-		return 0, io.ErrUnexpectedEOF
+	if len(threads) == 0 {
+		return 0, errors.New("the server has ended, or this system has no /proc")
 	}
-	var ticks int64
-	for _, field := range fields[11:13] { // utime and stime (proc_pid_stat(5))
-		n, err := strconv.ParseInt(field, 10, 64)
+	var sum time.Duration
+	for _, thread := range threads {
+		text, err := os.ReadFile(thread)
 		if err != nil {
 			return 0, err
 		}
-		ticks += n
+		onCPU, _, _ := strings.Cut(string(text), " ")
+		n, err := strconv.ParseInt(onCPU, 10, 64)
+		if err != nil {
+			return 0, err
+		}
+		sum += time.Duration(n)
 	}
-	const perSecond = 100 // USER_HZ, on every architecture that Go supports
-	return time.Duration(ticks) * time.Second / perSecond, nil
+	return sum, nil
 }
 
 // startRedis starts a Redis that keeps nothing, on the load's core.

@@ -19,8 +19,8 @@ import (
 	"example.com/api/internal/origin"
 )
 
-// variables is the text of the settings. A default that depends on APP_ENV
-// stands where the value is parsed. .env.example explains each setting.
+// variables holds the text of the settings. A default that depends on APP_ENV is
+// applied where the value is parsed. .env.example explains each setting.
 type variables struct {
 	AppEnv string `envconfig:"APP_ENV" default:"development"`
 	Host   string `envconfig:"HOST"`
@@ -109,34 +109,34 @@ type Settings struct {
 	MetricsAddr     string // "": off
 }
 
-// Error is every mistake in the settings.
+// Error lists every mistake in the settings.
 type Error struct{ mistakes []string }
 
 // Error lists the mistakes, one on each line.
 func (e *Error) Error() string {
 	if len(e.mistakes) == 1 {
-		return "1 setting is wrong:\n  " + e.mistakes[0]
+		return "1 setting is invalid:\n  " + e.mistakes[0]
 	}
-	return fmt.Sprintf("%d settings are wrong:\n  %s", len(e.mistakes), strings.Join(e.mistakes, "\n  "))
+	return fmt.Sprintf("%d settings are invalid:\n  %s", len(e.mistakes), strings.Join(e.mistakes, "\n  "))
 }
 
-// WrongDatabase returns the mistake that only opening the database shows. The
-// cause must not hold a password.
+// WrongDatabase returns the error for a mistake in DATABASE_URL that shows only
+// when the database is opened. The cause must not contain a password.
 func WrongDatabase(cause error) error {
 	return &Error{mistakes: []string{"DATABASE_URL cannot be used: " + cause.Error()}}
 }
 
-// Check asks the package that will open a URL whether it can.
+// Check lets the package that will open a URL check it.
 type Check struct {
 	Variable string             // DATABASE_URL or REDIS_URL
-	URL      func(string) error // changes nothing; the error holds no password
+	URL      func(string) error // changes nothing; the error contains no password
 }
 
-// Load reads the environment and the file .env in the working directory, which
-// fills in what the environment leaves out. A variable that is set to nothing
-// but blanks counts as left out, except for ALLOWED_ORIGINS in the environment,
-// where it means that nobody may call. Only the form of a URL without a Check is
-// examined. The error is an *Error.
+// Load reads the environment, and from the file .env in the working directory what
+// the environment does not set. A variable that is set to nothing but blanks
+// counts as not set, except for ALLOWED_ORIGINS in the environment, where it means
+// that no other origin may call. Of a URL without a Check, only the form is
+// checked. The error is an *Error.
 func Load(checks ...Check) (Settings, error) {
 	const file = ".env"
 	var mistakes mistakes
@@ -217,13 +217,13 @@ func (m *mistakes) parse(v variables, checks []Check) Settings {
 		MetricsAddr:     m.listenAddress("METRICS_ADDR", v.MetricsAddr),
 	}
 	if s.HTTPSRedirect && v.AllowedHosts == "" {
-		m.add("HTTPS_REDIRECT", v.HTTPSRedirect, "needs ALLOWED_HOSTS, or any Host that a client sends would become a redirect target; set it to this API's names")
+		m.add("HTTPS_REDIRECT", v.HTTPSRedirect, "needs ALLOWED_HOSTS, because otherwise any Host that a client sends would become a redirect target; set ALLOWED_HOSTS to this API's names")
 	}
 	if origins.AllowsAny() && s.SessionSameSite == http.SameSiteNoneMode {
 		m.add("SESSION_SAMESITE", v.SessionSameSite, "cannot be used with ALLOWED_ORIGINS=*: a page of any site could act with the user's session; write lax or strict, or list the origins")
 	}
 	if s.Port != 0 && strings.HasSuffix(s.MetricsAddr, fmt.Sprintf(":%d", s.Port)) {
-		m.add("METRICS_ADDR", s.MetricsAddr, "is the port of the API (PORT); write one that the public cannot reach")
+		m.add("METRICS_ADDR", s.MetricsAddr, "has the port of the API (PORT); write an address with another port, which the public cannot reach")
 	}
 	for _, warning := range originWarnings {
 		s.Warnings = append(s.Warnings, describe(warning.Setting, warning.Value, warning.Error()))
@@ -232,17 +232,17 @@ func (m *mistakes) parse(v variables, checks []Check) Settings {
 	return s
 }
 
-// unlikely warns about settings that are valid but rarely meant.
+// unlikely warns about settings that are valid but rarely intended.
 func unlikely(s Settings, v variables) []string {
 	var warnings []string
 	if !slices.Contains(s.CORSHeaders, "*") && !slices.ContainsFunc(s.CORSHeaders, func(h string) bool { return strings.EqualFold(h, "Content-Type") }) {
-		warnings = append(warnings, describe("CORS_ALLOWED_HEADERS", v.CORSHeaders, "lacks Content-Type: no page of another origin can send JSON; add it"))
+		warnings = append(warnings, describe("CORS_ALLOWED_HEADERS", v.CORSHeaders, "lacks Content-Type, so no page on another origin can send JSON; add it"))
 	}
 	if s.AllowedHosts.IsAny() { // only in production
-		warnings = append(warnings, "ALLOWED_HOSTS is not set: requests for any Host are served; set it to this API's names, such as api.example.com")
+		warnings = append(warnings, "ALLOWED_HOSTS is not set, so requests for any Host are served; set it to this API's names, such as api.example.com")
 	}
 	if s.MaxBufferedBytes < s.MaxBodyBytes {
-		warnings = append(warnings, describe("MAX_BUFFERED_BYTES", v.MaxBufferedBytes, fmt.Sprintf("is less than MAX_BODY_BYTES (%d): the largest bodies never find room; write at least as much", s.MaxBodyBytes)))
+		warnings = append(warnings, describe("MAX_BUFFERED_BYTES", v.MaxBufferedBytes, fmt.Sprintf("is less than MAX_BODY_BYTES (%d), so the largest bodies are always rejected; write at least that number", s.MaxBodyBytes)))
 	}
 	return warnings
 }

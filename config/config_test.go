@@ -128,7 +128,7 @@ func TestAllMistakesInOneMessage(t *testing.T) {
 			t.Errorf("%q: no error", tt.variables)
 			continue
 		}
-		if got := strings.Count(err.Error(), "\n  "); got != tt.want || !strings.HasPrefix(err.Error(), fmt.Sprintf("%d settings are wrong:", tt.want)) {
+		if got := strings.Count(err.Error(), "\n  "); got != tt.want || !strings.HasPrefix(err.Error(), fmt.Sprintf("%d settings are invalid:", tt.want)) {
 			t.Errorf("%q: %d mistakes in the message, want %d:\n%v", tt.variables, got, tt.want, err)
 		}
 	}

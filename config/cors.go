@@ -21,7 +21,7 @@ func (m *mistakes) origins(list *string, regex string, production, credentials b
 	if list == nil {
 		text := developmentOrigins
 		if production {
-			m.addSecret(name, "is not set, and production has no default; write your frontend's origin, such as https://app.example.com, or set it to the empty string in the environment (in .env that counts as not set) to let no browser call from another origin")
+			m.addSecret(name, "is not set, and production has no default; write your frontend's origin, such as https://app.example.com; to allow no other origin, set it to the empty string in the environment (in .env, that counts as not set)")
 			text = ""
 		}
 		list = &text
@@ -49,8 +49,8 @@ func (m *mistakes) corsMethods(name, value string) []string {
 	return all
 }
 
-// forbiddenRequestHeaders are set by browsers alone (Fetch, 2.2.2). Allowing one
-// does nothing, so whoever lists it expects something that will not happen.
+// forbiddenRequestHeaders are set only by browsers (Fetch, 2.2.2). Allowing one has
+// no effect, so a list that names it is a mistake.
 var forbiddenRequestHeaders = []string{
 	"Accept-Charset", "Accept-Encoding", "Connection", "Content-Length", "Cookie", "Cookie2", "Date", "Dnt", "Expect", "Host",
 	"Keep-Alive", "Origin", "Referer", "Set-Cookie", "Te", "Trailer", "Transfer-Encoding", "Upgrade", "Via",
@@ -65,20 +65,20 @@ func (m *mistakes) corsHeaders(name, value string) []string {
 		header := textproto.CanonicalMIMEHeaderKey(entry)
 		switch {
 		case entry == "*":
-			m.add(name, value, "has * beside other headers; write * alone for every header, Authorization too")
+			m.add(name, value, "has * next to other headers; write * alone to allow every header, Authorization included")
 		case !httpguts.ValidHeaderFieldName(entry):
 			m.add(name, entry, "is not a header name; write names such as Content-Type, separated by commas")
 		case strings.HasPrefix(header, "Access-Control-"):
 			m.add(name, entry, "belongs to the CORS protocol itself, and no page sends it; leave it out")
 		case slices.Contains(forbiddenRequestHeaders, header) || strings.HasPrefix(header, "Sec-") || strings.HasPrefix(header, "Proxy-"):
-			m.add(name, entry, "is set by browsers themselves, which do not let a page send it; leave it out")
+			m.add(name, entry, "is set by the browser, which does not let a page send it; leave it out")
 		}
 	}
 	return all
 }
 
-// requestHeaders are never in a response. Whoever exposes one confuses the
-// setting with CORS_ALLOWED_HEADERS.
+// requestHeaders are never in a response. A list that exposes one was probably
+// meant for CORS_ALLOWED_HEADERS.
 var requestHeaders = []string{
 	"Accept-Charset", "Accept-Language", "Access-Control-Request-Headers", "Access-Control-Request-Method", "Authorization",
 	"Cookie", "Cookie2", "Expect", "Host", "If-Match", "If-Modified-Since", "If-None-Match", "If-Range", "If-Unmodified-Since",
@@ -91,11 +91,11 @@ func (m *mistakes) corsExposed(name, value string, credentials bool) []string {
 	for _, entry := range all {
 		switch {
 		case entry == "*" && credentials:
-			m.add(name, entry, "stands for a header named * with CORS_ALLOW_CREDENTIALS=true; list the headers")
+			m.add(name, entry, "means only a header that is named * while CORS_ALLOW_CREDENTIALS=true; list the headers")
 		case !httpguts.ValidHeaderFieldName(entry):
 			m.add(name, entry, "is not a header name; write names such as X-Request-ID, separated by commas")
 		case slices.Contains(requestHeaders, textproto.CanonicalMIMEHeaderKey(entry)):
-			m.add(name, entry, "is a header of requests, which no response has; leave it out, or list it in CORS_ALLOWED_HEADERS")
+			m.add(name, entry, "is a request header, which no response has; leave it out, or list it in CORS_ALLOWED_HEADERS")
 		case strings.EqualFold(entry, "Set-Cookie") || strings.EqualFold(entry, "Set-Cookie2"):
 			m.add(name, entry, "is hidden from JavaScript by every browser; leave it out")
 		}

@@ -29,8 +29,8 @@ func TestCORSAccepts(t *testing.T) {
 func TestCORSRejects(t *testing.T) {
 	checkRejects(t, []rejected{
 		{[]string{"ALLOWED_ORIGINS=*"}, []string{`ALLOWED_ORIGINS="*"`, "CORS_ALLOW_CREDENTIALS=true", "CORS_ALLOW_CREDENTIALS=false"}},
-		{[]string{"ALLOWED_ORIGINS=*,https://a.com", "CORS_ALLOW_CREDENTIALS=false"}, []string{"beside other origins"}},
-		{[]string{"ALLOWED_ORIGINS=*", "ALLOWED_ORIGIN_REGEX=https://a\\.com", "CORS_ALLOW_CREDENTIALS=false"}, []string{"beside other origins"}},
+		{[]string{"ALLOWED_ORIGINS=*,https://a.com", "CORS_ALLOW_CREDENTIALS=false"}, []string{"next to other origins"}},
+		{[]string{"ALLOWED_ORIGINS=*", "ALLOWED_ORIGIN_REGEX=https://a\\.com", "CORS_ALLOW_CREDENTIALS=false"}, []string{"next to other origins"}},
 		{[]string{"ALLOWED_ORIGINS=https://a.com,"}, []string{`ALLOWED_ORIGINS="https://a.com," has an empty entry; remove the extra comma`}},
 		{[]string{"ALLOWED_ORIGINS=https://a.com,,https://b.com"}, []string{`ALLOWED_ORIGINS="https://a.com,,https://b.com" has an empty entry`}},
 		{[]string{"ALLOWED_ORIGINS=https://app.example.com/"}, []string{`ALLOWED_ORIGINS="https://app.example.com/"`, "trailing slash", "write https://app.example.com"}},
@@ -50,10 +50,10 @@ func TestCORSRejects(t *testing.T) {
 		{[]string{"CORS_MAX_AGE=600"}, []string{`CORS_MAX_AGE="600"`, "600s or 10m"}},
 		{[]string{"CORS_EXPOSED_HEADERS=X Y,é,X:"}, []string{`"X Y" is not a header name`, `"é" is`, `"X:" is`}},
 		{[]string{"CORS_EXPOSED_HEADERS=set-cookie2,authorization,Origin,COOKIE,If-Match,Access-Control-Request-Method"},
-			[]string{`"set-cookie2" is hidden`, `"authorization" is a header of requests`, `"Origin" is`, `"COOKIE" is`, `"If-Match" is`, `"Access-Control-Request-Method" is`, "CORS_ALLOWED_HEADERS"}},
+			[]string{`"set-cookie2" is hidden`, `"authorization" is a request header`, `"Origin" is`, `"COOKIE" is`, `"If-Match" is`, `"Access-Control-Request-Method" is`, "CORS_ALLOWED_HEADERS"}},
 		{[]string{"CORS_ALLOWED_METHODS=GET,*"}, []string{`CORS_ALLOWED_METHODS="*" is not a method`, "* alone"}},
 		{[]string{"CORS_ALLOWED_HEADERS=access-control-max-age"}, []string{`"access-control-max-age" belongs to the CORS protocol`}},
-		{[]string{"CORS_ALLOWED_HEADERS=Origin"}, []string{`"Origin" is set by browsers themselves`}},
+		{[]string{"CORS_ALLOWED_HEADERS=Origin"}, []string{`"Origin" is set by the browser`}},
 	})
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"maps"
 	"os"
@@ -16,14 +17,14 @@ import (
 )
 
 // readFile returns the variables of the file, which need not exist. The error
-// holds no value, as any line may be a secret.
+// contains no value, because any line may be a secret.
 func readFile(file string) (map[string]string, error) {
-	text, err := os.ReadFile(file)
+	text, err := readSmallFile(file)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
-	if unread, ok := errors.AsType[*fs.PathError](err); ok {
-		return nil, fmt.Errorf("%s cannot be read (%w); let the server's user read it, or remove it", file, unread.Err)
+	if err != nil {
+		return nil, fmt.Errorf("%s cannot be read (%w); let the server's user read it, or remove it", file, err)
 	}
 	variables, err := godotenv.UnmarshalBytes(bytes.TrimPrefix(text, []byte("\uFEFF"))) // editors on Windows begin files with it
 	if err != nil {
@@ -42,9 +43,35 @@ func readFile(file string) (map[string]string, error) {
 	return variables, nil
 }
 
-// fillEnvironment sets what the environment leaves out to what the file has,
-// and removes what is set to blanks, so that envconfig applies its defaults. The
-// error holds no value.
+// maxFile is the most bytes of a file that are read at startup.
+const maxFile = 1 << 20
+
+// readSmallFile returns the content of the file. It rejects one that is larger
+// than maxFile, because the name may be that of a device that never ends. The
+// error gives the reason without the name, which the caller's message has.
+func readSmallFile(name string) ([]byte, error) {
+	text, err := readAtMost(name, maxFile+1)
+	if unread, ok := errors.AsType[*fs.PathError](err); ok {
+		return nil, unread.Err
+	}
+	if err == nil && len(text) > maxFile {
+		err = fmt.Errorf("it has more than %d bytes", maxFile)
+	}
+	return text, err
+}
+
+func readAtMost(name string, limit int64) ([]byte, error) {
+	file, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	return io.ReadAll(io.LimitReader(file, limit))
+}
+
+// fillEnvironment sets the variables that the environment does not set to the
+// values in the file. It removes those that are set to blanks, so that envconfig
+// applies its defaults. The error contains no value.
 func fillEnvironment(fromFile map[string]string, file string) error {
 	fromFile = maps.Clone(fromFile)
 	// Of a variable and its _FILE, the environment's wins over the file's.
@@ -71,11 +98,11 @@ func fillEnvironment(fromFile map[string]string, file string) error {
 	return errors.Join(errs...)
 }
 
-// isBlank reports whether a value counts as left out.
+// isBlank reports whether a value counts as not set.
 func isBlank(value string) bool { return strings.TrimSpace(value) == "" }
 
-// unknownNames warns about variables of the environment that look like
-// misspelt settings, and about all of the file that are not settings. Their
+// unknownNames warns about variables in the environment that look like misspelt
+// settings, and about every variable in the file that is not a setting. Their
 // values may be secrets and are not shown.
 func unknownNames(environment []string, fromFile map[string]string, file string) []string {
 	var warnings []string
@@ -113,7 +140,7 @@ func nearestName(name string, settings []string) string {
 		}
 		plain := withoutCORS(setting)
 		if max(len(upper)-len(plain), len(plain)-len(upper)) > len("IES") {
-			continue // far away, at less expense
+			continue // too different; this test is cheaper than counting edits
 		}
 		edits := min(spelling.Edits(upper, plain), spelling.Edits(singular(upper), singular(plain)))
 		if edits <= most && edits < fewest {
@@ -123,11 +150,12 @@ func nearestName(name string, settings []string) string {
 	return best
 }
 
-// maxEdits is how many edits away from a setting a name counts as misspelt.
+// maxEdits is the largest number of edits between a setting and a name that counts
+// as its misspelling.
 const maxEdits = 2
 
-// withoutCORS returns ALLOWED_ORIGINS for CORS_ALLOWED_ORIGINS, which is easily
-// written because CORS_ALLOWED_METHODS and CORS_ALLOWED_HEADERS are settings.
+// withoutCORS returns ALLOWED_ORIGINS for CORS_ALLOWED_ORIGINS, an easy mistake
+// because CORS_ALLOWED_METHODS and CORS_ALLOWED_HEADERS are settings.
 func withoutCORS(name string) string { return strings.TrimPrefix(name, "CORS_") }
 
 // singular returns TRUSTED_PROXY for TRUSTED_PROXIES.

@@ -106,12 +106,12 @@ func TestWarnings(t *testing.T) {
 		{[]string{"DATABASE_URI=a"}, []string{"DATABASE_URI is set, but there is no such setting; DATABASE_URL was probably meant"}},
 		{[]string{"allowed_origins=a"}, []string{"allowed_origins is set, but there is no such setting; ALLOWED_ORIGINS was probably meant"}},
 		{[]string{"HOME=/root", "HOSTNAME=h", "PATH=" + os.Getenv("PATH"), "APP_NAME=a", "ALLOWED=b", "REDIS_HOST=c", "PORTAL=d"}, nil},
-		{[]string{"CORS_ALLOWED_HEADERS=Authorization"}, []string{`CORS_ALLOWED_HEADERS="Authorization" lacks Content-Type: no page of another origin can send JSON; add it`}},
+		{[]string{"CORS_ALLOWED_HEADERS=Authorization"}, []string{`CORS_ALLOWED_HEADERS="Authorization" lacks Content-Type, so no page on another origin can send JSON; add it`}},
 		{[]string{"CORS_ALLOWED_HEADERS=content-type"}, nil},
 		{[]string{"CORS_ALLOWED_HEADERS=*"}, nil},
 		{[]string{"MAX_BUFFERED_BYTES=1048576"}, nil},
-		{[]string{"MAX_BUFFERED_BYTES=1048575"}, []string{`MAX_BUFFERED_BYTES="1048575" is less than MAX_BODY_BYTES (1048576): the largest bodies never find room; write at least as much`}},
-		{production("ALLOWED_ORIGINS="), []string{"ALLOWED_HOSTS is not set: requests for any Host are served; set it to this API's names, such as api.example.com"}},
+		{[]string{"MAX_BUFFERED_BYTES=1048575"}, []string{`MAX_BUFFERED_BYTES="1048575" is less than MAX_BODY_BYTES (1048576), so the largest bodies are always rejected; write at least that number`}},
+		{production("ALLOWED_ORIGINS="), []string{"ALLOWED_HOSTS is not set, so requests for any Host are served; set it to this API's names, such as api.example.com"}},
 		{production("ALLOWED_ORIGINS=", "ALLOWED_HOSTS=api.example.com"), nil},
 	}
 	for _, tt := range tests {

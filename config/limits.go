@@ -29,10 +29,9 @@ func (l Limits) All() []Policy {
 	return all
 }
 
-// Policy is the limit on what one client may request per period. Routes that
-// have the same policy share its count. The zero Policy is not valid, so that
-// the server does not start if the limit of a route was forgotten; a route
-// without a limit has Unlimited.
+// Policy limits the requests of one client per period. Routes with the same policy
+// share its count. The zero Policy is not valid, so that the server does not start
+// if a route's limit was forgotten. A route without a limit has Unlimited.
 type Policy struct {
 	name string
 	text string // as it is written in the settings
@@ -52,8 +51,8 @@ func (p Policy) Rate() (rate ratelimit.Rate, limited bool) { return p.rate, p.ra
 // String returns the policy as the log line at startup shows it.
 func (p Policy) String() string { return p.name + " " + p.text }
 
-// Decode keeps the text, which limits parses, so that all mistakes are reported
-// together. envconfig calls it.
+// Decode keeps the text for limits, which parses it later, so that all mistakes are
+// reported together. envconfig calls Decode.
 func (p *Policy) Decode(text string) error {
 	p.text = text
 	return nil

@@ -28,7 +28,7 @@ func TestLimitsRejects(t *testing.T) {
 		{[]string{"RATE_LIMIT_DEFAULT=99999999999999999999-M"}, []string{"RATE_LIMIT_DEFAULT"}},
 		{[]string{"RATE_LIMIT_MAX_CLIENTS=0"}, []string{"RATE_LIMIT_MAX_CLIENTS"}},
 		{[]string{"RATE_LIMIT_DOCS=60"}, []string{`RATE_LIMIT_DOCS="60"`}},
-		{[]string{"RATE_LIMIT_DEFAULT=999999999999999-S", "RATE_LIMIT_UPLOAD=1000000000000000-S"}, []string{"1 setting is wrong", `RATE_LIMIT_UPLOAD="1000000000000000-S" is not a rate`}},
+		{[]string{"RATE_LIMIT_DEFAULT=999999999999999-S", "RATE_LIMIT_UPLOAD=1000000000000000-S"}, []string{"1 setting is invalid", `RATE_LIMIT_UPLOAD="1000000000000000-S" is not a rate`}},
 		{[]string{"RATE_LIMIT_DEFAULT=5-M-M"}, []string{"is not a rate; write N-S, N-M, N-H or N-D", "100-M allows 100 requests a minute"}},
 	})
 }

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"net/url"
-	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -13,8 +12,8 @@ import (
 // minSecret is the least length of SESSION_SECRET in bytes.
 const minSecret = 32
 
-// Secret is text that must not appear in logs or messages. Reveal is the only
-// way to the text; every way of printing shows a placeholder.
+// Secret is text that must not appear in logs or messages. Only Reveal returns the
+// text. Printing a Secret in any way shows a placeholder.
 type Secret struct{ text string }
 
 // Reveal returns the text.
@@ -26,8 +25,8 @@ func (s Secret) IsSet() bool { return s.text != "" }
 // Format keeps the text out of fmt and log/slog, whatever the verb.
 func (s Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "[secret]") }
 
-// fromFile returns the value or, where NAME_FILE is set, the content of that
-// file without the newline at its end.
+// fromFile returns the value or, if NAME_FILE is set, the content of that file
+// without the newline at its end. It reports false after adding a mistake.
 func (m *mistakes) fromFile(name, value, file string) (string, bool) {
 	if file == "" {
 		return value, true
@@ -36,9 +35,9 @@ func (m *mistakes) fromFile(name, value, file string) (string, bool) {
 		m.addSecret(name+"_FILE", "holds a value instead of the name of a file; write that value into "+name)
 		return "", false
 	}
-	content, err := os.ReadFile(file)
+	content, err := readSmallFile(file)
 	if err != nil {
-		m.add(name+"_FILE", file, "cannot be read ("+withoutPath(err)+"); name a file that this process may read")
+		m.add(name+"_FILE", file, "cannot be read ("+err.Error()+"); name a file that this process may read")
 		return "", false
 	}
 	text := strings.TrimRight(string(content), "\r\n")
@@ -47,12 +46,6 @@ func (m *mistakes) fromFile(name, value, file string) (string, bool) {
 		return "", false
 	}
 	return text, true
-}
-
-// withoutPath returns the reason alone: the message names the file already.
-func withoutPath(err error) string {
-	text := err.Error()
-	return text[strings.LastIndex(text, ": ")+len(": "):]
 }
 
 func (m *mistakes) sessionSecret(name, value, file string, required bool) Secret {
@@ -76,7 +69,7 @@ func (m *mistakes) url(name, value, file string, checks []Check, schemes ...stri
 		if shown := withoutSecrets(text); file == "" && shown != "" {
 			m.add(name, shown, wrong)
 		} else {
-			m.addSecret(name, wrong) // the file may be the wrong one and hold nothing but a secret
+			m.addSecret(name, wrong) // the file may be the wrong one and contain another secret
 		}
 	}
 	for _, scheme := range schemes {
@@ -89,8 +82,9 @@ func (m *mistakes) url(name, value, file string, checks []Check, schemes ...stri
 			return Secret{}
 		}
 		i := slices.IndexFunc(checks, func(c Check) bool { return c.Variable == name })
-		// The error of net/url would quote the password. A Check knows better: the
-		// host of postgres://user@%2Frun%2Fpostgresql/app is no host to net/url.
+		// The error of net/url would quote the password. If there is a Check, it
+		// decides: net/url rejects the host of postgres://user@%2Frun%2Fpostgresql/app,
+		// which is valid.
 		if _, err := url.Parse(text); scheme != "file:" && err != nil && i < 0 || rest == "" {
 			refuse("is not a complete URL after " + scheme + "; percent-encode special characters in the password")
 			return Secret{}
@@ -110,7 +104,7 @@ func (m *mistakes) url(name, value, file string, checks []Check, schemes ...stri
 	return Secret{}
 }
 
-// schemeOf returns the part of a URL that cannot be a secret, or "".
+// schemeOf returns the scheme of a URL, or "" if what stands there may be a secret.
 func schemeOf(text string) string {
 	scheme, _, found := strings.Cut(text, "://")
 	if !found || !schemeForm.MatchString(scheme) {
@@ -122,17 +116,16 @@ func schemeOf(text string) string {
 // schemeForm matches a scheme that is too short to be a secret.
 var schemeForm = regexp.MustCompile(`^[A-Za-z0-9+-]{1,20}$`)
 
-// address and databaseFile match what people write who forget the scheme.
+// address and databaseFile match values whose scheme was forgotten.
 var (
 	address      = regexp.MustCompile(`^[a-z0-9.-]+:(6379|5432)$`) // with another port it may be user:password
 	databaseFile = regexp.MustCompile(`^(sqlite3?:)?[a-zA-Z0-9._/-]+\.(db|sqlite3?)$`)
 )
 
-// withoutSecrets returns a URL without its user, password and query, or ""
-// where these cannot be told from the rest: text without :// may be nothing but
-// a password, an @ that net/url does not take for the end of a user follows a
-// password with a / # or ? in it, and key=value pairs are another form that
-// libpq accepts.
+// withoutSecrets returns a URL without its user, password and query. It returns ""
+// if it cannot tell these from the rest. Text without :// may be a password. An @
+// that net/url does not take for the end of the user may follow a password that
+// contains a / # or ?. And key=value pairs are another form that libpq accepts.
 func withoutSecrets(text string) string {
 	if strings.HasPrefix(text, "file:") || address.MatchString(text) || databaseFile.MatchString(text) {
 		return text

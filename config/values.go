@@ -27,8 +27,8 @@ const (
 	lookupTimeout = 2 * time.Second
 )
 
-// mistakes collects what is wrong. Its methods parse one variable each; what
-// they return after adding a mistake must not be used.
+// mistakes collects what is wrong. Each of its methods parses one variable. What a
+// method returns after adding a mistake must not be used.
 type mistakes []string
 
 func (m *mistakes) add(name, value, wrong string) {
@@ -40,8 +40,8 @@ func describe(name, value, wrong string) string {
 	if len(value) > 200 {
 		value = value[:200] + "…"
 	}
-	// The value is shown as it was written where that is legible, because %q
-	// would double the backslashes of a regex.
+	// A legible value is shown as it was written, because %q would double the
+	// backslashes of a regex.
 	quoted := `"` + value + `"`
 	if strings.Contains(value, `"`) || strings.ContainsFunc(value, func(r rune) bool { return !strconv.IsPrint(r) }) {
 		quoted = strconv.Quote(value)
@@ -61,7 +61,7 @@ func (m *mistakes) addSecret(name, wrong string) {
 	*m = append(*m, name+" "+wrong)
 }
 
-// oneOf returns the choice that equals the value in any case.
+// oneOf returns the choice that equals the value, ignoring case.
 func (m *mistakes) oneOf(name, value string, choices ...string) string {
 	for _, choice := range choices {
 		if strings.EqualFold(value, choice) {
@@ -151,7 +151,7 @@ func isLocal(addr netip.Addr) bool {
 	}
 	interfaces, err := net.InterfaceAddrs()
 	if err != nil {
-		return true // unknown: listening will tell
+		return true // unknown; listening will show
 	}
 	return slices.ContainsFunc(interfaces, func(own net.Addr) bool {
 		network, _ := netip.ParsePrefix(own.String())
@@ -188,7 +188,7 @@ func (m *mistakes) trustedProxies(name, value string) forwarded.Proxies {
 	return forwarded.NewProxies(networks...)
 }
 
-// allowedHosts returns the default of the environment for "".
+// allowedHosts returns the default of development or production for "".
 func (m *mistakes) allowedHosts(name, value string, production bool) origin.HostList {
 	if value == "" && production {
 		return origin.AnyHost()
@@ -201,8 +201,8 @@ func (m *mistakes) allowedHosts(name, value string, production bool) origin.Host
 	return hosts
 }
 
-// redisPrefixForm excludes braces, which would put all keys on one node of a
-// Redis Cluster, and the characters that are wildcards in an ACL.
+// redisPrefixForm excludes braces, which would put all keys on one node of a Redis
+// Cluster, and characters that are wildcards in an ACL.
 var redisPrefixForm = regexp.MustCompile(`^[A-Za-z0-9._:/-]{1,64}$`)
 
 func (m *mistakes) redisPrefix(name, value string) string {
@@ -217,7 +217,7 @@ func (m *mistakes) idleTimeout(name, value string) time.Duration {
 	before := len(*m)
 	d := m.duration(name, value, maxDuration)
 	if d == 0 && len(*m) == before {
-		m.add(name, value, "would keep no connection; write a duration such as 120s, longer than the proxy in front keeps one")
+		m.add(name, value, "would keep no connection open; write a duration such as 120s, longer than the proxy in front keeps a connection")
 	}
 	return d
 }

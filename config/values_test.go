@@ -93,7 +93,7 @@ func TestValuesRejects(t *testing.T) {
 		{[]string{"REDIS_PREFIX=" + strings.Repeat("a", 65)}, []string{"REDIS_PREFIX", "1 to 64"}},
 		{[]string{"REDIS_PREFIX=shop*"}, []string{`REDIS_PREFIX="shop*" is not a prefix`}},
 		{[]string{"IDLE_TIMEOUT=0s"}, []string{`IDLE_TIMEOUT="0s" would keep no connection`, "120s"}},
-		{[]string{"IDLE_TIMEOUT=600"}, []string{"1 setting is wrong", `IDLE_TIMEOUT="600"`, "600s or 10m"}},
+		{[]string{"IDLE_TIMEOUT=600"}, []string{"1 setting is invalid", `IDLE_TIMEOUT="600"`, "600s or 10m"}},
 		{[]string{"IDLE_TIMEOUT=-1s"}, []string{`IDLE_TIMEOUT="-1s"`}},
 		{[]string{"MAX_BUFFERED_BYTES=0"}, []string{`MAX_BUFFERED_BYTES="0"`}},
 		{[]string{"SESSION_SAMESITE=Relaxed"}, []string{`SESSION_SAMESITE="Relaxed"`, "lax or strict or none"}},

@@ -1,4 +1,4 @@
-# The proxy with the built page: Caddy, and the files of frontend-dev in /srv.
+# The proxy and the built page: Caddy, with the files of frontend-dev in /srv.
 FROM node:22-alpine AS build
 WORKDIR /src/frontend-dev
 COPY frontend-dev/package.json frontend-dev/package-lock.json ./

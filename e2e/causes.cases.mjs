@@ -1,6 +1,6 @@
 /**
- * Calls that fail, one a row: what is called, how the server misbehaves, and
- * the cause that the page must name first.
+ * Calls that fail, one per row: what is called, how the server misbehaves, and the
+ * cause that the page must name first.
  *
  *   call     method, path or url, headers, body, credentials, mode; GET / by default
  *   server   `http` is the misbehaving server below, which `answers` describes;

@@ -2,7 +2,16 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
-import { appendFileSync, cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  appendFileSync,
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { request } from 'node:http'
 import { connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -145,6 +154,48 @@ test('a changed file rebuilds the API, and a failed build keeps the running one'
   await nothingIsLeft()
 })
 
+test('folders that come and go are watched', async () => {
+  fakeGo(`test "$1" = build || exit 0
+cat >"$3" <<'END'
+#!${process.execPath}
+require('node:http').createServer((_, response) => response.end()).listen(process.env.PORT, '127.0.0.1')
+END
+chmod +x "$3"`)
+  const dev = launch()
+  try {
+    await dev.waitForOutput(/Press Ctrl-C to stop both/, 180)
+    const restarts = () => dev.output().split('the API restarted after').length
+    const folder = path.join(copy, 'internal/again')
+    for (const round of ['new', 'removed and created again']) {
+      await until('nothing restarts', async () => {
+        const before = restarts()
+        await pause(700)
+        return restarts() === before
+      })
+      const before = restarts()
+      mkdirSync(folder)
+      await until(`a restart for a file in a folder that is ${round}`, async () => {
+        writeFileSync(path.join(folder, 'a.sql'), String(performance.now()))
+        await pause(400)
+        return restarts() > before
+      })
+      rmSync(folder, { recursive: true })
+    }
+    for (let i = 0; i < 300; i++) {
+      mkdirSync(folder)
+      if (i % 3 === 0) await pause(i % 4)
+      rmSync(folder, { recursive: true })
+    }
+    await pause(500)
+    assert.equal(dev.child.exitCode, null, dev.output())
+  } finally {
+    rmSync(path.join(scratch, 'go'))
+    pressCtrlC(dev)
+    await dev.ended
+  }
+  await nothingIsLeft()
+})
+
 test('Ctrl-C during the first build leaves nothing either', async () => {
   const dev = launch()
   await dev.waitForOutput(/building the API/, 60)
@@ -162,24 +213,28 @@ test('Ctrl-C waits for a request that is still in progress', async () => {
   const end = 'late\r\n--b--\r\n'
   socket.write(
     `POST /api/upload HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary=b\r\n` +
-      `Content-Length: ${part.length + end.length}\r\n\r\n${part}`,
+      `Expect: 100-continue\r\nContent-Length: ${part.length + end.length}\r\n\r\n`,
   )
   let response = ''
   socket.on('data', (text) => (response += text))
-  await pause(200)
+  await until('the handler reads the body', () => response.startsWith('HTTP/1.1 100 '))
+  socket.write(part)
   pressCtrlC(dev)
   await pause(1000)
   socket.write(end)
   assert.equal(await dev.ended, 0)
-  assert.match(response, /^HTTP\/1\.1 201 /)
+  assert.match(response, /^HTTP\/1\.1 201 /m)
   await nothingIsLeft()
 })
 
 test('both pages survive a restart of Vite', async () => {
   const dev = launch()
   await dev.waitForOutput(/Press Ctrl-C to stop both/, 60)
+  // The script has a random token, which a restart replaces.
+  const client = () => fetch(`${page}/@vite/client`).then((response) => response.text())
+  const before = await client()
   appendFileSync(path.join(copy, 'frontend-dev/vite.config.js'), '\n')
-  await pause(3000)
+  await until('the restart', async () => (await client().catch(() => before)) !== before)
   for (const address of [page, blocked]) assert.equal((await fetch(address)).status, 200)
   assert.doesNotMatch(dev.output(), /EADDRINUSE|exited with/)
   pressCtrlC(dev)
@@ -312,10 +367,7 @@ test('a machine without Go: one line with the remedy', async () => {
 })
 
 test('a Go that cannot read go.mod: its error and the remedy', async () => {
-  writeFileSync(path.join(scratch, 'go'), '#!/bin/sh\necho "go.mod:3: invalid go version" >&2\nexit 1\n', {
-    mode: 0o755,
-  })
-  env.PATH = scratch
+  fakeGo('echo "go.mod:3: invalid go version" >&2; exit 1')
   const dev = launch()
   assert.equal(await dev.ended, 1)
   assert.match(dev.output(), /invalid go version\ndev: Go is too old, see above; install Go 1\.26 .*\n$/)
@@ -331,6 +383,12 @@ test('an API that rejects its settings also stops the page', async () => {
   assert.match(dev.output(), /dev: the API exited with status 2, see above\n$/)
   await nothingIsLeft()
 })
+
+/** Puts a shell script in the place of Go. */
+function fakeGo(script) {
+  writeFileSync(path.join(scratch, 'go'), `#!/bin/sh\n${script}\n`, { mode: 0o755 })
+  env.PATH = `${scratch}:${process.env.PATH}`
+}
 
 function launch() {
   return start(process.execPath, ['frontend-dev/dev.mjs'], { cwd: copy, env, detached: true })
@@ -366,7 +424,7 @@ function pressCtrlC({ child }) {
 }
 
 async function nothingIsLeft() {
-  await until('every process has ended', () => marked().length === 0, 5)
+  await until('every process has ended', () => marked().length === 0)
   for (const port of [env.PORT, env.PAGE_PORT, env.BLOCKED_PORT]) {
     await assert.rejects(fetch(`http://127.0.0.1:${port}`), undefined, `port ${port}`)
   }

@@ -1,7 +1,7 @@
 /**
  * Browser extensions call the API from their background scripts. With host
- * permissions CORS does not bind them: they can read every response, and only a
- * request that changes something says where it comes from. Without, they are
+ * permissions, they can read every response, with or without CORS headers, and only
+ * a request that changes something says where it comes from. Without them, they are
  * like a page.
  */
 import assert from 'node:assert/strict'
@@ -100,7 +100,7 @@ for (const engine of engines) {
       assert.doesNotMatch(listed.output(), /cors_denied/)
     })
 
-    /** Fails unless the log says why the extension's request was refused. */
+    /** Fails unless the log says why the extension's request was rejected. */
     function denied(origin, method) {
       const lines = unlisted.output().split('\n')
       const found = lines.find(

@@ -254,16 +254,16 @@ for (const engine of engines) {
 
     test('a burst of keystrokes sends one search', async () => {
       const sent = page.calls().length
-      await page.fill('#search input', 'lab item')
+      await page.evaluate(typeBurst, 'lab item')
       await until('the response', async () => (await exchange(page, 'search')).includes('q=lab+item'))
       assert.equal(page.calls().length - sent, 1)
     })
 
     test('a search says that there is more, and shows it', async () => {
       for (let n = 1; n <= 6; n++) await createItem({ name: `Found ${n}` })
-      await page.fill('#search input', 'found')
+      await page.evaluate(typeBurst, 'found')
       await until('the first page', async () =>
-        /4 shown, and there are more/.test(await page.text('[data-search-state]')),
+        /4 shown, and there may be more/.test(await page.text('[data-search-state]')),
       )
       await page.click('#search .call', 'More')
       await until('the rest', async () => /6 found/.test(await page.text('[data-search-state]')))
@@ -271,22 +271,42 @@ for (const engine of engines) {
       assert.equal(await page.text('#search .call'), null)
       await deleteAllItems()
     })
+  })
+}
 
-    test('after a 429 the search continues by itself once the wait is over', async () => {
-      // The other engine shares this address, and so the limit.
+// The engines share one address, and so the limit: they wait at the same time.
+describe('after a 429', { concurrency: true }, () => {
+  for (const engine of engines) {
+    test(`the search continues by itself: ${engine.name}`, { skip: engine.missing }, async (t) => {
+      const browser = await engine.open()
+      t.after(() => browser.close())
+      const page = await open(browser, allowed)
       for (let status; status !== 429; ) ({ status } = await fetch(`${api.url}/api/search?q=lab`))
       await page.fill('#search input', 'engine')
       await until('the wait', async () => /continues in \d+ s/.test(await page.text('[data-search-state]')))
+      const started = performance.now()
       const [, seconds] = /continues in (\d+) s/.exec(await page.text('[data-search-state]'))
       assert.match(await page.text('[data-policy=search]'), /^search0 \/ 6wait \d+ s/)
-      const started = performance.now()
-      await until('the search continues', async () => (await exchange(page, 'search')).startsWith('200'), 70)
+      await until('the search continues', async () => (await exchange(page, 'search')).startsWith('200'), 80)
       const waited = (performance.now() - started) / 1000
-      assert.ok(Math.abs(waited - seconds) < 3, `said ${seconds} s, took ${waited} s`)
+      assert.ok(waited > seconds - 2, `said ${seconds} s, took ${waited} s`)
       assert.match(await exchange(page, 'search'), /q=engine/)
       assert.match(await page.text('[data-search-state]'), /found$/)
     })
-  })
+  }
+})
+
+/**
+ * Runs in the page: types into the search, all in one task. On a slow machine, the
+ * time between two real keystrokes can be long enough for a search.
+ */
+function typeBurst(text) {
+  const input = document.querySelector('#search input')
+  const { set } = Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, 'value')
+  for (let length = 1; length <= text.length; length++) {
+    set.call(input, text.slice(0, length))
+    input.dispatchEvent(new Event('input', { bubbles: true }))
+  }
 }
 
 /** Calls the API as another client. */

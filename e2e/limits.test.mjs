@@ -50,11 +50,11 @@ describe('a 429', { concurrency: true }, () => {
       await pause(300)
       assert.equal(page.calls().length, sent)
 
-      const [, seconds] = /wait (\d+) s/.exec(await gauge())
       const started = performance.now()
-      await until('the end of the wait', async () => (await disabled('errors')) === 0, 70)
+      const [, seconds] = /wait (\d+) s/.exec(await gauge())
+      await until('the end of the wait', async () => (await disabled('errors')) === 0, 80)
       const waited = (performance.now() - started) / 1000
-      assert.ok(Math.abs(waited - seconds) < 3, `said ${seconds} s, took ${waited} s`)
+      assert.ok(waited > seconds - 2, `said ${seconds} s, took ${waited} s`)
       await press(page, 'upload', 'Upload 2 MiB')
       assert.match(await exchange(page, 'upload'), /^201/)
     })

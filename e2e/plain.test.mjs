@@ -27,7 +27,7 @@ const calls = [
   { method: 'GET', path: '/api/hello', status: 200 },
   { method: 'HEAD', path: '/api/hello', status: 200 },
   { method: 'POST', path: '/api/session', status: 201, preflighted: true },
-  // No route takes these two, but an allowed origin can read that.
+  // No route supports these two methods, but an allowed origin can read the response.
   { method: 'PUT', path: '/api/session', status: 405, preflighted: true },
   { method: 'PATCH', path: '/api/session', status: 405, preflighted: true },
   { method: 'DELETE', path: '/api/session', status: 204, preflighted: true },
@@ -62,7 +62,7 @@ for (const engine of engines) {
                 line.includes(blocked),
             ),
         )
-        if (engine.reportsConsole) assert.match(page.console.join('\n'), /has been blocked by CORS policy/)
+        if (engine.reportsConsole) await page.logged(/has been blocked by CORS policy/)
         await page.close()
         assert.doesNotMatch(
           api.output().slice(start),
@@ -88,7 +88,7 @@ for (const engine of engines) {
       const query = new URLSearchParams({ api: `http://localhost:${api.port}`, method, path })
       await page.goto(`${origin}/?${query}`)
       await page.until('the result', () => document.querySelector('pre').textContent !== 'waiting…')
-      await pause(50) // The browser reports a request a little later than the page.
+      await page.reportRequests()
       const sent = page.requests.filter(({ url }) => url.endsWith(path)).map(({ method }) => method)
       return { page, sent }
     }

@@ -38,7 +38,7 @@ for (const engine of engines) {
           assert.match(body.detail, /rebind\.evil\.test/)
           assert.match(body.detail, /ALLOWED_HOSTS/)
         }
-        // Under the API's real name, the page is of another origin.
+        // Under the API's real name, the page has another origin.
         assert.deepEqual(await call(page, 'GET', `http://localhost:${port}/api/hello`), { error: 'TypeError' })
       })
     })

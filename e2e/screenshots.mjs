@@ -70,11 +70,11 @@ async function shootAll(look, media, width) {
   for (const card of ['blocked-header', 'api-down', 'your-api']) await explained(page, card)
   for (const { pressCards } of views) await pressCards(page)
   for (const card of ['your-api', 'errors', 'blocked-header']) {
-    await page.evaluate((card) => document.getElementById(card).scrollIntoView({ behavior: 'instant' }), card)
+    await page.evaluate((card) => document.getElementById(card).scrollIntoView(), card)
     await pause(100)
     await shoot(card)
   }
-  await page.evaluate(() => scrollTo({ top: 0, behavior: 'instant' }))
+  await page.evaluate(() => scrollTo(0, 0))
   await shoot('top')
   await shoot('lab', { fullPage: true })
 
@@ -83,7 +83,7 @@ async function shootAll(look, media, width) {
   await page.goto(`http://localhost:${blockedPort}`)
   await press(page, 'blocked-origin', 'POST')
   await explained(page, 'blocked-origin')
-  await page.evaluate(() => document.getElementById('blocked-origin').scrollIntoView({ behavior: 'instant' }))
+  await page.evaluate(() => document.getElementById('blocked-origin').scrollIntoView())
   await shoot('blocked')
   await page.close()
 }

@@ -16,7 +16,7 @@ for (const engine of engines) {
 
     after(() => browser?.close())
 
-    // To a browser, a partitioned cookie and one that is not are two. The old one must not stay in charge.
+    // To a browser, a partitioned and an unpartitioned cookie are two cookies. The old one must not win.
     for (const [from, to] of [
       ['lax', 'none'],
       ['none', 'lax'],
@@ -51,7 +51,7 @@ for (const engine of engines) {
       })
     }
 
-    // Cookies do not know ports.
+    // Browsers ignore the port when they store a cookie.
     test('two APIs on two ports of one host do not sign each other out', async (t) => {
       const apis = [await startApi({}), await startApi({})]
       t.after(() => Promise.all(apis.map((api) => api.stop())))

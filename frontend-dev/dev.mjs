@@ -222,7 +222,7 @@ async function watchFolder(folder) {
       clearTimeout(reloadTimer)
       reloadTimer = setTimeout(() => void reloadApi(), 100)
     } else if (!notSource.test(name)) {
-      void watchIfFolder(path.join(folder, name))
+      watchIfFolder(path.join(folder, name)).catch(fail)
     }
   })
   watched.set(folder, watcher)
@@ -235,12 +235,16 @@ async function watchFolder(folder) {
   }
 }
 
+/** Watches what has appeared or changed under a name, if it is a folder. */
 async function watchIfFolder(name) {
-  const isFolder = await stat(name).then(
-    (info) => info.isDirectory(),
-    () => false,
-  )
-  if (isFolder) await watchFolder(name)
+  // Of a folder that was removed, a watcher remains, which sees nothing of a new one.
+  watched.get(name)?.close()
+  watched.delete(name)
+  try {
+    if ((await stat(name)).isDirectory()) await watchFolder(name)
+  } catch (error) {
+    if (error.code !== 'ENOENT') throw error // otherwise, it is gone again
+  }
 }
 
 // --- the page

@@ -1,15 +1,15 @@
 /**
- * Tells the development page what the browser withholds from it: POST
- * /__exchange on the page's own origin describes a call that the page has made,
- * and the response has what a browser's rules make of it (cmd/corscheck), what
- * the API logged about it, and the settings that a fix has to keep.
+ * Tells the development page what the browser hides from it. A POST to /__exchange
+ * on the page's own origin describes a call that the page has made. The response
+ * has the result of a browser's rules (cmd/corscheck), what the API logged about
+ * the call, and the settings that a fix must keep.
  *
- * The call is asked about from outside the browser, so a method that may change
- * something is not sent again: corscheck --safe sends the preflight and a GET.
+ * corscheck repeats the call from outside the browser, so a method that may change
+ * data is not sent again: corscheck --safe sends the preflight and a GET.
  *
- * It is a Vite plugin and nothing of it is in the built page. It answers only
- * pages of this server in a browser on this machine, because to anybody else it
- * would be a way into the network of this machine.
+ * This is a Vite plugin, and nothing of it is in the built page. It responds only to
+ * this server's pages in a browser on this machine. To anybody else, it would be a
+ * way into the network of this machine.
  */
 import { execFile } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
@@ -232,7 +232,8 @@ export function isAbout(line, pathname) {
   } catch {
     // The API rejects such a path as well.
   }
-  return [`path=${name} `, `path=${JSON.stringify(name)} `, `"path":${JSON.stringify(name)}`].some((text) =>
+  // The access log names it url.path.
+  return [`path=${name} `, `path=${JSON.stringify(name)} `, `path":${JSON.stringify(name)}`].some((text) =>
     `${line} `.includes(text),
   )
 }

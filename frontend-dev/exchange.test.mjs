@@ -100,6 +100,7 @@ test.each([
   ['msg=cors_denied path=/api/items/1 reason=x', '/api/items', false],
   ['msg=cors_denied path="/a b" reason=x', '/a%20b', true],
   ['{"msg":"cors_denied","path":"/api/items"}', '/api/items', true],
+  ['{"msg":"request","url.path":"/api/items"}', '/api/items', true],
   ['msg=started url=http://127.0.0.1:8080', '/', false],
   ['msg=cors_denied path=/%', '/%', true],
 ])('knows whether a line of the log is about a call: %s', (line, pathname, about) => {

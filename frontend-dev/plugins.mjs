@@ -15,11 +15,13 @@ export function watchApi(apiPort) {
       const address = `${vite.config.env.VITE_API_URL || `http://localhost:${apiPort}`}/healthz`
       let up
       let timer
+      let closed = false
       const check = async () => {
         const responds = await fetch(address, { signal: AbortSignal.timeout(PATIENCE) }).then(
           (response) => response.ok,
           () => false,
         )
+        if (closed) return
         if (responds !== up) {
           up = responds
           vite.ws.send('api:status', { up })
@@ -30,7 +32,10 @@ export function watchApi(apiPort) {
         if (up !== undefined) page.send('api:status', { up })
       })
       vite.httpServer?.once('listening', check)
-      vite.httpServer?.once('close', () => clearTimeout(timer))
+      vite.httpServer?.once('close', () => {
+        closed = true
+        clearTimeout(timer)
+      })
     },
   }
 }

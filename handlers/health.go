@@ -19,8 +19,8 @@ func Alive(c *gin.Context) {
 // but does not fail if they are down: the other routes still work, and a
 // failure would take every replica out of service at once.
 //
-// The function redis returns "up", "down", or "off". The function database
-// reports whether the database responds; it is nil if there is no database.
+// The function redis returns "up", "down" or "off". The function database reports
+// whether the database responds and takes writes; it is nil if there is no database.
 func Ready(draining <-chan struct{}, redis func() string, database func(context.Context) bool) gin.HandlerFunc {
 	type response struct {
 		Status   string `json:"status"`

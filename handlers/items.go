@@ -55,7 +55,7 @@ func (h Items) Search(c *gin.Context) {
 	}
 	q := query.Get("q")
 	if q == "" || !utf8.ValidString(q) || strings.ContainsRune(q, 0) {
-		problem.Abort(c, problem.BadRequest("The query value q must be given: the text to search for, at least one character, in UTF-8 without NUL."))
+		problem.Abort(c, problem.BadRequest("The query value q is missing or invalid; send the text to search for: at least one character, in UTF-8 without NUL."))
 		return
 	}
 	page, err := h.Store.Search(c.Request.Context(), q, cursor, limit)
@@ -88,9 +88,9 @@ func (h Items) Create(c *gin.Context) {
 
 // Get responds with one item.
 func (h Items) Get(c *gin.Context) {
-	id, err := readID(c)
-	if err != nil {
-		failItems(c, err)
+	id, wrong := readID(c)
+	if wrong != nil {
+		problem.Abort(c, wrong)
 		return
 	}
 	item, err := h.Store.Get(c.Request.Context(), id)
@@ -103,12 +103,7 @@ func (h Items) Get(c *gin.Context) {
 
 // Replace sets every field; an omitted note becomes empty.
 func (h Items) Replace(c *gin.Context) {
-	id, err := readID(c)
-	if err != nil {
-		failItems(c, err)
-		return
-	}
-	ifMatch, wrong := readIfMatch(c.Request)
+	id, ifMatch, wrong := readTarget(c)
 	if wrong != nil {
 		problem.Abort(c, wrong)
 		return
@@ -128,12 +123,7 @@ func (h Items) Replace(c *gin.Context) {
 
 // Update sets the given fields.
 func (h Items) Update(c *gin.Context) {
-	id, err := readID(c)
-	if err != nil {
-		failItems(c, err)
-		return
-	}
-	ifMatch, wrong := readIfMatch(c.Request)
+	id, ifMatch, wrong := readTarget(c)
 	if wrong != nil {
 		problem.Abort(c, wrong)
 		return
@@ -153,12 +143,7 @@ func (h Items) Update(c *gin.Context) {
 
 // Delete removes an item; deleting it again is a 404.
 func (h Items) Delete(c *gin.Context) {
-	id, err := readID(c)
-	if err != nil {
-		failItems(c, err)
-		return
-	}
-	ifMatch, wrong := readIfMatch(c.Request)
+	id, ifMatch, wrong := readTarget(c)
 	if wrong != nil {
 		problem.Abort(c, wrong)
 		return
@@ -205,14 +190,25 @@ func readItem(c *gin.Context, nameRequired bool) (items.Patch, *problem.Problem)
 	return body, nil
 }
 
+// readTarget returns the item that a change is for, and the ETags that it may have.
+func readTarget(c *gin.Context) (id uuid.UUID, ifMatch []string, wrong *problem.Problem) {
+	if id, wrong = readID(c); wrong != nil {
+		return uuid.UUID{}, nil, wrong
+	}
+	ifMatch, wrong = readIfMatch(c.Request)
+	return id, ifMatch, wrong
+}
+
 // readID accepts only the canonical form, so that an item has one address.
-func readID(c *gin.Context) (uuid.UUID, error) {
+func readID(c *gin.Context) (uuid.UUID, *problem.Problem) {
 	id, err := uuid.Parse(c.Param("id"))
 	if err != nil || id.String() != c.Param("id") {
-		return uuid.UUID{}, items.ErrNotFound
+		return uuid.UUID{}, noItem()
 	}
 	return id, nil
 }
+
+func noItem() *problem.Problem { return problem.NotFound("There is no item with this id.") }
 
 // respondItem writes one item with its ETag.
 func respondItem(c *gin.Context, status int, item items.Item) {
@@ -238,7 +234,7 @@ func readIfMatch(r *http.Request) ([]string, *problem.Problem) {
 }
 
 // parseETags returns the strong ETags in a list, which may have empty elements (RFC
-// 9110, 5.6.1.2, 8.8.3). It reports false if the text is not such a list, and if the
+// 9110, 5.6.1.2, 8.8.3). It reports false if the text is not such a list, or if the
 // list has no ETag.
 func parseETags(list string) (strong []string, ok bool) {
 	list = strings.Trim(list, ", \t")
@@ -294,13 +290,22 @@ func badCursor() *problem.Problem {
 	return problem.BadRequest("The query value cursor must be the next_cursor of an earlier page.")
 }
 
+// whyChanged does not tell a client to read the item again if that cannot help: the
+// proxy that made the ETag weak would do it again.
+func whyChanged(r *http.Request) string {
+	if ifMatch, _ := readIfMatch(r); len(ifMatch) == 0 {
+		return "If-Match has only weak ETags (W/), which never match. A proxy that compresses responses makes their ETag weak; it must not compress those of this route."
+	}
+	return "The item has changed since the ETag in If-Match; read it again and repeat the change."
+}
+
 // failItems turns an error of the store into a problem.
 func failItems(c *gin.Context, err error) {
 	switch {
 	case errors.Is(err, items.ErrNotFound):
-		problem.Abort(c, problem.NotFound("There is no item with this id."))
+		problem.Abort(c, noItem())
 	case errors.Is(err, items.ErrChanged):
-		problem.Abort(c, problem.PreconditionFailed("The item has changed since the ETag in If-Match; read it again and repeat the change."))
+		problem.Abort(c, problem.PreconditionFailed(whyChanged(c.Request)))
 	case errors.Is(err, items.ErrBadCursor):
 		problem.Abort(c, badCursor())
 	default:

@@ -67,7 +67,7 @@ func TestItemRefusals(t *testing.T) {
 		{"cursor empty", "GET", "/api/items?cursor=", "", 400, "must be the next_cursor"},
 		{"cursor made up", "GET", "/api/items?cursor=x", "", 400, "must be the next_cursor"},
 		{"query malformed", "GET", "/api/items?limit=%zz", "", 400, "percent-encode"},
-		{"search for nothing", "GET", "/api/search", "", 400, "The query value q must be given"},
+		{"search for nothing", "GET", "/api/search", "", 400, "The query value q is missing or invalid"},
 		{"search with limit of 101", "GET", "/api/search?q=x&limit=101", "", 400, "from 1 to 100"},
 		{"search with a cursor made up", "GET", "/api/search?q=x&cursor=x", "", 400, "must be the next_cursor"},
 		{"search for NUL", "GET", "/api/search?q=%00", "", 400, "without NUL"},
@@ -134,6 +134,12 @@ func TestItemETags(t *testing.T) {
 		}
 		if w := send(h, "DELETE", path, "", tt.headers...); w.Code != tt.status {
 			t.Errorf("DELETE, %s: got %d, want %d", tt.name, w.Code, tt.status)
+		}
+	}
+	// To read the item again helps only if the ETag was not made weak on its way.
+	for ifMatch, detail := range map[string]string{first: "read it again", "W/" + third: "only weak ETags", "W/" + third + ", " + first: "read it again"} {
+		if w := send(h, "PATCH", path, `{"note":"z"}`, "If-Match: "+ifMatch); w.Code != 412 || !strings.Contains(w.Body.String(), detail) {
+			t.Errorf("If-Match: %s: got %d %s, want 412 and %q", ifMatch, w.Code, w.Body, detail)
 		}
 	}
 	current := send(h, "GET", path, "").Header().Get("ETag")

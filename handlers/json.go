@@ -154,7 +154,7 @@ func jsonType(t reflect.Type) string {
 
 func malformed(err error) *problem.Problem {
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return problem.BadRequest("The body is empty or ends too early; it must be one JSON object.")
+		return problem.BadRequest("The body is empty or ends too early; it must be one complete JSON object.")
 	}
 	return problem.BadRequest(fmt.Sprintf("The body is not valid JSON: %.100s.", err))
 }

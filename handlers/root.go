@@ -6,7 +6,7 @@ import (
 	"github.com/gin-gonic/gin"
 )
 
-// Root responds with the API's name and version and the paths of its documentation,
+// Root responds with the API's name, its version, and the paths of its documentation,
 // for people who open the server's address in a browser.
 func Root(version string) gin.HandlerFunc {
 	type response struct {

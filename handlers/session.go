@@ -35,7 +35,7 @@ const (
 type Sessions struct {
 	codecs        []securecookie.Codec // the first one encodes
 	cookie        http.Cookie          // what every Set-Cookie has in common
-	bearsPort     bool                 // the cookie's name ends in the port
+	nameHasPort   bool                 // the cookie's name ends in the port
 	proxies       forwarded.Proxies
 	log           *slog.Logger
 	warnedOfPlain atomic.Bool
@@ -53,12 +53,12 @@ type SessionOptions struct {
 
 // NewSessions derives the keys from the secrets. In production the cookie is
 // Secure and has the __Host- prefix, so that neither plain http nor a sibling
-// host can plant one. SameSite=None makes it Secure and Partitioned, because
-// browsers would otherwise reject it.
+// host can set one. SameSite=None makes it Secure and Partitioned, because browsers
+// would otherwise reject it.
 //
 // In development the cookie's name ends in the port that the request came to.
-// Cookies do not know ports, and two applications on localhost would otherwise
-// overwrite each other's cookie.
+// Browsers ignore the port when they store a cookie, so two applications on
+// localhost would otherwise overwrite each other's cookie.
 func NewSessions(options SessionOptions) (*Sessions, error) {
 	s := &Sessions{
 		cookie: http.Cookie{
@@ -69,9 +69,9 @@ func NewSessions(options SessionOptions) (*Sessions, error) {
 			Secure:      options.Production || options.SameSite == http.SameSiteNoneMode,
 			Partitioned: options.SameSite == http.SameSiteNoneMode,
 		},
-		bearsPort: !options.Production,
-		proxies:   options.Proxies,
-		log:       options.Log,
+		nameHasPort: !options.Production,
+		proxies:     options.Proxies,
+		log:         options.Log,
 	}
 	if options.Production {
 		s.cookie.Name = "__Host-session"
@@ -198,7 +198,7 @@ func (s *Sessions) clearTwin(c *gin.Context, name string) {
 
 // nameFor returns the name of the cookie that this server sets.
 func (s *Sessions) nameFor(r *http.Request) string {
-	if address, ok := r.Context().Value(http.LocalAddrContextKey).(*net.TCPAddr); ok && s.bearsPort {
+	if address, ok := r.Context().Value(http.LocalAddrContextKey).(*net.TCPAddr); ok && s.nameHasPort {
 		return s.cookie.Name + "_" + strconv.Itoa(address.Port)
 	}
 	return s.cookie.Name
@@ -207,7 +207,7 @@ func (s *Sessions) nameFor(r *http.Request) string {
 // isOurs reports whether the cookie has the name of a session cookie of any port.
 func (s *Sessions) isOurs(cookie *http.Cookie) bool {
 	port, found := strings.CutPrefix(cookie.Name, s.cookie.Name+"_")
-	return cookie.Name == s.cookie.Name || s.bearsPort && found && port != "" && strings.Trim(port, "0123456789") == ""
+	return cookie.Name == s.cookie.Name || s.nameHasPort && found && port != "" && strings.Trim(port, "0123456789") == ""
 }
 
 // decode returns the session in the cookie. The keys show which server set it: a
@@ -241,7 +241,8 @@ func (s *Sessions) isLostOverPlainHTTP(r *http.Request) bool {
 }
 
 // isOwnMachine reports whether the browser runs on this machine: both the page
-// and the server have a loopback host. A proxy may have rewritten Host alone.
+// and the server have a loopback host. Host alone does not show it, because a proxy
+// may have rewritten it.
 func isOwnMachine(r *http.Request) bool {
 	for _, value := range []string{"http://" + r.Host, r.Header.Get("Origin")} {
 		o, err := origin.Parse(value)
@@ -252,7 +253,7 @@ func isOwnMachine(r *http.Request) bool {
 	return true
 }
 
-// warnOfPlainHTTP warns the operator, once, about what no browser tells the user.
+// warnOfPlainHTTP warns the operator once, because no browser tells the user.
 func (s *Sessions) warnOfPlainHTTP(c *gin.Context) {
 	if !s.isLostOverPlainHTTP(c.Request) || s.warnedOfPlain.Swap(true) {
 		return

@@ -15,8 +15,8 @@ import (
 	"example.com/api/internal/problem"
 )
 
-// UploadFraming is the number of bytes that a multipart body may hold besides
-// the file: boundaries, part headers and other fields.
+// UploadFraming is the number of bytes that a multipart body may have besides the
+// file: boundaries, part headers and other fields.
 const UploadFraming = 64 << 10
 
 // Upload hashes the file of a form as it arrives and stores none of it, in memory or
@@ -31,7 +31,7 @@ func Upload(maxBytes int64) gin.HandlerFunc {
 		c.Request.Body = body
 		parts, err := c.Request.MultipartReader()
 		if err != nil {
-			problem.Abort(c, problem.BadRequest("The body cannot be read as a form: the Content-Type has no boundary."))
+			problem.Abort(c, problem.BadRequest("The body cannot be read as a form: the Content-Type has no boundary. Do not set this header in fetch or axios; for a FormData, the browser writes it with the boundary."))
 			return
 		}
 		file, wrong := readFile(parts, body, maxBytes)
@@ -141,9 +141,8 @@ func uploadProblem(err error, body *framedBody, maxBytes int64) *problem.Problem
 type framedBody struct {
 	io.ReadCloser
 	budget int64 // bytes that may still be read
-	// failed says why the body could not be read to its end; nil if it could so
-	// far. If the body ends within a part header, mime/multipart reports another
-	// error.
+	// failed is the error that stopped reading, or nil. It is kept because
+	// mime/multipart reports another error if the body ends within a part header.
 	failed error
 }
 

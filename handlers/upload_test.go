@@ -65,7 +65,7 @@ func TestUpload(t *testing.T) {
 		{"cut off after the file", "", strings.TrimSuffix(form(file("hello")), "--x--\r\n"), 400, "not a complete multipart form"},
 		{"an empty body", "", "", 400, "not a complete multipart form"},
 		{"no form at all", "", "hello", 400, "not a complete multipart form"},
-		{"no boundary", "multipart/form-data", form(file("hello")), 400, "boundary"},
+		{"no boundary", "multipart/form-data", form(file("hello")), 400, "no boundary. Do not set this header"},
 		{"another type", "application/json", `{}`, 415, "multipart/form-data"},
 		{"another multipart", "multipart/mixed; boundary=x", form(file("hello")), 415, "multipart/form-data"},
 	}

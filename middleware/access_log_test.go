@@ -35,9 +35,9 @@ func TestAccessLog(t *testing.T) {
 			want    []string // nil: no line
 		}{
 			{request("GET", "/?q=private", "X-Forwarded-For: 198.51.100.7", "X-Request-ID: id1"),
-				[]string{"level=INFO msg=request http.request.method=GET url.path=/ http.route=/ http.response.status_code=200 http.response.body.size=6 duration_ms=0 client.address=198.51.100.7 request_id=id1\n"}},
+				[]string{"level=INFO msg=request http.request.method=GET url.path=/ http.route=/ http.response.status_code=200 http.response.body.size=6 duration_us=0 client.address=198.51.100.7 request_id=id1\n"}},
 			{request("GET", "/", "X-Request-ID: id1", "traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"), []string{"request_id=id1 trace_id=4bf92f3577b34da6a3ce929d0e0e4736\n"}},
-			{request("GET", "/slow/7"), []string{"url.path=/slow/7", "http.route=/slow/:id", "duration_ms=1234.567"}},
+			{request("GET", "/slow/7"), []string{"url.path=/slow/7", "http.route=/slow/:id", "duration_us=1234567"}},
 			{request("GET", "/empty"), []string{"http.response.status_code=204", "http.response.body.size=0"}},
 			{request("GET", "/none"), []string{"level=INFO", "url.path=/none", `http.route=""`, "http.response.status_code=404"}},
 			{request("GET", "/refused"), []string{"level=INFO", "http.response.status_code=400", `error="why it was refused"`}},

@@ -48,7 +48,8 @@ func BodyLimit(maxBody, maxBuffered int64, routes Routes) gin.HandlerFunc {
 
 func limitBody(r *http.Request, limit int64) io.ReadCloser {
 	return &limitedBody{
-		// nil: whoever reads the rest of the body decides about the connection.
+		// nil: package requestbody reads the rest of the body and decides about the
+		// connection.
 		ReadCloser: http.MaxBytesReader(nil, r.Body, limit),
 		limit:      limit,
 		declared:   r.ContentLength,
@@ -59,7 +60,7 @@ func limitBody(r *http.Request, limit int64) io.ReadCloser {
 type limitedBody struct {
 	io.ReadCloser
 	limit    int64
-	declared int64 // Content-Length; -1 where there is none
+	declared int64 // Content-Length; -1 if there is none
 }
 
 func (b *limitedBody) Read(p []byte) (int, error) {
@@ -90,5 +91,5 @@ func (b *bufferedBody) Read(p []byte) (int, error) {
 
 func (b *bufferedBody) release() { b.buffered.Add(-b.counted()) }
 
-// counted is the number of bytes in buffered that are of this body.
+// counted returns how many of the bytes in buffered belong to this body.
 func (b *bufferedBody) counted() int64 { return max(b.size-freeBytes, 0) }

@@ -140,11 +140,11 @@ func TestBodiesShareMemory(t *testing.T) {
 		for range 100 {
 			defer close(stall(8 * kib)) // the free part of each
 		}
-		check("beside 100 that have just begun", "/json", 108*kib, 200)
+		check("while 100 have just begun", "/json", 108*kib, 200)
 		first, second := stall(58*kib), stall(58*kib)
-		check("beside two that hold all", "/json", 8*kib, 200)
-		check("beside two that hold all", "/json", 8*kib+1, 503)
-		check("beside two that hold all", "/stream", 900*kib, 200)
+		check("while two hold all", "/json", 8*kib, 200)
+		check("while two hold all", "/json", 8*kib+1, 503)
+		check("while two hold all", "/stream", 900*kib, 200)
 		close(first)
 		synctest.Wait()
 		check("after one of them has ended", "/json", 58*kib, 200)

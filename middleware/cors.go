@@ -32,14 +32,14 @@ type CORSOptions struct {
 // those that may. CORS logs why another origin may not, and why a browser will
 // stop after a preflight.
 //
-// It must be the first middleware of the engine. Then an allowed origin can
-// read whatever a later one refuses, and a preflight ends here, before it
-// could be redirected or counted against a limit.
+// It must be the first middleware of the engine. Then an allowed origin can read
+// the response of any later middleware that rejects the request, and a preflight
+// ends here, before it could be redirected or counted against a limit.
 //
-// It takes the routes, because Gin does not route a preflight, so that CORS must
-// know by itself which are public; the proxies that may say that a request came
-// by https; and the security headers, because a denial has them but ends before
-// their own middleware. A nil metrics counts nothing.
+// It needs the routes to know which are public, because Gin does not route a
+// preflight. It needs the proxies, which may say that a request came by https. And
+// it needs the security headers, because a denial has them but ends before their
+// own middleware. A nil metrics counts nothing.
 func CORS(options CORSOptions, routes Routes, proxies forwarded.Proxies, headers *SecurityHeaders, metrics *Metrics, log *slog.Logger) gin.HandlerFunc {
 	config := ginCORS.Config{
 		AllowCredentials: options.Credentials,
@@ -56,8 +56,8 @@ func CORS(options CORSOptions, routes Routes, proxies forwarded.Proxies, headers
 	if !slices.Contains(options.Headers, "*") {
 		config.AllowHeaders = options.Headers
 	}
-	// handle decides before it calls the library, which therefore needs no list,
-	// wildcard, or pattern of its own.
+	// handle decides before it calls the library, so the library needs no list,
+	// wildcard or pattern.
 	forListed, forAny := config, config
 	forListed.AllowOriginFunc = func(string) bool { return true }
 	forAny.AllowAllOrigins, forAny.AllowCredentials = true, false
@@ -80,7 +80,7 @@ func CORS(options CORSOptions, routes Routes, proxies forwarded.Proxies, headers
 type cors struct {
 	options CORSOptions
 	listed  gin.HandlerFunc // the library, for an origin that is allowed by name
-	any     gin.HandlerFunc // the library, where every origin is allowed
+	any     gin.HandlerFunc // the library, if every origin is allowed
 	public  publicRoutes
 	// someOrigin stands for the header of a request whose own Origin does not
 	// matter. It must not be changed.
@@ -109,8 +109,8 @@ func (m *cors) handle(c *gin.Context) {
 	case preflight:
 		header["Vary"] = m.vary
 	case !anyOrigin:
-		// Also on responses to requests without Origin: otherwise a cache could
-		// serve them to a page of an allowed origin, without CORS headers.
+		// Responses to requests without Origin have it too. Otherwise, a cache could
+		// serve them, without CORS headers, to a page on an allowed origin.
 		header["Vary"] = m.vary[:1:1]
 	}
 	switch {
@@ -127,9 +127,9 @@ func (m *cors) handle(c *gin.Context) {
 	}
 }
 
-// reflectRequested allows the method and the headers that a preflight asks for
-// where the settings say *. It reflects names (tokens: RFC 9110, 5.6.2) and
-// nothing else that a client sends.
+// reflectRequested allows the method and the headers that a preflight asks for if
+// the settings say *. It reflects only names (tokens: RFC 9110, 5.6.2), and nothing
+// else that a client sends.
 func (m *cors) reflectRequested(header http.Header, method string, names []string) {
 	if slices.Contains(m.options.Methods, "*") && httpguts.ValidHeaderFieldName(method) {
 		header["Access-Control-Allow-Methods"] = []string{method}
@@ -160,7 +160,7 @@ func (m *cors) explainRefusal(r *http.Request, method string, names []string) {
 	}
 }
 
-// The remedy has the present list, because one that is set replaces the default.
+// The remedy has the current list, because a list that is set replaces the default.
 func (m *cors) warnRefusal(r *http.Request, asked, setting, remedy string) {
 	m.refusals.warn(r.Context(), func() []slog.Attr {
 		return []slog.Attr{
@@ -198,10 +198,10 @@ func (m *cors) allow(c *gin.Context, anyOrigin, preflight bool) {
 		m.reflectRequested(header, asked, names)
 		m.explainRefusal(r, asked, names)
 	}
-	// The library gets a request that it cannot misjudge. It takes an Origin that
-	// equals the Host for same-origin, whatever the scheme, and writes no headers
-	// then; it takes every OPTIONS for a preflight; and where every origin is
-	// allowed, it still writes no headers without an Origin.
+	// The library gets a request that it cannot misjudge. Otherwise, it would take an
+	// Origin that equals the Host for same-origin, whatever the scheme, and write no
+	// headers. It would take every OPTIONS for a preflight. And without an Origin, it
+	// would write no headers even if every origin is allowed.
 	host, method, requestHeader := r.Host, r.Method, r.Header
 	r.Host = ""
 	if !preflight {
@@ -221,8 +221,8 @@ func (m *cors) allow(c *gin.Context, anyOrigin, preflight bool) {
 	}
 }
 
-// deny responds without any Access-Control header, so that the browser hides
-// the response from the page. Only the log says what was wrong.
+// deny responds without any Access-Control header, so that the browser hides the
+// response from the page. Only the log says why the origin was denied.
 func (m *cors) deny(c *gin.Context, lines []string) {
 	m.metrics.countDenial()
 	m.denials.warn(c.Request.Context(), func() []slog.Attr {
@@ -239,9 +239,9 @@ func (m *cors) deny(c *gin.Context, lines []string) {
 		"The origin %.200q may not call this API; the server's log says why (cors_denied).", strings.Join(lines, ", "))))
 }
 
-// isSameOrigin compares the value with the request's own scheme and Host. It
-// also believes Sec-Fetch-Site, which scripts cannot set: behind a proxy that
-// rewrites Host, nothing else tells.
+// isSameOrigin compares the value with the request's own scheme and Host. It also
+// believes Sec-Fetch-Site, which scripts cannot set, because behind a proxy that
+// rewrites Host nothing else shows it.
 func (m *cors) isSameOrigin(r *http.Request, value string) bool {
 	if site := r.Header["Sec-Fetch-Site"]; len(site) == 1 && site[0] == "same-origin" {
 		return true
@@ -262,8 +262,7 @@ func ownOrigin(scheme, host string) string {
 	return scheme + "://" + strings.TrimSuffix(strings.ToLower(host), defaultPort)
 }
 
-// hasOrigin reports whether the Origin lines of a request say anything. An empty
-// Origin counts as none.
+// hasOrigin reports whether a request has an Origin. An empty one does not count.
 func hasOrigin(lines []string) bool {
 	return len(lines) > 1 || len(lines) == 1 && lines[0] != ""
 }

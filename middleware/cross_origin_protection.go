@@ -10,11 +10,11 @@ import (
 	"example.com/api/internal/problem"
 )
 
-// CrossOriginProtection stops cross-site request forgery that CORS does not
-// see: it refuses a state-changing request without an allowed Origin if the
-// browser says, in Sec-Fetch-Site (Fetch Metadata), that a page of another site
-// or of a sibling host sent it. Clients that are not browsers send neither
-// header, and their requests pass. Public routes take requests from any site.
+// CrossOriginProtection stops cross-site request forgery that CORS does not see. It
+// rejects a state-changing request without an allowed Origin if the browser says,
+// in Sec-Fetch-Site (Fetch Metadata), that a page on another site or on a sibling
+// host sent it. Clients that are not browsers send neither header, and their
+// requests pass. Public routes accept requests from any site.
 //
 // http.CrossOriginProtection has the same purpose, but it trusts only a list
 // of exact origins, not a wildcard or a pattern, and reads only the first
@@ -34,7 +34,7 @@ func CrossOriginProtection(origins *origin.Policy, routes Routes) gin.HandlerFun
 		if len(lines) == 1 && origins.Allows(lines[0]) || origins.AllowsAny() && hasOrigin(lines) {
 			return
 		}
-		problem.Abort(c, problem.Forbidden("A page of another site sent this request without an allowed Origin (cross-site request forgery)."))
+		problem.Abort(c, problem.Forbidden("A page on another site sent this request without an allowed Origin (cross-site request forgery)."))
 	}
 }
 

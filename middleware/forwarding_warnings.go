@@ -10,9 +10,8 @@ import (
 	"example.com/api/internal/tracecontext"
 )
 
-// ForwardingWarnings warns once about each of the signs that TRUSTED_PROXIES or
-// the proxy is set up wrongly. The headers themselves are ignored, whoever
-// reads them.
+// ForwardingWarnings warns once about each sign that TRUSTED_PROXIES or the proxy is
+// configured wrongly. It only warns: package forwarded ignores these headers.
 func ForwardingWarnings(proxies forwarded.Proxies, log *slog.Logger) gin.HandlerFunc {
 	untrustedFor := onceWarning{
 		message: "X-Forwarded-For from an untrusted peer is ignored",
@@ -20,15 +19,15 @@ func ForwardingWarnings(proxies forwarded.Proxies, log *slog.Logger) gin.Handler
 	}
 	untrustedProto := onceWarning{
 		message: "X-Forwarded-Proto: https from an untrusted peer is ignored",
-		remedy:  "if the peer is your proxy, add its address to TRUSTED_PROXIES; otherwise its https requests count as plain http, which HTTPS_REDIRECT redirects for ever",
+		remedy:  "if the peer is your proxy, add its address to TRUSTED_PROXIES; otherwise its https requests count as plain http, which HTTPS_REDIRECT redirects forever",
 	}
 	onlyForwarded := onceWarning{
-		message: "Forwarded from a trusted proxy is ignored, and there is no X-Forwarded-For",
+		message: "a trusted proxy sends Forwarded, which is ignored, but no X-Forwarded-For",
 		remedy:  "let the proxy send X-Forwarded-For and X-Forwarded-Proto; otherwise its clients share one rate limit",
 	}
 	noProto := onceWarning{
 		message: "a trusted proxy sends X-Forwarded-For without X-Forwarded-Proto",
-		remedy:  "let the proxy send X-Forwarded-Proto; otherwise its https requests count as plain http, which HTTPS_REDIRECT redirects for ever",
+		remedy:  "let the proxy send X-Forwarded-Proto; otherwise its https requests count as plain http, which HTTPS_REDIRECT redirects forever",
 	}
 	return func(c *gin.Context) {
 		header := c.Request.Header

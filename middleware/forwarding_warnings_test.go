@@ -18,7 +18,7 @@ func TestForwardingWarnings(t *testing.T) {
 		untrustedFor   = "X-Forwarded-For from an untrusted peer is ignored"
 		untrustedProto = "X-Forwarded-Proto: https from an untrusted peer is ignored"
 		noProto        = "a trusted proxy sends X-Forwarded-For without X-Forwarded-Proto"
-		onlyForwarded  = "Forwarded from a trusted proxy is ignored, and there is no X-Forwarded-For"
+		onlyForwarded  = "a trusted proxy sends Forwarded, which is ignored, but no X-Forwarded-For"
 	)
 	get := func(headers ...string) *http.Request { return request("GET", "/", headers...) }
 	nobody := forwarded.Proxies{}

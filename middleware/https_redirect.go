@@ -10,14 +10,14 @@ import (
 	"example.com/api/internal/problem"
 )
 
-// HTTPSRedirect sends people who typed a plain http address to https on the
-// same host, path, and query. It refuses methods other than GET and HEAD: their
-// body has already crossed the network unencrypted, and a redirect would hide
-// that. Health checks are exempt.
+// HTTPSRedirect redirects people who typed an http address to https on the same
+// host, path and query. It rejects methods other than GET and HEAD: their body has
+// already crossed the network unencrypted, and a redirect would hide that. Health
+// checks are exempt.
 //
-// AllowedHosts must come before it, because it redirects to the request's Host.
-// A frontend cannot rely on it: a cross-origin fetch that follows the redirect
-// sends Origin: null and is refused.
+// AllowedHosts must come before it, because it redirects to the request's Host. A
+// frontend cannot rely on it: a cross-origin fetch that follows the redirect sends
+// Origin: null and is rejected.
 func HTTPSRedirect(routes Routes, proxies forwarded.Proxies) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		if proxies.IsHTTPS(c.Request) || routes.of(c).HealthCheck {

@@ -2,9 +2,9 @@ package middleware
 
 import "strconv"
 
-// logText makes text from a client fit for a log line: at most the given
-// number of bytes, and escaped where it is not printable ASCII. slog does not
-// escape, in JSON, the characters that reverse a terminal's reading direction.
+// logText makes text from a client safe for a log line. It keeps at most the given
+// number of bytes, and escapes text that is not printable ASCII. In JSON, slog does
+// not escape the characters that reverse a terminal's reading direction.
 func logText(s string, bytes int) string {
 	tail := ""
 	if len(s) > bytes {

@@ -24,8 +24,8 @@ type Metrics struct {
 	denials    prometheus.Counter
 }
 
-// Gauge is a metric that is read when Prometheus asks for it. It is a counter if
-// its name ends in _total.
+// Gauge is a metric that is read when Prometheus scrapes it. If its name ends in
+// _total, it is a counter.
 type Gauge struct {
 	Name, Help string
 	Labels     map[string]string // gauges of one name have the same label names

@@ -23,7 +23,7 @@ import (
 func RateLimit(policy string, rate ratelimit.Rate, store ratelimit.Store, proxies forwarded.Proxies) gin.HandlerFunc {
 	limit := []string{strconv.FormatInt(rate.Limit, 10)}
 	period := int64(rate.Period / time.Second)
-	longest := (11*period + 9) / 10 // a window counts for the period and a tenth
+	longest := (11*period + 9) / 10 // a window counts for 1.1 times the period
 	policyHeader := []string{fmt.Sprintf("%q;q=%d;w=%d", policy, rate.Limit, period)}
 	name := strconv.Quote(policy)
 
@@ -46,8 +46,8 @@ func RateLimit(policy string, rate ratelimit.Rate, store ratelimit.Store, proxie
 	}
 }
 
-// setCounts sets the three values that change with each request. It cuts them
-// from one string and one array: two allocations instead of six.
+// setCounts sets the three values that change with each request. They share one
+// string and one array, which takes two allocations instead of six.
 func setCounts(header map[string][]string, name string, state ratelimit.State, wait int64) {
 	text := make([]byte, 0, 96)
 	text = append(text, name...)

@@ -12,9 +12,9 @@ import (
 	"example.com/api/internal/tracecontext"
 )
 
-// Recovery turns a panic into a 500 problem that shows no internals, and logs
-// it with its stack. If part of the response has been sent, it aborts the
-// connection: only that tells the client that the response is incomplete.
+// Recovery turns a panic into a 500 problem that shows no internals, and logs it
+// with its stack. If part of the response has been sent, it aborts the connection,
+// because nothing else tells the client that the response is incomplete.
 func Recovery(log *slog.Logger) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		defer func() {

@@ -11,16 +11,16 @@ import (
 
 // Route is what the middleware must know about the routes of one path.
 type Route struct {
-	// HealthCheck marks a path that orchestrators call every few seconds, over
-	// plain http and by the machine's own address. AllowedHosts and
-	// HTTPSRedirect let it pass, and AccessLog logs it at debug.
+	// HealthCheck marks a path that orchestrators call every few seconds, over plain
+	// http and at the machine's own address. AllowedHosts and HTTPSRedirect let such
+	// requests pass, and AccessLog logs them at debug.
 	HealthCheck bool
 	// MaxBody is the largest body in bytes; 0 leaves it to BodyLimit.
 	MaxBody int64
 	// Streamed marks a path whose handler does not hold the body in memory.
 	Streamed bool
-	// Public has every method of the path, HEAD aside, and tells whether any
-	// origin may call it without credentials.
+	// Public has each method of the path except HEAD. It is true if any origin may
+	// call the method without credentials.
 	Public map[string]bool
 }
 
@@ -30,9 +30,9 @@ type Routes map[string]Route
 // of returns the zero Route if no route matches the request.
 func (r Routes) of(c *gin.Context) Route { return r[c.FullPath()] }
 
-// publicRoutes tells which requests are for a public route. Unlike
-// gin.Context.FullPath, it also knows the path of requests that Gin does not
-// route: preflights, and methods that the path does not have.
+// publicRoutes finds out which requests are for a public route. Unlike
+// gin.Context.FullPath, it also matches requests that Gin does not route:
+// preflights, and methods that the path does not have.
 type publicRoutes struct {
 	routes    Routes
 	templates []string // in the order in which Gin prefers them
@@ -62,10 +62,10 @@ func (p publicRoutes) has(c *gin.Context, method string) bool {
 		method = http.MethodGet
 	}
 	if template := c.FullPath(); template != "" {
-		return p.routes[template].Public[method]
+		return slices.Contains(p.public, template) && p.routes[template].Public[method]
 	}
 	if !slices.ContainsFunc(p.public, func(template string) bool { return matches(template, c.Request.URL.Path) }) {
-		return false // most preflights: the rest costs more, the more routes there are
+		return false // most preflights; what follows costs more the more routes there are
 	}
 	anyPublic := false
 	for _, template := range p.templates {

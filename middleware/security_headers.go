@@ -9,9 +9,9 @@ import (
 	"example.com/api/internal/forwarded"
 )
 
-// SecurityHeaders sets the response headers that limit what a browser may do
-// with a response of this API. The values are made once; a request costs a few
-// map assignments.
+// SecurityHeaders sets the response headers that limit what a browser may do with a
+// response of this API. The values are built once, so a request costs only a few map
+// assignments.
 type SecurityHeaders struct {
 	fixed   []fixedHeader
 	hsts    []string // nil: left out
@@ -26,11 +26,10 @@ type fixedHeader struct {
 	values []string
 }
 
-// NewSecurityHeaders takes the max-age of Strict-Transport-Security, where 0
-// leaves the header out. It is sent on responses to https requests and, if
-// always is set, where nobody who is trusted says which scheme the client used:
-// TLS may end at a proxy. It is never sent where a trusted proxy says http (RFC
-// 6797, 7.2).
+// NewSecurityHeaders takes the max-age of Strict-Transport-Security; 0 leaves the
+// header out. It is sent on responses to https requests. If always is set, it is
+// also sent if nobody who is trusted says which scheme the client used, because TLS
+// may end at a proxy. It is never sent if a trusted proxy says http (RFC 6797, 7.2).
 func NewSecurityHeaders(hstsMaxAge time.Duration, always bool, proxies forwarded.Proxies) *SecurityHeaders {
 	s := &SecurityHeaders{
 		always:  always,

@@ -11,8 +11,8 @@ import (
 // are counted.
 const linesPerSecond = 5
 
-// throttledLog writes warnings about one event that any client can cause as
-// often as it likes, so that a flood of requests is not a flood of lines.
+// throttledLog writes warnings about one event that any client can cause as often as
+// it likes, so that a flood of requests does not become a flood of lines.
 type throttledLog struct {
 	log   *slog.Logger
 	event string
@@ -27,16 +27,17 @@ func newThrottledLog(log *slog.Logger, event string) *throttledLog {
 	return &throttledLog{log: log, event: event}
 }
 
-// warn writes one line with what attrs returns. It does not call attrs where
-// the line is left out, because working out the reason of a denial takes time.
+// warn writes one line with what attrs returns. It does not call attrs if the line
+// is left out, because finding the reason for a denial takes time.
 func (t *throttledLog) warn(ctx context.Context, attrs func() []slog.Attr) {
 	if t.admit() {
 		t.log.LogAttrs(ctx, slog.LevelWarn, t.event, attrs()...)
 	}
 }
 
-// admit starts a second with its first line. A timer ends it, so that the
-// count of lines left out is written even if the flood stops.
+// admit reports whether a line may be written now. The first line starts a second,
+// and a timer ends it, so that the count of lines left out is written even if the
+// flood stops.
 func (t *throttledLog) admit() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -1,7 +1,7 @@
 #!/bin/sh
-# Looks for known vulnerabilities in the npm packages. What the page ships to
-# browsers may have none; the tools of the developers may have none that is high
-# or critical. SECURITY.md tells what to do about a finding.
+# Looks for known vulnerabilities in the npm packages. Packages that browsers load
+# may have none. Development tools may have none that is high or critical.
+# SECURITY.md says what to do about a finding.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -14,8 +14,8 @@ audit() { # audit DIRECTORY OPTION...
 }
 
 audit frontend-dev --omit=dev
-audit internal/openapi
-for directory in frontend-dev e2e tools; do
+audit internal/openapi --omit=dev
+for directory in internal/openapi frontend-dev e2e tools; do
 	audit "$directory" --audit-level=high
 done
 

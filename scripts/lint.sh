@@ -26,7 +26,7 @@ tidy() { go mod verify && go mod tidy -diff && go -C tools mod tidy -diff; }
 
 tools() { go -C tools vet ./... && go -C tools test ./...; }
 
-# The server and its tests also compile on the systems of those who develop on it.
+# The server and its tests also compile for the other systems that developers use.
 other_systems() { go -C tools run ./othersystems ..; }
 
 check go.mod tidy

@@ -1,12 +1,12 @@
 #!/bin/sh
-# Plays seeded cases to Chromium and Firefox, and compares internal/fetch with
-# what they did:
+# Runs seeded cases in Chromium and Firefox, and compares internal/fetch with what
+# they did:
 #
 #	make oracle [CASES=2000] [SEED=20261127] [THIRD_PARTY_COOKIES=allow|block]
 #	make oracle SEED=20261127 ONLY=17
 #
-# The default seed is the day, so that each day tries other cases. ONLY replays
-# one case.
+# The default seed is the date, so that each day has new cases. ONLY replays one
+# case.
 set -eu
 cd "$(dirname "$0")/.."
 

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Runs targets of the Makefile one after another, and prints how long each took.
-# It stops at the first that fails.
+# It stops at the first one that fails.
 set -eu
 cd "$(dirname "$0")/.."
 

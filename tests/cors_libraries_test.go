@@ -6,11 +6,11 @@ import (
 	"testing"
 )
 
-// The test tables of jub0bs/cors, rs/cors, expressjs/cors, and Starlette were put
-// as settings of this server. Their rows pass, except where this server differs
-// on purpose. The two tests below have every difference: what the library does,
-// what this server does, and the section of the standard that asks for it or
-// allows it.
+// The test tables of jub0bs/cors, rs/cors, expressjs/cors and Starlette were applied
+// to this server as settings. Their rows pass, except where this server differs
+// on purpose. The two tests below list every difference: what the library does,
+// what this server does, and the section of the standard that requires or allows
+// it.
 
 // These settings are accepted by one side and rejected by the other.
 func TestSettingsUnlikeLibraries(t *testing.T) {
@@ -26,9 +26,9 @@ func TestSettingsUnlikeLibraries(t *testing.T) {
 		{"rs/cors MatchAllOriginWithCredentials sends * with credentials", "ALLOWED_ORIGINS=*", nil, "CORS_ALLOW_CREDENTIALS=true",
 			"Fetch, CORS protocol and credentials: with credentials, * allows nobody"},
 		{"Starlette cors_allow_all reflects every origin with credentials", "ALLOWED_ORIGIN_REGEX=.*", nil, "lets null in",
-			"Fetch, CORS protocol and credentials: whoever may read with credentials must be trusted"},
+			"Fetch, CORS protocol and credentials: an origin that may read with credentials must be trusted"},
 		{"Starlette cors_allow_origin_regex takes https://.*", "ALLOWED_ORIGIN_REGEX=https://.*", nil, "https://evil.example",
-			"Fetch, CORS protocol and credentials: whoever may read with credentials must be trusted"},
+			"Fetch, CORS protocol and credentials: an origin that may read with credentials must be trusted"},
 		{"Starlette cors_allow_origin_regex_fullmatch leaves a dot bare", `ALLOWED_ORIGIN_REGEX=https://.*\.example.org`, nil, `write \. for a dot`,
 			"HTML, 7.1.1 (origins): another host is another origin, and a bare dot matches any character"},
 		{"Express matches a regexp without the scheme", `ALLOWED_ORIGIN_REGEX=://(.+\.)?example.com$`, nil, "begin with the scheme",
@@ -37,7 +37,7 @@ func TestSettingsUnlikeLibraries(t *testing.T) {
 			"HTML, 7.1.1 (origins): evilfoo.com is another host"},
 		{"Express takes an origin without a scheme", "ALLOWED_ORIGINS=bar.com", nil, "write https://bar.com",
 			"Fetch, Origin header: a browser always sends the scheme"},
-		{"jub0bs/cors takes discrete origins beside *", "ALLOWED_ORIGINS=*,http://example.com", anonymous, "beside other origins",
+		{"jub0bs/cors accepts discrete origins next to *", "ALLOWED_ORIGINS=*,http://example.com", anonymous, "next to other origins",
 			"Fetch, HTTP responses: Access-Control-Allow-Origin is one origin or *"},
 		{"jub0bs/cors takes the wildcard of a public suffix without credentials", "ALLOWED_ORIGINS=https://*.com", anonymous, "public suffix",
 			"URL, 3.2: below a public suffix, every name may have another owner"},
@@ -53,15 +53,15 @@ func TestSettingsUnlikeLibraries(t *testing.T) {
 			"RFC 9110, 15.5.6: every such request would get 405"},
 		{"Express normalizes method names", "CORS_ALLOWED_METHODS=put,delete", nil, "case-sensitive",
 			"RFC 9110, 9.1, and Fetch, methods: names are case-sensitive, and a page may send patch"},
-		{"jub0bs/cors takes discrete methods beside *", "CORS_ALLOWED_METHODS=*,GET", nil, "* alone",
+		{"jub0bs/cors accepts discrete methods next to *", "CORS_ALLOWED_METHODS=*,GET", nil, "* alone",
 			"Fetch, HTTP responses: with credentials, * stands for a method of that name"},
-		{"jub0bs/cors takes Authorization beside *", "CORS_ALLOWED_HEADERS=Authorization,*", nil, "* alone",
+		{"jub0bs/cors accepts Authorization next to *", "CORS_ALLOWED_HEADERS=Authorization,*", nil, "* alone",
 			"Fetch, CORS non-wildcard request-header name: a browser needs it by name, and * here sends it by name"},
 		{"rs/cors MaxAgeNegative sends 0", "CORS_MAX_AGE=-1s", nil, "out of range",
 			"Fetch, HTTP responses: Access-Control-Max-Age is a number of seconds without a sign; 0 is written 0"},
 		{"rs/cors takes any origin over plain http with credentials", "ALLOWED_ORIGINS=http://*.bar.com",
 			[]string{"APP_ENV=production", "SESSION_SECRET=" + secret}, "plain http",
-			"Secure Contexts, 3.1: whoever is on the network path can write such a page"},
+			"Secure Contexts, 3.1: anyone on the network path can write such a page"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -152,7 +152,7 @@ func TestResponsesUnlikeLibraries(t *testing.T) {
 			"Fetch, CORS non-wildcard request-header name: * does not cover Authorization"},
 		{"rs/cors MatchAllOrigin varies by Origin", open, "GET", []string{origin}, http.StatusOK,
 			map[string]string{"Access-Control-Allow-Origin": "*", "Vary": absent},
-			"Fetch, CORS protocol and HTTP caches: a response with * for everybody needs no Vary"},
+			"Fetch, CORS protocol and HTTP caches: a response with * for every origin needs no Vary"},
 		{"rs/cors NoConfig and Starlette send * only with an Origin", open, "GET", nil, http.StatusOK,
 			map[string]string{"Access-Control-Allow-Origin": "*", "Vary": absent},
 			"Fetch, CORS protocol and HTTP caches: without Vary, every response needs the header"},

@@ -57,8 +57,8 @@ var (
 	threatRow = regexp.MustCompile(`(?m)^\| .*\|$`)
 )
 
-// Every test that a page names exists, and each line of the threat model that is
-// defended names one.
+// Every test that a page names exists, and each defense in the threat model names
+// one.
 func TestDocsNameTests(t *testing.T) {
 	t.Parallel()
 	exists := map[string]bool{}
@@ -139,8 +139,8 @@ var (
 	dependencyRow = regexp.MustCompile("(?m)^\\| `([^`]+)` \\|.*\\|$")
 )
 
-// docs/dependencies.md lists the direct dependencies of go.mod with what it costs
-// to leave each. Two that are no longer developed stay in one package each.
+// docs/dependencies.md lists the direct dependencies of go.mod, and what it takes
+// to replace each. Two that are no longer developed are imported by one package each.
 func TestDependenciesAreDocumented(t *testing.T) {
 	t.Parallel()
 	importers := map[string]map[string]bool{} // by module
@@ -171,7 +171,7 @@ func TestDependenciesAreDocumented(t *testing.T) {
 	for _, row := range dependencyRow.FindAllStringSubmatch(readFile(t, "docs/dependencies.md"), -1) {
 		cells := strings.Split(row[0], "|")
 		if len(cells) != 7 || strings.TrimSpace(cells[5]) == "" {
-			t.Fatalf("this row of docs/dependencies.md does not say what it costs to leave it: %s", row[0])
+			t.Fatalf("this row of docs/dependencies.md does not say what it takes to replace it: %s", row[0])
 		}
 		documented[row[1]] = true
 		if importers[row[1]] == nil {

@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// explain runs the program in dir and returns what it prints for people, what
-// it logs, and its exit status.
+// explain runs the program in dir and returns what it prints to standard output,
+// what it logs, and its exit status.
 func explain(t *testing.T, dir string, env []string, args ...string) (stdout, stderr string, status int) {
 	t.Helper()
 	var out, log strings.Builder
@@ -29,7 +29,7 @@ func unwrapped(text string) string {
 	return strings.ReplaceAll(text, "\n  ", " ")
 }
 
-// What explain says without a server is what the server does.
+// What explain prints without a server is what the server does.
 func TestExplainSaysWhatTheServerDoes(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -102,7 +102,7 @@ func checkPrinted(t *testing.T, text string, a answer) {
 	}
 }
 
-// Whoever writes the line that explain names is allowed afterward.
+// After the line that explain prints is in .env, the origin is allowed.
 func TestExplainNamesTheLineThatHelps(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -138,7 +138,7 @@ func readEnv(t *testing.T, dir string) string {
 	return string(must(t, text, err))
 }
 
-// It needs nothing that the settings name: no port, no database, no Redis.
+// explain needs nothing that the settings name: no port, no database, no Redis.
 func TestExplainOpensNothing(t *testing.T) {
 	t.Parallel()
 	s := start(t)

@@ -22,7 +22,7 @@ func TestDatabaseOutagesUnderLoad(t *testing.T) {
 	l.survive(t, outage{"PostgreSQL is stopped again", stop, start, "database"}, func() {})
 	l.survive(t, outage{"Redis is killed", redis.kill, func() { redis.start(t) }, "redis"}, func() {})
 	l.finish(t)
-	s.checkChanges(t, "PostgreSQL was lost", "PostgreSQL is available", 2)
+	s.checkChanges(t, "PostgreSQL is down", "PostgreSQL is available", 2)
 	for _, path := range l.created {
 		if a := s.get(t, path); a.status != http.StatusOK {
 			t.Errorf("%s was acknowledged; got %d, want 200", path, a.status)

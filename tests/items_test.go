@@ -162,7 +162,7 @@ func TestItemRoutes(t *testing.T) {
 	checkReadable(t, a, vite)
 }
 
-// A page of another site cannot change items.
+// A page on another site cannot change items.
 func TestOtherSitesCannotChangeItems(t *testing.T) {
 	t.Parallel()
 	s := start(t, unlimited...)

@@ -3,8 +3,10 @@ package tests
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"net/http"
 	"os"
@@ -52,7 +54,7 @@ func TestMemory(t *testing.T) {
 			cmd.Dir = t.TempDir()
 			// Behind a proxy that is trusted, each request may have a client of its own.
 			cmd.Env = append(environment(append(production, "HOST=127.0.0.1", "PORT=0", "TRUSTED_PROXIES=127.0.0.1", "LOG_FORMAT=json")...),
-				append(tt.env, "GOMEMLIMIT="+tt.goMemLimit)...)
+				append(tt.env, "GOMEMLIMIT="+tt.goMemLimit, "GOGC="+compose.Environment["GOGC"])...)
 			p := spawn(t, cmd)
 			s := &server{process: p, client: newClient("")}
 			url := p.announced(t, "listening")
@@ -178,24 +180,40 @@ func buildShipped(t *testing.T) string {
 }
 
 // memoryGroup makes a control group whose processes may use that many bytes
-// together, and returns the file through which a process joins it.
+// together, and no swap, and returns the file through which a process joins it.
 func memoryGroup(t *testing.T, limit int64) (procs string, err error) {
 	t.Helper()
-	for _, version := range []struct{ dir, limit, swap string }{
-		{"/sys/fs/cgroup/memory", "memory.limit_in_bytes", "memory.memsw.limit_in_bytes"},
-		{"/sys/fs/cgroup", "memory.max", "memory.swap.max"},
+	bytes := fmt.Sprint(limit)
+	for _, version := range []struct{ dir, limit, swap, noSwap string }{
+		{"/sys/fs/cgroup/memory", "memory.limit_in_bytes", "memory.memsw.limit_in_bytes", bytes}, // 1: of memory and swap together
+		{"/sys/fs/cgroup", "memory.max", "memory.swap.max", "0"},                                 // 2
 	} {
 		group, mkdirErr := os.MkdirTemp(version.dir, "api-test-")
 		if err = mkdirErr; err != nil {
 			continue
 		}
 		t.Cleanup(func() { os.Remove(group) }) // after the process has ended
-		if err = os.WriteFile(filepath.Join(group, version.limit), []byte(fmt.Sprint(limit)), 0); err != nil {
+		if err = setControl(filepath.Join(group, version.limit), bytes); err != nil {
+			continue
+		}
+		// A kernel that does not count swap lacks the file.
+		if err = setControl(filepath.Join(group, version.swap), version.noSwap); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
 		return filepath.Join(group, "cgroup.procs"), nil
 	}
 	return "", err
+}
+
+// setControl writes to a file of a control group. It creates none: with version 1,
+// the directory of version 2 is an ordinary one, in which a new file limits nothing.
+func setControl(path, value string) error {
+	file, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	_, err = file.WriteString(value)
+	return errors.Join(err, file.Close())
 }
 
 // peakMemory returns the most memory that a process has had at a time, in MiB,

@@ -128,7 +128,7 @@ func TestLogFieldsAreDocumented(t *testing.T) {
 	t.Error("docs/observability.md has no row for the line of a request")
 }
 
-// Profiles are served beside the metrics, and never on the public port.
+// Profiles are served next to the metrics, and never on the public port.
 func TestProfiles(t *testing.T) {
 	t.Parallel()
 	s := start(t, "METRICS_ADDR=127.0.0.1:0")

@@ -25,9 +25,9 @@ type postgres struct {
 
 func startPostgres(t *testing.T) *postgres {
 	t.Helper()
-	found, _ := filepath.Glob("/usr/lib/postgresql/*/bin")
-	if len(found) == 0 {
-		without(t, "PostgreSQL is missing; apt-get install postgresql")
+	bin, err := processtest.Postgres()
+	if err != nil {
+		without(t, err.Error())
 	}
 	dir, err := os.MkdirTemp("", "postgres") // other users cannot enter t.TempDir
 	if err != nil {
@@ -44,7 +44,7 @@ func startPostgres(t *testing.T) *postgres {
 		}
 	}
 	p := &postgres{port: fixedPort(t), dir: dir, command: func(program string, args ...string) *exec.Cmd {
-		cmd := exec.Command(filepath.Join(found[len(found)-1], program), append([]string{"-D", filepath.Join(dir, "data")}, args...)...)
+		cmd := exec.Command(filepath.Join(bin, program), append([]string{"-D", filepath.Join(dir, "data")}, args...)...)
 		cmd.Dir = dir
 		processtest.RunAs(cmd, as)
 		return cmd

@@ -89,7 +89,7 @@ func TestReadmeStart(t *testing.T) {
 		}
 	}
 	if _, err := os.Stat("../.git"); err != nil {
-		t.Skip("this is not a git repository, so there is nothing to clone")
+		without(t, "this is not a Git repository, so nothing can be cloned: run git init and commit")
 	}
 	top, err := filepath.Abs("..")
 	if err != nil {

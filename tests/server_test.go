@@ -53,22 +53,25 @@ func run(m *testing.M) int {
 		fmt.Fprintf(os.Stderr, "%s: %v\n%s", build, err, text)
 		return 1
 	}
-	// The go command reuses a cached test result unless a file that the test
-	// opened has changed. Opening the server's sources makes a change to them
-	// run these tests again.
+	return m.Run()
+}
+
+// openSources lets a change of the server run these tests again: the go command
+// reuses a cached test result unless a file that a test opened has changed. It does
+// not see what TestMain opens before the tests.
+var openSources = sync.OnceFunc(func() {
 	_ = filepath.WalkDir("..", func(path string, entry fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
 			return err
 		case entry.IsDir() && (entry.Name() == "node_modules" || entry.Name() == ".git"):
 			return filepath.SkipDir
-		case filepath.Ext(path) == ".go":
+		case slices.Contains([]string{".go", ".mod", ".sum", ".sql", ".yaml", ".html", ".js", ".css", ".gz"}, filepath.Ext(path)):
 			_, err = os.Stat(path)
 		}
 		return err
 	})
-	return m.Run()
-}
+})
 
 func hasRaceDetector() bool {
 	info, _ := debug.ReadBuildInfo()
@@ -121,6 +124,7 @@ type process struct {
 // already sends it elsewhere.
 func runCommand(t *testing.T, cmd *exec.Cmd) *process {
 	t.Helper()
+	openSources()
 	p := &process{cmd: cmd, stdout: new(logBuffer), stderr: new(logBuffer), exited: make(chan struct{})}
 	cmd.Stdout = p.stdout
 	if cmd.Stderr == nil {

@@ -96,7 +96,7 @@ func TestInvalidURLs(t *testing.T) {
 		database, redis string
 		want            []string
 	}{
-		{"file:app.db?mode=memory", "redis://:hunter2@h?read_timeout=1s", []string{"has parameters", "other parameters are not known"}},
+		{"file:app.db?mode=memory", "redis://:hunter2@h?read_timeout=1s", []string{"has parameters", "other parameters are not supported"}},
 		{"file://app.db", "redis://:hunter2@h:99999/x", []string{`DATABASE_URL="file://app.db"`, "names a host", `REDIS_URL="redis://xxxxx@h:99999/x"`, "not a Redis URL"}},
 		{"file:none/app.db", "redis://h/x", []string{`DATABASE_URL="file:none/app.db"`, "its directory must exist", "not a Redis URL"}},
 		{"file:/dev/null", "redis://h/x", []string{"is a directory or a device", "not a Redis URL"}},
@@ -107,14 +107,14 @@ func TestInvalidURLs(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
 			message := launchInvalid(t, dir, "CORS_MAX_AGE=5", "DATABASE_URL="+tt.database, "REDIS_URL="+tt.redis)
-			checkContains(t, message, append(tt.want, "3 settings are wrong", "CORS_MAX_AGE", "DATABASE_URL", "REDIS_URL")...)
+			checkContains(t, message, append(tt.want, "3 settings are invalid", "CORS_MAX_AGE", "DATABASE_URL", "REDIS_URL")...)
 			checkLacks(t, message, "hunter2")
 			checkNoFiles(t, dir)
 		})
 	}
 	// A valid database file is not created if another setting is invalid.
 	dir := t.TempDir()
-	checkContains(t, launchInvalid(t, dir, "REDIS_URL=redis://h?x=1"), "1 setting is wrong", "REDIS_URL")
+	checkContains(t, launchInvalid(t, dir, "REDIS_URL=redis://h?x=1"), "1 setting is invalid", "REDIS_URL")
 	checkNoFiles(t, dir)
 }
 

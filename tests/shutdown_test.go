@@ -122,7 +122,7 @@ func TestRequestInFlightIsCutOff(t *testing.T) {
 	if took := time.Since(signalled); took < time.Second || took > 10*time.Second {
 		t.Errorf("exited after %s, want SHUTDOWN_TIMEOUT=1s", took)
 	}
-	checkContains(t, s.stderr.String(), "SHUTDOWN_TIMEOUT=1s cut off requests in flight: 1")
+	checkContains(t, s.stderr.String(), "requests that were cut off after SHUTDOWN_TIMEOUT=1s: 1; raise it")
 	if _, err := conn.Read(make([]byte, 1)); err == nil {
 		t.Error("the request in flight received a response, want it cut off")
 	}

@@ -71,8 +71,8 @@ func (p probe) varies() bool {
 	return false
 }
 
-// audit is the set of probes. Which ones there are follows from the options
-// alone, so --dry-run lists exactly what is sent.
+// audit is the set of probes. It depends only on the options, so --dry-run lists
+// exactly what is sent.
 type audit struct {
 	url    *url.URL
 	origin string // the page's, if it was given
@@ -161,8 +161,8 @@ func otherSlash(u *url.URL) *url.URL {
 	return &out
 }
 
-// hostileOrigins lists origins near base that are not base. Each stands for a
-// mistake in comparing.
+// hostileOrigins lists origins that look like base. Each shows one mistake in the
+// comparison of origins.
 func hostileOrigins(base string, target *url.URL) []hostileProbe {
 	b, err := url.Parse(base)
 	if err != nil {
@@ -189,7 +189,7 @@ func hostileOrigins(base string, target *url.URL) []hostileProbe {
 			add(high, b.Scheme+"://"+sub+"x"+domain+port, "an origin in which a letter stands for a dot", "escape the dots in the pattern")
 		}
 		if b.Scheme == "https" {
-			add(medium, "http://"+host, "the page's origin by plain http", "list the https origin only: whoever controls the network can load a page of the http one")
+			add(medium, "http://"+host, "the page's origin by plain http", "list the https origin only: anyone who controls the network can load a page of the http one")
 		}
 	} else {
 		add(high, b.Scheme+"://corscheck"+host+port, "an origin that ends like the page's", whole)
@@ -300,7 +300,7 @@ const (
 	allowCredentials = "Access-Control-Allow-Credentials"
 )
 
-// judgeOrigins looks at who is let in.
+// judgeOrigins checks which origins the server allows.
 func (a *audit) judgeOrigins(add adder) {
 	fixed := a.fixedOrigin()
 	switch {
@@ -357,15 +357,15 @@ func (a *audit) judgeOrigins(add adder) {
 	}
 }
 
-// fixedOrigin is the value of Access-Control-Allow-Origin that is the same
-// whatever asks, or nothing.
+// fixedOrigin returns the value of Access-Control-Allow-Origin if it is the same for
+// every request, or "".
 func (a *audit) fixedOrigin() string {
 	value := a.plain.get(allowOrigin)
 	if value == a.foreign.get(allowOrigin) && value == a.null.get(allowOrigin) {
 		return value
 	}
 	if value = a.foreign.get(allowOrigin); value == a.null.get(allowOrigin) && value != "https://"+attacker {
-		return value // only where an Origin came
+		return value // sent only if the request has an Origin
 	}
 	return ""
 }
@@ -383,7 +383,7 @@ func (a *audit) judgeVary(add adder) {
 	for _, p := range all {
 		if !p.varies() {
 			add(medium, "Vary: Origin is missing: a cache may hand one origin's response to another", p.evidence("Vary"),
-				"send Vary: Origin on every response, also where the origin is not allowed and where there is none")
+				"send Vary: Origin on every response, even if the origin is not allowed or there is none")
 			return
 		}
 	}
@@ -395,7 +395,7 @@ func (a *audit) judgeVary(add adder) {
 	}
 }
 
-// judgePage looks at what the page needs.
+// judgePage checks what the page needs.
 func (a *audit) judgePage(add adder) {
 	credentials := fetch.CredentialsOmit
 	if a.page.allowsCredentials() || a.pageAsk.allowsCredentials() {
@@ -418,7 +418,7 @@ func (a *audit) judgePage(add adder) {
 		what string
 	}{{a.missing, "an unknown path"}, {a.wrong, "an unknown method"}} {
 		if a.page.allows() && !at.p.allows() && at.p.reply.Status >= 300 {
-			add(medium, fmt.Sprintf("The error response for %s, %s, has no CORS headers: the page sees a network error instead", at.what, statusText(at.p.reply.Status)),
+			add(medium, fmt.Sprintf("The error response for %s, %s, has no CORS headers: the page sees a network error instead", at.what, fetch.StatusText(at.p.reply.Status)),
 				at.p.evidence(allowOrigin), "set the CORS headers first, before routing and error handling")
 		}
 	}
@@ -432,7 +432,7 @@ func (a *audit) judgePage(add adder) {
 	}
 }
 
-// judgePreflight looks at the response to the page's preflight.
+// judgePreflight checks the response to the page's preflight.
 func (a *audit) judgePreflight(add adder, credentials fetch.Credentials) {
 	p := a.pageAsk
 	status := p.reply.Status
@@ -441,13 +441,13 @@ func (a *audit) judgePreflight(add adder, credentials fetch.Credentials) {
 		add(high, "The preflight is redirected, which browsers never follow", p.evidence("Location"), "respond to OPTIONS before any redirect")
 		return
 	case status == http.StatusUnauthorized || status == http.StatusProxyAuthRequired:
-		add(high, "The preflight needs signing in, but carries no credentials", p.evidence()+" got "+statusText(status), "respond to preflights before authentication")
+		add(high, "The preflight needs signing in, but carries no credentials", p.evidence()+" got "+fetch.StatusText(status), "respond to preflights before authentication")
 		return
 	case status == http.StatusTooManyRequests:
-		add(high, "The preflight is rate-limited", p.evidence()+" got "+statusText(status), "respond to preflights before the rate limit")
+		add(high, "The preflight is rate-limited", p.evidence()+" got "+fetch.StatusText(status), "respond to preflights before the rate limit")
 		return
 	case status < 200 || status > 299:
-		add(high, "The preflight fails with "+statusText(status), p.evidence(allowOrigin), "respond to OPTIONS with 204 and the CORS headers, on every route")
+		add(high, "The preflight fails with "+fetch.StatusText(status), p.evidence(allowOrigin), "respond to OPTIONS with 204 and the CORS headers, on every route")
 		return
 	}
 	if v := fetch.Standard().CheckCORS(a.origin, fetch.CredentialsOmit, p.reply.Header); v != nil && a.page.allows() {
@@ -497,7 +497,7 @@ func hasElement(list, want string) bool {
 	return slices.ContainsFunc(strings.Split(list, ","), func(s string) bool { return strings.EqualFold(strings.TrimSpace(s), want) })
 }
 
-// judgeHeaders looks at security headers and cookies.
+// judgeHeaders checks security headers and cookies.
 func (a *audit) judgeHeaders(add adder) {
 	p := a.plain
 	if a.page != nil {

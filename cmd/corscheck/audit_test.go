@@ -146,7 +146,7 @@ func TestAuditFindsMistakes(t *testing.T) {
 		{"no scheme", policy{answer: func(string) string { return "app.example.com" }}, "high", "is not an origin", "write scheme, host and port"},
 		{"the page is not listed", policy{allows: func(o string) bool { return false }}, "high", "is not allowed", "ALLOWED_ORIGINS"},
 		{"no Vary", policy{noVary: true}, "medium", "Vary: Origin is missing", "on every response"},
-		{"Vary only where allowed", policy{onlyOwnVary: true}, "medium", "Vary: Origin is missing", "where there is none"},
+		{"Vary only where allowed", policy{onlyOwnVary: true}, "medium", "Vary: Origin is missing", "or there is none"},
 		{"compression that drops Vary", policy{gzip: true}, "low", "Vary: Origin is missing on error responses", "instead of setting it"},
 		{"errors without CORS headers", policy{errorsBare: true}, "medium", "The error response for an unknown path, 404 Not Found", "before routing"},
 		{"methods *", policy{methods: "*"}, "medium", "Access-Control-Allow-Methods is *", "list the names"},

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -18,17 +19,19 @@ import (
 	"time"
 
 	"example.com/api/internal/fetch"
+	"example.com/api/internal/origin"
 )
 
-// The bounds that keep a hostile server from holding or filling the command.
+// The bounds that keep a hostile server from blocking the command or using up its
+// memory.
 const (
 	requestTimeout     = 15 * time.Second
 	maxResponseHeaders = 64 << 10
 	maxResponseBody    = 64 << 10
 )
 
-// client sends messages as a browser does: no redirect is followed, no cookie
-// is kept.
+// client sends messages as a browser does. It follows no redirect and keeps no
+// cookies.
 type client struct {
 	transport *http.Transport
 	timeout   time.Duration // of one request
@@ -76,14 +79,7 @@ func (c *client) proxy(r *http.Request) (*url.URL, error) {
 
 // hostPort is the host and port of u, with the scheme's default port.
 func hostPort(u *url.URL) string {
-	port := u.Port()
-	if port == "" {
-		port = "80"
-		if u.Scheme == "https" {
-			port = "443"
-		}
-	}
-	return u.Hostname() + ":" + port
+	return net.JoinHostPort(u.Hostname(), cmp.Or(u.Port(), origin.DefaultPort(u.Scheme)))
 }
 
 func (c *client) dial(ctx context.Context, network, address string) (net.Conn, error) {
@@ -184,7 +180,7 @@ func traceparent(traceID string) string {
 	return "00-" + traceID + "-0000000000000001-01"
 }
 
-// header is m's header with what a browser adds of its own.
+// header returns m's header with the lines that a browser adds.
 func (c *client) header(m fetch.Message) http.Header {
 	h := http.Header{"User-Agent": {"corscheck"}}
 	if !slices.ContainsFunc(m.Header, func(f fetch.Field) bool { return strings.EqualFold(f.Name, "Accept") }) {
@@ -269,8 +265,8 @@ const (
 	invalidResponse    = "InvalidResponse"
 )
 
-// unreachable returns why there is no response: the reason, and a sentence
-// that says what helps.
+// unreachable returns why there is no response: the reason, and a sentence with the
+// remedy.
 func unreachable(err error) (reason, text string) {
 	where, failed := "the server", &sendError{timeout: requestTimeout}
 	if errors.As(err, &failed) {
@@ -302,7 +298,7 @@ func unreachable(err error) (reason, text string) {
 	case failed.needsTLS, strings.Contains(err.Error(), `malformed HTTP response "\x15\x03`): // a TLS alert
 		return needsTLS, where + " speaks TLS; use https:// for it."
 	case errors.Is(err, context.DeadlineExceeded):
-		return timedOut, fmt.Sprintf("%s did not answer within %s.", where, failed.timeout)
+		return timedOut, fmt.Sprintf("%s did not respond within %s.", where, failed.timeout)
 	case errors.Is(err, context.Canceled):
 		return interrupted, "interrupted."
 	case failed.closed:

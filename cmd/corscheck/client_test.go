@@ -172,7 +172,7 @@ func TestSilentServer(t *testing.T) {
 		t.Errorf("the timeout is %v, %v", o.timeout, err)
 	}
 	status, stdout, _ := corscheck(t, address, "--origin", testPage, "--timeout", "50ms", "--json")
-	if status != exitUnreachable || !strings.Contains(stdout, "did not answer within 50ms") || !strings.Contains(stdout, `"reason": "TimedOut"`) {
+	if status != exitUnreachable || !strings.Contains(stdout, "did not respond within 50ms") || !strings.Contains(stdout, `"reason": "TimedOut"`) {
 		t.Errorf("got status %d, %s", status, stdout)
 	}
 }
@@ -187,13 +187,13 @@ func TestBrowserHeaders(t *testing.T) {
 		url     string
 		want    string
 	}{
-		{"cross-site", origin(page), fetch.Message{}, "https://b.example/", "Accept: */*|Referer: https://app.example.com/|Sec-Fetch-Dest: empty|Sec-Fetch-Mode: cors|Sec-Fetch-Site: cross-site|User-Agent: corscheck"},
-		{"same site", origin(page), fetch.Message{}, "https://api.example.com/", "Accept: */*|Referer: https://app.example.com/|Sec-Fetch-Dest: empty|Sec-Fetch-Mode: cors|Sec-Fetch-Site: same-site|User-Agent: corscheck"},
-		{"same origin", origin(page), fetch.Message{}, page + "/a", "Accept: */*|Referer: https://app.example.com/|Sec-Fetch-Dest: empty|Sec-Fetch-Mode: cors|Sec-Fetch-Site: same-origin|User-Agent: corscheck"},
-		{"plain http tells no Sec-Fetch", origin("http://app.example.com"), fetch.Message{}, "http://b.example/", "Accept: */*|Referer: http://app.example.com/|User-Agent: corscheck"},
-		{"https hides itself from http", origin(page), fetch.Message{}, "http://b.example/", "Accept: */*|User-Agent: corscheck"},
-		{"http shows itself to https", origin("http://app.example.com"), fetch.Message{}, "https://b.example/", "Accept: */*|Referer: http://app.example.com/|Sec-Fetch-Dest: empty|Sec-Fetch-Mode: cors|Sec-Fetch-Site: cross-site|User-Agent: corscheck"},
-		{"an opaque origin has no address", origin("null"), fetch.Message{}, "http://b.example/", "Accept: */*|User-Agent: corscheck"},
+		{"cross-site", pageAt(page), fetch.Message{}, "https://b.example/", "Accept: */*|Referer: https://app.example.com/|Sec-Fetch-Dest: empty|Sec-Fetch-Mode: cors|Sec-Fetch-Site: cross-site|User-Agent: corscheck"},
+		{"same site", pageAt(page), fetch.Message{}, "https://api.example.com/", "Accept: */*|Referer: https://app.example.com/|Sec-Fetch-Dest: empty|Sec-Fetch-Mode: cors|Sec-Fetch-Site: same-site|User-Agent: corscheck"},
+		{"same origin", pageAt(page), fetch.Message{}, page + "/a", "Accept: */*|Referer: https://app.example.com/|Sec-Fetch-Dest: empty|Sec-Fetch-Mode: cors|Sec-Fetch-Site: same-origin|User-Agent: corscheck"},
+		{"plain http tells no Sec-Fetch", pageAt("http://app.example.com"), fetch.Message{}, "http://b.example/", "Accept: */*|Referer: http://app.example.com/|User-Agent: corscheck"},
+		{"https hides itself from http", pageAt(page), fetch.Message{}, "http://b.example/", "Accept: */*|User-Agent: corscheck"},
+		{"http shows itself to https", pageAt("http://app.example.com"), fetch.Message{}, "https://b.example/", "Accept: */*|Referer: http://app.example.com/|Sec-Fetch-Dest: empty|Sec-Fetch-Mode: cors|Sec-Fetch-Site: cross-site|User-Agent: corscheck"},
+		{"an opaque origin has no address", pageAt("null"), fetch.Message{}, "http://b.example/", "Accept: */*|User-Agent: corscheck"},
 		{"not from a page", checkRequest{}, fetch.Message{}, "https://b.example/", "Accept: */*|User-Agent: corscheck"},
 		{"no-cors", checkRequest{Request: fetch.Request{Origin: page, Mode: fetch.ModeNoCORS}}, fetch.Message{}, page, "Accept: */*|Referer: https://app.example.com/|Sec-Fetch-Dest: empty|Sec-Fetch-Mode: no-cors|Sec-Fetch-Site: same-origin|User-Agent: corscheck"},
 		{"the page's own Accept and User-Agent", checkRequest{}, fetch.Message{Header: fetch.Header{{Name: "accept", Value: "a/b"}, {Name: "user-agent", Value: "me"}, {Name: "x-a", Value: "1"}, {Name: "X-A", Value: "2"}}}, "http://b.example/", "Accept: a/b|User-Agent: me|X-A: 1|X-A: 2"},
@@ -213,7 +213,7 @@ func TestBrowserHeaders(t *testing.T) {
 	}
 }
 
-func origin(s string) checkRequest { return checkRequest{Request: fetch.Request{Origin: s}} }
+func pageAt(s string) checkRequest { return checkRequest{Request: fetch.Request{Origin: s}} }
 
 func parsed(t *testing.T, s string) *url.URL {
 	t.Helper()
@@ -228,7 +228,7 @@ func parsed(t *testing.T, s string) *url.URL {
 // them.
 func TestSentCookies(t *testing.T) {
 	with := func(recorded []string, lines ...string) checkRequest {
-		r := origin("https://app.example.com")
+		r := pageAt("https://app.example.com")
 		r.recorded = recorded
 		for _, line := range lines {
 			c, _ := fetch.ParseCookie(line)
@@ -322,7 +322,7 @@ func TestUnreachable(t *testing.T) {
 		{at(x509.HostnameError{Certificate: &x509.Certificate{}, Host: "a.example"}), wrongName, "for another name"},
 		{at(x509.CertificateInvalidError{Cert: &x509.Certificate{}, Reason: x509.Expired}), invalidCertificate, "that is not valid: x509: certificate has expired"},
 		{at(tls.RecordHeaderError{Msg: "x"}), needsHTTP, "does not speak TLS"},
-		{at(context.DeadlineExceeded), timedOut, "http://a.example did not answer within 4s."},
+		{at(context.DeadlineExceeded), timedOut, "http://a.example did not respond within 4s."},
 		{at(context.Canceled), interrupted, "interrupted."},
 		{&sendError{message: fetch.Message{URL: &url.URL{Scheme: "http", Host: "a.example"}}, err: io.EOF, closed: true}, connectionClosed, "gave no response: the connection was closed"},
 		{at(errors.New("odd")), invalidResponse, "http://a.example gave no response: odd."},
@@ -368,19 +368,33 @@ func TestUnreachableOverTheWire(t *testing.T) {
 	secure.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
 	secure.StartTLS()
 	t.Cleanup(secure.Close)
-	silent := httptest.NewUnstartedServer(headers(200))
-	silent.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
-	silent.Listener = quiet{silent.Listener}
-	silent.StartTLS()
-	t.Cleanup(silent.Close)
+	silent := func(address string) string {
+		s := httptest.NewUnstartedServer(headers(200))
+		s.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
+		s.Listener.Close()
+		listener, err := net.Listen("tcp", address)
+		if err != nil && strings.HasPrefix(address, "[") {
+			return "" // a machine without IPv6
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		s.Listener = quiet{listener}
+		s.StartTLS()
+		t.Cleanup(s.Close)
+		return strings.Replace(s.URL, "https:", "http:", 1)
+	}
 	for _, tt := range []struct{ name, url, want string }{
 		{"plain http to TLS that sends an alert", raw(t, "\x15\x03\x01\x00\x02\x02\x46"), needsTLS},
-		{"plain http to TLS that says nothing", strings.Replace(silent.URL, "https:", "http:", 1), needsTLS},
+		{"plain http to TLS that says nothing", silent("127.0.0.1:0"), needsTLS},
+		{"plain http to TLS that says nothing, on IPv6", silent("[::1]:0"), needsTLS},
 		{"closed without a response", raw(t, ""), connectionClosed},
 		{"not http", raw(t, "SSH-2.0-x\r\n"), invalidResponse},
 		{"a certificate that nobody signed", secure.URL, untrustedAuthority},
 		{"TLS to plain http", strings.Replace(serve(t, headers(200)), "http:", "https:", 1), needsHTTP},
 	} {
+		if tt.url == "" {
+			continue
+		}
 		status, stdout, _ := corscheck(t, tt.url, "--origin", testPage, "--method", "PUT", "--json")
 		var got struct {
 			Reason    string

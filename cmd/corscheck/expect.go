@@ -20,8 +20,8 @@ const (
 	maxRows       = 1000
 )
 
-// expectation is one row of the file that --expect names: a page of Origin
-// may make the request of Allow, or may not make that of Deny.
+// expectation is one row of the file that --expect names: a page on Origin may make
+// the request in Allow, or may not make the one in Deny.
 type expectation struct {
 	Origin      string            `yaml:"origin"`
 	Allow       string            `yaml:"allow"` // "PUT /api/items"

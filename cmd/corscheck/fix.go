@@ -10,22 +10,21 @@ import (
 	"example.com/api/internal/fetch"
 )
 
-// fix is the change that makes a blocked request work.
+// fix is the change that makes a blocked request succeed.
 type fix struct {
-	Text     string   // what to change, in a sentence
-	AtServer bool     // the change is the server's, not the page's
-	Server   string   // of the lines: one of serverNames, or empty if unknown
-	Guessed  bool     // the server is a guess by the response
-	Where    string   // where the lines belong
-	Lines    []string // what to write; the response headers if the server is unknown
-	Note     string   // what else to know
+	Text    string   // what to change, in a sentence
+	Server  string   // of the lines: one of serverNames, or empty if unknown
+	Guessed bool     // the server is a guess by the response
+	Where   string   // where the lines belong
+	Lines   []string // what to write; the response headers if the server is unknown
+	Note    string   // what else to know
 }
 
 func serverNames() []string {
 	return []string{"api", "nginx", "caddy", "express", "fastapi", "spring"}
 }
 
-// need is what the server has to allow.
+// need is what the server must allow.
 type need struct {
 	origin      string
 	method      string   // empty if it needs no listing
@@ -58,8 +57,8 @@ func fixFor(r result, o outcome, server string) fix {
 	if m := fetch.NormalizeMethod(methodOf(r.Request)); !fetch.IsSafelistedMethod(m) {
 		n.method = m
 	}
-	n.headers = slices.Compact(fetch.Standard().UnsafeHeaderNames(r.Request.Header))
-	f := fix{AtServer: true, Server: server, Guessed: guessed && server != ""}
+	n.headers = fetch.Standard().UnsafeHeaderNames(r.Request.Header)
+	f := fix{Server: server, Guessed: guessed && server != ""}
 	withCredentials := ""
 	if n.credentials && lastValue(o, "Access-Control-Allow-Credentials") != "true" {
 		withCredentials = ", together with Access-Control-Allow-Credentials: true"
@@ -75,17 +74,17 @@ func fixFor(r result, o outcome, server string) fix {
 		switch {
 		case n.origin == "null" && r.Request.Origin != "null":
 			f.Text = "call the final URL, " + withoutUser(v) + ", without the redirect. Behind a redirect from one origin to another, the browser sends Origin: null"
-			f.AtServer, f.Lines = false, nil
+			f.Lines = nil
 		case n.origin == "null":
 			f.Text = "load the page from a server. A file, a sandboxed frame and a data: URL have no origin, and a server that allows null allows every site"
-			f.AtServer, f.Lines = false, nil
+			f.Lines = nil
 		case v.Status == http.StatusForbidden && lastDetail(o) != "": // which says it
 		case v.Status == http.StatusForbidden:
 			f.Note = "The server returned 403 Forbidden, as servers do for an origin that they do not know."
 		case v.Preflight && v.Status >= 300:
-			f.Note = fmt.Sprintf("The response to the preflight was %s: perhaps the route does not know OPTIONS, or something in front of the CORS code (sign-in, rate limit, redirect) responds first.", statusText(v.Status))
+			f.Note = fmt.Sprintf("The response to the preflight was %s: perhaps the route does not know OPTIONS, or something in front of the CORS code (sign-in, rate limit, redirect) responds first.", fetch.StatusText(v.Status))
 		case !v.Preflight && v.Status >= 400:
-			f.Note = fmt.Sprintf("The response is an error, %s. Error responses need the CORS headers too.", statusText(v.Status))
+			f.Note = fmt.Sprintf("The response is an error, %s. Error responses need the CORS headers too.", fetch.StatusText(v.Status))
 		}
 	case fetch.WildcardOriginNotAllowed:
 		f.Text = "have the server send Access-Control-Allow-Origin: " + n.origin + " instead of *" + withCredentials + ", or make the request without credentials"
@@ -101,7 +100,6 @@ func fixFor(r result, o outcome, server string) fix {
 		f.Lines = lines(server, v.Reason, n)
 	case fetch.PreflightDisallowedRedirect:
 		f.Text = "in the page, call the URL that needs no redirect" + redirectHint(v, r)
-		f.AtServer = false
 	case fetch.MethodDisallowed, fetch.InvalidAllowMethods:
 		f.Text = "have the server " + addTo(v, v.Param)
 		n.others = listed(v)
@@ -111,7 +109,7 @@ func fixFor(r result, o outcome, server string) fix {
 		f.Lines = lines(server, v.Reason, n)
 		if upper := strings.ToUpper(n.method); upper != n.method {
 			f.Text = fmt.Sprintf("write method: %q, in upper case; browsers do not change %q", upper, n.method)
-			f.AtServer, f.Lines = false, nil
+			f.Lines = nil
 		}
 	case fetch.HeaderDisallowed, fetch.InvalidAllowHeaders:
 		if v.Reason == fetch.HeaderDisallowed {
@@ -125,10 +123,9 @@ func fixFor(r result, o outcome, server string) fix {
 		f.Lines = lines(server, v.Reason, n)
 		if slices.ContainsFunc(n.headers, func(name string) bool { return strings.HasPrefix(name, "access-control-") }) {
 			f.Text = "remove the Access-Control-* headers from the request; only the server sends them"
-			f.AtServer, f.Lines = false, nil
+			f.Lines = nil
 		}
 	default:
-		f.AtServer = false
 		f.Text = pageFix(v, r)
 	}
 	if len(f.Lines) > 0 {
@@ -137,7 +134,7 @@ func fixFor(r result, o outcome, server string) fix {
 	return f
 }
 
-// addTo says to put names into the list that lacks them.
+// addTo returns the advice to add names to the list that lacks them.
 func addTo(v fetch.Verdict, names string) string {
 	if len(listed(v)) > 0 {
 		return "add " + names + " to " + v.Header
@@ -173,7 +170,7 @@ func lastValue(o outcome, name string) string {
 	return value
 }
 
-// pageFix is the fix for what no server can allow.
+// pageFix returns the fix for a problem that no header of the server can solve.
 func pageFix(v fetch.Verdict, r result) string {
 	switch v.Reason {
 	case fetch.BadPort:
@@ -232,8 +229,8 @@ func redirectHint(v fetch.Verdict, r result) string {
 	return text
 }
 
-// lines is the change for one server. What is complete for the request is
-// shown, so that it can be copied whole.
+// lines returns the change for one server. The lines are complete for the request, so
+// that they can be copied.
 func lines(server string, reason fetch.Reason, n need) []string {
 	methods := n.methods()
 	headers := strings.Join(n.headers, ", ")
@@ -245,7 +242,7 @@ func lines(server string, reason fetch.Reason, n need) []string {
 	case "caddy":
 		return proxyLines(n, methods, headers, caddySyntax)
 	case "express":
-		call := "app.use(cors({ origin: [" + quote(n.origin) + "]"
+		call := "app.use(cors({ origin: [" + strconv.Quote(n.origin) + "]"
 		if n.origin == "*" {
 			call = `app.use(cors({ origin: "*"` // in a list it is compared as it is
 		}
@@ -265,7 +262,7 @@ func lines(server string, reason fetch.Reason, n need) []string {
 		}
 		return append(out, "}))")
 	case "fastapi":
-		out := []string{"app.add_middleware(CORSMiddleware,  # added last, so that it runs first", "    allow_origins=[" + quote(n.origin) + "],"}
+		out := []string{"app.add_middleware(CORSMiddleware,  # added last, so that it runs first", "    allow_origins=[" + strconv.Quote(n.origin) + "],"}
 		if n.credentials {
 			out = append(out, "    allow_credentials=True,")
 		}
@@ -277,7 +274,7 @@ func lines(server string, reason fetch.Reason, n need) []string {
 		}
 		return append(out, ")")
 	case "spring":
-		out := []string{`registry.addMapping("/**")  // WebMvcConfigurer.addCorsMappings`, "    .allowedOrigins(" + quote(n.origin) + ")"}
+		out := []string{`registry.addMapping("/**")  // WebMvcConfigurer.addCorsMappings`, "    .allowedOrigins(" + strconv.Quote(n.origin) + ")"}
 		if n.method != "" {
 			out = append(out, "    .allowedMethods("+strings.Trim(quoteList(methods), "[]")+")")
 		}
@@ -378,17 +375,15 @@ func proxyLines(n need, methods, headers string, write func(name, value string) 
 	return out
 }
 
-func quote(s string) string { return strconv.Quote(s) }
-
 func quoteList(list string) string {
 	var out []string
 	for item := range strings.SplitSeq(list, ", ") {
-		out = append(out, quote(item))
+		out = append(out, strconv.Quote(item))
 	}
 	return "[" + strings.Join(out, ", ") + "]"
 }
 
-// guessServer tells the server by its response headers, or returns nothing.
+// guessServer guesses the server from its response headers, or returns "".
 func guessServer(o outcome) string {
 	for _, exchange := range slices.Backward(o.Exchanges) {
 		h := exchange.Response.Header
@@ -412,18 +407,9 @@ func guessServer(o outcome) string {
 	return ""
 }
 
-func contains(list []string, s string) bool { return slices.Contains(list, s) }
-
-func statusText(status int) string {
-	if text := http.StatusText(status); text != "" {
-		return fmt.Sprintf("%d %s", status, text)
-	}
-	return strconv.Itoa(status)
-}
-
 func statusLine(r reply) string {
 	if r.Proto == "HTTP/2.0" {
-		return statusText(r.Status) + " (HTTP/2)"
+		return fetch.StatusText(r.Status) + " (HTTP/2)"
 	}
-	return statusText(r.Status)
+	return fetch.StatusText(r.Status)
 }

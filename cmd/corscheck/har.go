@@ -10,25 +10,37 @@ import (
 	"example.com/api/internal/fetch/pasted"
 )
 
-// maxHAR bounds a HAR file, in bytes: with bodies they are large.
+// maxHAR bounds a HAR file, in bytes. Files with bodies are large.
 const maxHAR = 256 << 20
 
-// recorded answers messages from a HAR file.
+// recorded is a sender that returns the responses in a HAR file.
 type recorded struct {
 	entries []pasted.Entry
+	urls    []string // of the entries, as a browser writes them; "" for what is not a URL
 	used    []bool
+}
+
+func newRecorded(entries []pasted.Entry) *recorded {
+	s := &recorded{entries: entries, urls: make([]string, len(entries)), used: make([]bool, len(entries))}
+	for i, e := range entries {
+		if u, err := fetch.ParseURL(e.Call.URL); err == nil {
+			s.urls[i] = u.String()
+		}
+	}
+	return s
 }
 
 var errNotRecorded = errors.New("the file has no response for it")
 
 // send returns the first recorded response that has not been used yet.
 func (s *recorded) send(_ context.Context, m fetch.Message) (reply, error) {
+	wanted := m.URL.String()
+	asked, _ := m.Header.Get("Access-Control-Request-Method")
 	for i, e := range s.entries {
-		u, err := fetch.ParseURL(e.Call.URL)
-		if err != nil || s.used[i] || e.Status == 0 || e.Preflight != m.Preflight || u.String() != m.URL.String() {
+		if s.used[i] || e.Status == 0 || e.Preflight != m.Preflight || s.urls[i] != wanted {
 			continue
 		}
-		if asked, _ := m.Header.Get("Access-Control-Request-Method"); m.Preflight && e.Asked != asked || !m.Preflight && e.Call.Method != m.Method {
+		if m.Preflight && e.Asked != asked || !m.Preflight && e.Call.Method != m.Method {
 			continue
 		}
 		s.used[i] = true
@@ -56,7 +68,7 @@ func runHAR(ctx context.Context, o options, p *printer, stderr io.Writer) int {
 }
 
 func judgeHAR(ctx context.Context, o options, p *printer, entries []pasted.Entry) int {
-	s := &recorded{entries: entries, used: make([]bool, len(entries))}
+	s := newRecorded(entries)
 	var results []result
 	skipped := 0
 	for i, e := range entries {
@@ -77,11 +89,15 @@ func judgeHAR(ctx context.Context, o options, p *printer, entries []pasted.Entry
 		}
 		results = append(results, judged)
 	}
-	status := exitAllowed
+	var blocked []result
 	for _, r := range results {
 		if r.exit() != exitAllowed {
-			status = exitBlocked
+			blocked = append(blocked, r)
 		}
+	}
+	status := exitAllowed
+	if len(blocked) > 0 {
+		status = exitBlocked
 	}
 	if o.json {
 		return p.jsonList(results, o.server, status)
@@ -91,25 +107,13 @@ func judgeHAR(ctx context.Context, o options, p *printer, entries []pasted.Entry
 			p.wrapped(green, "✓ ", fmt.Sprintf("%s %s from %s", methodOf(r.Request), r.Request.URL, r.Request.Origin))
 		}
 	}
-	for _, r := range results {
-		if r.exit() != exitAllowed {
-			p.blank()
-			p.report(r, o.server)
-		}
+	for _, r := range blocked {
+		p.blank()
+		p.report(r, o.server)
 	}
 	p.blank()
-	p.line(plain, fmt.Sprintf("%d cross-origin requests, %d blocked, %d not judged", len(results)+skipped, countBlocked(results), skipped))
+	p.line(plain, fmt.Sprintf("%d cross-origin requests, %d blocked, %d not judged", len(results)+skipped, len(blocked), skipped))
 	return status
-}
-
-func countBlocked(results []result) int {
-	n := 0
-	for _, r := range results {
-		if r.exit() != exitAllowed {
-			n++
-		}
-	}
-	return n
 }
 
 // harRequest turns an entry into a request. It reports false for one that no

@@ -8,8 +8,8 @@ import (
 	"example.com/api/internal/fetch"
 )
 
-// schemaVersion is raised when a member is removed or changes its meaning.
-// New members do not raise it.
+// schemaVersion increases when a member is removed or changes its meaning, but not
+// when a member is added.
 const schemaVersion = 1
 
 // The members of --json; docs/corscheck.md describes them.
@@ -89,8 +89,7 @@ func (p *printer) encode(value any) error {
 	return e.Encode(value)
 }
 
-// jsonError prints why the server was not reached, and what was sent until
-// then.
+// jsonError prints why the server was not reached, and what was sent before.
 func (p *printer) jsonError(reason, text string, err error) {
 	out := struct {
 		Version   int            `json:"version"`
@@ -155,10 +154,7 @@ func jsonOf(r result, server string) jsonResult {
 		Exchanges: []jsonExchange{},
 		Warnings:  differences(r),
 	}
-	main := r.Chromium
-	if main.Verdict.Allowed && !r.Firefox.Verdict.Allowed {
-		main = r.Firefox
-	}
+	main := r.main()
 	for _, e := range main.Exchanges {
 		out.Exchanges = append(out.Exchanges, exchangeOf(e))
 	}

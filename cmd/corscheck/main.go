@@ -1,5 +1,5 @@
-// Command corscheck does what a browser does with a cross-origin request, says
-// whether the browser blocks it and why, and names the change that helps.
+// Command corscheck sends a cross-origin request as a browser would, says whether the
+// browser blocks it and why, and names the change that helps.
 //
 //	go run ./cmd/corscheck https://api.example.com/items \
 //	    --origin https://app.example.com --method PUT --credentials
@@ -31,7 +31,7 @@ const (
 	exitUnreachable
 )
 
-// totalTimeout ends a run however a server behaves.
+// totalTimeout bounds a run, whatever the server does.
 const totalTimeout = 2 * time.Minute
 
 func main() {
@@ -108,7 +108,7 @@ func (r result) exit() int {
 	return exitBlocked
 }
 
-// outcome is what one engine makes of a request.
+// outcome is one engine's result for a request.
 type outcome struct {
 	Engine    fetch.Engine
 	Exchanges []exchange
@@ -116,15 +116,15 @@ type outcome struct {
 	Verdict   fetch.Verdict
 }
 
-// exchange is a message and what came back.
+// exchange is a message and its response.
 type exchange struct {
 	Message  fetch.Message
 	Response reply
 	At       int // how many checks had been made before it was sent
 }
 
-// result is what all engines make of a request. The standard is asked offline,
-// so its outcome may be missing.
+// result is what all engines do with a request. The standard's outcome is computed
+// from the responses to the browsers' messages, so it may be missing.
 type result struct {
 	Request           fetch.Request
 	Cookies           []fetch.Cookie // those given, for the verdict on whether they are sent
@@ -132,7 +132,7 @@ type result struct {
 	Standard          *outcome
 }
 
-// A sender answers messages: over the network, or from a record.
+// A sender gets the responses to messages, from the network or from a recording.
 type sender interface {
 	send(context.Context, fetch.Message) (reply, error)
 }
@@ -147,8 +147,8 @@ type reply struct {
 	Broken  string // why the body could not be read to its end
 }
 
-// check asks each engine what it does with r. A message that two engines have
-// in common is sent once.
+// check finds out what each engine does with r. A message that two engines have in
+// common is sent once.
 func check(ctx context.Context, s sender, r checkRequest) (result, error) {
 	shared := &once{next: s, got: map[string]reply{}}
 	if r.safe {
@@ -179,8 +179,8 @@ func check(ctx context.Context, s sender, r checkRequest) (result, error) {
 	return out, nil
 }
 
-// pageSpace is the address space of a page. A name that does not tell is
-// taken for a public one.
+// pageSpace returns the address space of a page. A name that does not show it counts
+// as public.
 func pageSpace(origin string) fetch.Space {
 	u, err := url.Parse(origin)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" {
@@ -232,8 +232,8 @@ func (s *once) send(ctx context.Context, m fetch.Message) (reply, error) {
 	return r, err
 }
 
-// safely sends nothing that may change something. In place of any other method
-// than GET and HEAD, it sends a GET to the same URL.
+// safely sends nothing that may change data. Instead of any method other than GET and
+// HEAD, it sends a GET to the same URL.
 type safely struct{ next sender }
 
 func (s safely) send(ctx context.Context, m fetch.Message) (reply, error) {
@@ -249,7 +249,7 @@ func (s safely) send(ctx context.Context, m fetch.Message) (reply, error) {
 	return r, err
 }
 
-// nothing is a sender without any answer.
+// nothing is a sender that has no responses.
 type nothing struct{}
 
 func (nothing) send(context.Context, fetch.Message) (reply, error) {

@@ -88,11 +88,16 @@ func TestUsageErrors(t *testing.T) {
 		{[]string{"--from-fetch", "fetch(url)"}, "a literal value"},
 		{[]string{"--har", "missing.har"}, "missing.har"},
 		{[]string{"http://localhost:2/", "--expect", "missing.yaml"}, "missing.yaml"},
+		{[]string{"http://localhost:2/", "--expect", "a.yaml", "--json"}, "--expect has --format"},
 	} {
 		status, stdout, stderr := corscheck(t, tt.args...)
 		if status != exitUsage || !strings.Contains(stderr, tt.want) || stdout != "" {
 			t.Errorf("%q: got status %d, %q, want %d, %q", tt.args, status, stderr, exitUsage, tt.want)
 		}
+	}
+	long := "curl http://localhost:2/ --data '" + strings.Repeat("x", 2<<20) + "'"
+	if status, _, stderr := corscheckIn(t, long, "--from-curl", "-"); status != exitUsage || !strings.Contains(stderr, "longer than 1 MiB") {
+		t.Errorf("a long command from standard input: got status %d, %q", status, stderr)
 	}
 	if status, _, stderr := corscheck(t, "--help"); status != exitAllowed || !strings.Contains(stderr, "Exit status") {
 		t.Errorf("--help: got status %d, %q", status, stderr)

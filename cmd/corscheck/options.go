@@ -224,7 +224,7 @@ func parseOptions(args []string, stdin io.Reader, stderr io.Writer) (options, er
 	return o, nil
 }
 
-// insteadOf names the option for what a header would have meant.
+// insteadOf returns the option that has the effect that such a header would have.
 func insteadOf(name string) string {
 	switch strings.ToLower(name) {
 	case "cookie":
@@ -239,7 +239,7 @@ func (o options) checkCombination(set map[string]bool, rest []string) error {
 	pasted := set["from-curl"] || set["from-fetch"]
 	switch {
 	case len(rest) > 1:
-		return fmt.Errorf("one URL at a time: %q is too much", rest[1])
+		return fmt.Errorf("one URL at a time; leave out %q", rest[1])
 	case o.har != "" && (len(rest) > 0 || pasted || o.audit || o.expect != ""):
 		return errors.New("--har judges what is recorded; leave out the URL and the other ways to name a request")
 	case o.har == "" && len(rest) == 0 && !pasted:
@@ -256,6 +256,8 @@ func (o options) checkCombination(set map[string]bool, rest []string) error {
 		return fmt.Errorf("--trace-id %q: write 32 hexadecimal digits in lower case, not all of them zero", o.traceID)
 	case set["safe"] && (o.har != "" || o.audit || o.expect != ""):
 		return errors.New("--safe belongs to a single request; --audit and --har change nothing, and --expect sends its rows")
+	case o.json && o.expect != "":
+		return errors.New("--json belongs to a request, --har and --audit; --expect has --format tap and junit")
 	case o.format != "" && o.expect == "":
 		return errors.New("--format belongs to --expect")
 	case !slices.Contains([]string{"", "text", "tap", "junit"}, o.format):
@@ -290,8 +292,9 @@ func parseResolve(lines []string) (map[string]netip.AddrPort, error) {
 	return out, nil
 }
 
-// maxPasted bounds what is read from standard input.
-const maxPasted = 1 << 20
+// maxPasted bounds what is read from standard input. It is more than package pasted
+// accepts, so that a longer text is rejected and not cut off.
+const maxPasted = 2 << 20
 
 func pastedCall(curl, fetchCall string, stdin io.Reader) (pasted.Call, error) {
 	for _, text := range []*string{&curl, &fetchCall} {

@@ -110,10 +110,7 @@ func (p *printer) wrapped(c ink, mark, text string) {
 
 // report prints a result for people.
 func (p *printer) report(r result, server string) {
-	main, other := r.Chromium, r.Firefox
-	if main.Verdict.Allowed && !other.Verdict.Allowed {
-		main, other = other, main
-	}
+	main := r.main()
 	p.request(r.Request)
 	p.blank()
 	p.steps(main)
@@ -123,16 +120,24 @@ func (p *printer) report(r result, server string) {
 	} else {
 		p.blocked(r, main, server)
 	}
-	p.differences(r, main, other)
+	for _, text := range differences(r) {
+		p.blank()
+		p.wrapped(yellow, "! ", text)
+	}
 }
 
-// request prints what is asked, in two lines.
-func (p *printer) request(r fetch.Request) {
-	method := r.Method
-	if method == "" {
-		method = "GET"
+// main is the outcome to tell about: that of a browser that blocks the request, if
+// one does.
+func (r result) main() outcome {
+	if r.Chromium.Verdict.Allowed && !r.Firefox.Verdict.Allowed {
+		return r.Firefox
 	}
-	p.line(bold, fetch.NormalizeMethod(method)+" "+r.URL.String())
+	return r.Chromium
+}
+
+// request prints the request, in two lines.
+func (p *printer) request(r fetch.Request) {
+	p.line(bold, fetch.NormalizeMethod(methodOf(r))+" "+r.URL.String())
 	from := "from " + r.Origin
 	if r.Origin == "null" {
 		from = "from a page without an origin (null)"
@@ -180,7 +185,7 @@ func (p *printer) allowed(r result, o outcome) {
 	case v.Opaque:
 		p.wrapped(yellow, "SENT. ", "The response is opaque: JavaScript sees neither its status nor its body.")
 	case v.Status >= 400:
-		p.wrapped(green, "ALLOWED. ", fmt.Sprintf("JavaScript can read the response, which says %s.", statusText(v.Status)))
+		p.wrapped(green, "ALLOWED. ", fmt.Sprintf("JavaScript can read the response, which says %s.", fetch.StatusText(v.Status)))
 	default:
 		p.wrapped(green, "ALLOWED. ", "JavaScript can read the response.")
 	}
@@ -214,17 +219,17 @@ func (p *printer) allowed(r result, o outcome) {
 	}
 }
 
-// signInHint says what to try where the API does not know the user and no
-// cookie is there to judge.
+// signInHint says what to try if the API does not know the user and no cookie was
+// given.
 func signInHint(r result, o outcome) string {
 	_, authorized := r.Request.Header.Get("Authorization")
 	switch {
 	case o.Verdict.Status != http.StatusUnauthorized || authorized || len(r.Cookies) > 0:
 		return ""
 	case r.Request.Credentials != fetch.CredentialsInclude:
-		return "No cookie goes along, because the request is made without credentials. If the API knows its users by a cookie, write fetch(url, {credentials: \"include\"}), and add --credentials here."
+		return "No cookie is sent, because the request is made without credentials. If the API knows its users by a cookie, write fetch(url, {credentials: \"include\"}), and add --credentials here."
 	}
-	return "No cookie was given. Add --cookie with the value of the server's Set-Cookie, attributes included, and the answer says whether browsers send it."
+	return "No cookie was given. Add --cookie with the value of the server's Set-Cookie, attributes included, and the output says whether browsers send it."
 }
 
 func (p *printer) blocked(r result, o outcome, server string) {
@@ -236,7 +241,7 @@ func (p *printer) blocked(r result, o outcome, server string) {
 	case v.Preflight:
 		verdict = "The preflight, the OPTIONS request in which the browser asks for permission, failed, so " + fetch.NormalizeMethod(methodOf(r.Request)) + " was not sent. " + verdict
 	case v.Sent && v.Status >= 400:
-		verdict = "The server answered " + statusText(v.Status) + ", but the page cannot see that. " + verdict
+		verdict = "The server responded with " + fetch.StatusText(v.Status) + ", but the page cannot see that. " + verdict
 	case v.Sent:
 		verdict = "The server has handled the request, but the page cannot see the response. " + verdict
 	default:
@@ -280,13 +285,6 @@ func (p *printer) blocked(r result, o outcome, server string) {
 }
 
 // differences says where browsers differ, or depart from the standard.
-func (p *printer) differences(r result, main, other outcome) {
-	for _, text := range differences(r) {
-		p.blank()
-		p.wrapped(yellow, "! ", text)
-	}
-}
-
 func differences(r result) []string {
 	var out []string
 	word := func(v fetch.Verdict) string {
@@ -401,7 +399,7 @@ func hiddenHeaders(o outcome) []string {
 	for _, f := range o.Exchanges[len(o.Exchanges)-1].Response.Header {
 		name := strings.ToLower(f.Name)
 		switch {
-		case contains(o.Verdict.Read, name), contains(hidden, name), strings.HasPrefix(name, "access-control-"),
+		case slices.Contains(o.Verdict.Read, name), slices.Contains(hidden, name), strings.HasPrefix(name, "access-control-"),
 			strings.HasPrefix(name, "cross-origin-"), name == "set-cookie":
 			continue
 		}

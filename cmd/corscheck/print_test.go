@@ -113,7 +113,7 @@ func TestReportDetails(t *testing.T) {
 		{"a body makes a POST", open, []string{"--origin", testPage, "--data", "x"}, "→ POST /: 200 OK", "OPTIONS"},
 		{"the preflight's age", open, []string{"--origin", testPage, "-X", "PUT"}, "Preflight cached: Chromium 2 h, Firefox 24 h, Safari 10 min", ""},
 		{"403", headers(403), []string{"--origin", testPage}, "as servers do for an origin that they do not know", "Error responses"},
-		{"403, verdict", headers(403), []string{"--origin", testPage}, "The server answered 403 Forbidden, but the page cannot see that", "has handled"},
+		{"403, verdict", headers(403), []string{"--origin", testPage}, "The server responded with 403 Forbidden, but the page cannot see that", "has handled"},
 		{"401 without credentials", headers(401, "Access-Control-Allow-Origin: *"), []string{"--origin", testPage}, "made without credentials. If the API knows its users by a cookie, write fetch(url, {credentials:", "No cookie was given"},
 		{"401 without a cookie", headers(401, "Access-Control-Allow-Origin: "+testPage, "Access-Control-Allow-Credentials: true"), []string{"--origin", testPage, "--credentials"}, "! No cookie was given. Add --cookie", "without credentials"},
 		{"401 with Authorization", func(w http.ResponseWriter, r *http.Request) {

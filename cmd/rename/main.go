@@ -1,8 +1,8 @@
-// Command rename gives the project a name of its own:
+// Command rename gives the project its own name:
 //
 //	go run ./cmd/rename github.com/you/shop shop
 //
-// It can run again, with the same name or with another.
+// It can run again, with the same name or another one.
 package main
 
 import (

@@ -1,7 +1,7 @@
 /**
  * The generator. A case starts as one that a browser allows, as far as the script
- * can tell; then its topic moves one or two things to or over a border. So about
- * half of the cases are close calls.
+ * can tell. Then its topic moves one or two things to a limit or beyond it, so about
+ * half of the cases are close to a limit.
  */
 import { headerNames, normalised, set } from './answering.mjs'
 import { pageOf, pickTarget } from './asking.mjs'

@@ -198,6 +198,15 @@ class Page {
     return this.requests.filter(({ url }) => !url.endsWith('/healthz'))
   }
 
+  /**
+   * Waits until the browser has reported the requests of calls that have ended,
+   * which it does a little later than the page. The wait is in the browser, so that
+   * it reads no response before the reports, however slow this process is.
+   */
+  reportRequests() {
+    return this.evaluate(() => new Promise((resolve) => setTimeout(resolve, 50)))
+  }
+
   get keyboard() {
     return this.#page.keyboard
   }
@@ -223,13 +232,27 @@ class Page {
     return until(what, () => this.evaluate(run, argument), seconds)
   }
 
+  /** Waits until a message in the console matches, apart from the first `known`. */
+  logged(pattern, known = 0) {
+    return until(`in the console: ${pattern}`, () => this.console.slice(known).some((text) => pattern.test(text)))
+  }
+
   text(selector) {
     return this.evaluate((selector) => document.querySelector(selector)?.textContent ?? null, selector)
   }
 
-  /** Clicks the first element that matches and whose text begins with `text`. */
+  /**
+   * Clicks the first element that matches and whose text begins with `text`, once
+   * it is enabled and keeps its place. If the page moves all the same, so that
+   * something else receives the click, the click is stopped and repeated.
+   */
   async click(selector, text = '') {
-    await (await this.#find(selector, text)).click()
+    await until(`a click on ${selector} “${text}”`, async () => {
+      const point = await (await this.#find(selector, text)).evaluate(aim)
+      if (!point) return false
+      await this.#page.mouse.click(...point)
+      return this.evaluate(() => Promise.race([window.hit, new Promise((resolve) => setTimeout(resolve, 1000))]))
+    })
   }
 
   async fill(selector, text) {
@@ -249,4 +272,32 @@ class Page {
       [...document.querySelectorAll(selector)].find((element) => element.textContent.startsWith(text)) ?? null
     return until(`${selector} “${text}”`, async () => (await this.#page.evaluateHandle(find, query)).asElement())
   }
+}
+
+/**
+ * Runs in the page: scrolls to an element and returns the middle of its first line,
+ * or null while a click there would not reach it. Then `hit` resolves at the next
+ * click, and says whether the element received it.
+ */
+async function aim(element) {
+  if (element.matches(':disabled, [aria-disabled=true]')) return null
+  element.scrollIntoView({ block: 'nearest' })
+  const frame = () => new Promise(requestAnimationFrame)
+  await frame()
+  const [before] = element.getClientRects()
+  await frame()
+  const [box] = element.getClientRects()
+  if (!box || box.x !== before?.x || box.y !== before.y) return null
+  const point = [box.x + box.width / 2, box.y + box.height / 2]
+  if (!element.contains(document.elementFromPoint(...point))) return null
+  window.hit = new Promise((resolve) => {
+    const check = (event) => {
+      const hit = element.contains(event.target)
+      if (!hit) event.stopImmediatePropagation()
+      if (!hit) event.preventDefault()
+      resolve(hit)
+    }
+    addEventListener('click', check, { capture: true, once: true })
+  })
+  return point
 }

@@ -12,7 +12,6 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
-  readdirSync,
   readFileSync,
   rmSync,
   writeFileSync,
@@ -26,7 +25,7 @@ import { apiBinary, freePorts, root, start, until } from './processes.mjs'
 
 const caddy = process.env.CADDY ?? onPath('caddy')
 const redisServer = onPath('redis-server')
-const postgresFolder = newestPostgres()
+const postgresFolder = findPostgres()
 
 /** Why the services cannot run on this machine, or false. In CI, a missing program is an error. */
 export const missing = missingPrograms()
@@ -45,12 +44,9 @@ function onPath(program) {
   return folders.map((folder) => path.join(folder, program)).find((file) => existsSync(file))
 }
 
-/** Debian installs the server's programs outside the PATH, in one folder per version. */
-function newestPostgres() {
-  const versions = '/usr/lib/postgresql'
-  if (!existsSync(versions)) return undefined
-  const folders = readdirSync(versions).sort((a, b) => b - a)
-  return folders.map((version) => path.join(versions, version, 'bin')).find((bin) => existsSync(`${bin}/initdb`))
+/** The folder of PostgreSQL's server programs, or ''. */
+function findPostgres() {
+  return spawnSync('sh', [path.join(root, 'scripts/postgres.sh')], { encoding: 'utf8' }).stdout.trim()
 }
 
 /** The user that runs PostgreSQL, whose programs refuse to run as root. */

@@ -1,7 +1,7 @@
 /** What the tests do with the page: open it, press a card's button, read the outcome. */
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { pause, until } from './processes.mjs'
+import { until } from './processes.mjs'
 
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 
@@ -19,26 +19,28 @@ export async function open(browser, url, options) {
  * them, such as `OPTIONS /api/session`.
  */
 export async function press(page, card, button, seconds) {
-  await page.until(card, (card) => document.getElementById(card) !== null, card)
+  // A card ignores its buttons until its last call has ended.
+  await page.until(card, (card) => document.getElementById(card)?.ariaBusy === 'false', card)
   await page.evaluate((card) => {
-    const section = document.getElementById(card)
     window.ended = false
-    new MutationObserver((_, observer) => {
-      if (section.ariaBusy === 'true') return
+    // Of the document, because a render may replace the card.
+    new MutationObserver((changes, observer) => {
+      if (!changes.some(({ target, oldValue }) => target.id === card && oldValue === 'true')) return
       window.ended = true
       observer.disconnect()
-    }).observe(section, { attributeFilter: ['aria-busy'] })
+    }).observe(document, { subtree: true, attributeFilter: ['aria-busy'], attributeOldValue: true })
   }, card)
   const first = page.calls().length
   await page.click(`#${card} button`, button)
   await page.until(`${card}: the response to “${button}”`, () => window.ended, undefined, seconds)
-  await pause(50) // The browser reports a request a little later than the page.
+  await page.reportRequests()
   const sent = page.calls().slice(first)
   return sent.map(({ method, url }) => `${method} ${new URL(url).pathname}`)
 }
 
 /** Presses a card's button and waits until its exchange matches. */
 export async function pressFor(page, card, button, pattern) {
+  await page.until(card, (card) => document.getElementById(card)?.ariaBusy === 'false', card)
   await page.click(`#${card} button`, button)
   await until(`${card}, “${button}”: ${pattern}`, async () => pattern.test(await exchange(page, card)))
 }

@@ -8,7 +8,7 @@ import { isOwnApi, pageOrigin } from './page'
 import { preflightReasons } from './preflight'
 import { asCurl, asFetch } from './snippets'
 
-/** Whether the development server says what the browser withholds. A build drops what depends on it. */
+/** Whether the development server can say what the browser hides. A build drops what depends on it. */
 const isToldMore = import.meta.env.DEV && import.meta.env.VITE_EXCHANGE !== undefined
 
 /** The request and its response, or why there is none. */
@@ -66,7 +66,7 @@ function Request({ exchange }: { exchange: Exchange }) {
   )
 }
 
-/** Why the response is an error, where the page can tell. */
+/** Why the response is an error, if the page can tell. */
 function Reason({ exchange }: { exchange: Exchange }) {
   const reason = adviseResponse(exchange, pageOrigin)
   if (!reason) return null

@@ -21,9 +21,9 @@ function loadDetail() {
 if (import.meta.env.DEV) loadDetail()
 
 /**
- * A request and its response, as the browser shows them to JavaScript. While
- * calls are pending the last ones are invisible, but keep their place: nothing
- * moves twice.
+ * A request and its response, as the browser shows them to JavaScript. While a
+ * call is pending, the last ones are invisible but keep their place, so that
+ * nothing moves twice.
  */
 export function ExchangePanel({ exchange, pending }: { exchange: Exchange | undefined; pending: Pending | undefined }) {
   const panel = useRef<HTMLDivElement>(null)

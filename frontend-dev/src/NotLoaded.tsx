@@ -1,4 +1,4 @@
-/** In the place of a part of the page that a browser could not load. After a new build, its file has another name. */
+/** Replaces a part of the page that the browser could not load, for example because a new build has renamed its file. */
 export function NotLoaded() {
   return <p className="banner">This part of the page did not load. Reload the page.</p>
 }

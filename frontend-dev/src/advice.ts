@@ -87,7 +87,7 @@ export function advise({ pageOrigin, apiOrigin, reachable, method, headers }: Fa
   if (reachable) {
     advice.push({
       cause: 'interrupted',
-      summary: 'The API responds now but did not then: it was restarting, or the connection broke.',
+      summary: 'The API responds now, but not to this call: it was restarting, or the connection broke.',
       check: 'Send the request again.',
       console: 'ERR_EMPTY_RESPONSE, ERR_CONNECTION_RESET or ERR_CONNECTION_REFUSED in Chromium',
       log: 'either nothing or the request',
@@ -102,7 +102,7 @@ export interface ResponseAdvice {
   fix: string
 }
 
-/** Why the page got an error, where the call and the response tell. */
+/** Why the page got an error, if the call and the response show it. */
 export function adviseResponse(
   { url, credentials, response }: Exchange,
   pageOrigin: string,
@@ -119,7 +119,7 @@ export function adviseResponse(
   if (status === 401 && !isSameSite(origin, pageOrigin)) {
     return {
       cause: 'cookie-site',
-      summary: `${origin} is another site than ${pageOrigin}, so the browser sends it no cookie with SameSite=Lax or Strict.`,
+      summary: `${origin} and ${pageOrigin} are two sites, so the browser sends no cookie with SameSite=Lax or Strict.`,
       fix: 'Call the API under the host name of the page, or set the cookie with SameSite=None; Secure over https.',
     }
   }

@@ -36,6 +36,17 @@ test('calls the API under the host name of the page', () => {
   expect(apiUrl('9000', 'localhost')).toBe('http://localhost:9000')
 })
 
+test('an error without a body, as of HEAD, is a ProblemError', async () => {
+  fetchMock.mockResolvedValue(respond(404, undefined, { 'X-Request-ID': 'r1' }))
+  const observe = vi.fn<(exchange: Exchange) => void>()
+  const error = await createClient({ baseUrl: '', observe })
+    .send('HEAD', '/api/nowhere')
+    .catch((error: unknown) => error)
+  expect(error).toBeInstanceOf(ProblemError)
+  expect(error).toMatchObject({ status: 404, requestId: 'r1' })
+  expect(observe).toHaveBeenCalledTimes(1)
+})
+
 test.each(['', 'http://localhost:8080', 'http://localhost:8080/', 'https://api.example.com', 'http://[::1]:8080'])(
   'accepts the baseUrl %j',
   (baseUrl) => {

@@ -12,8 +12,12 @@ function Guest() {
   return String(useGuest())
 }
 
-function exchange(method: string, status: number, changes: { path?: string; credentials?: RequestCredentials } = {}) {
-  const { path = '/api/session', credentials = 'include' } = changes
+function exchange(
+  method: string,
+  status: number,
+  changes: { path?: string; credentials?: RequestCredentials; body?: unknown } = {},
+) {
+  const { path = '/api/session', credentials = 'include', body = { name: 'Ada' } } = changes
   return {
     method,
     url: `http://localhost:8080${path}`,
@@ -22,7 +26,7 @@ function exchange(method: string, status: number, changes: { path?: string; cred
     requestBody: undefined,
     progress: false,
     milliseconds: 1,
-    response: { status, statusText: '', headers: new Headers(), body: { name: 'Ada' } },
+    response: { status, statusText: '', headers: new Headers(), body },
   }
 }
 
@@ -39,6 +43,8 @@ test('learns from each call who is signed in', () => {
     [exchange('GET', 503), 'Ada'],
     [exchange('POST', 422), 'Ada'],
     [exchange('DELETE', 204), 'null'],
+    [exchange('HEAD', 200, { body: null }), 'null'],
+    [exchange('GET', 200, { body: '<!doctype html>' }), 'null'],
     [exchange('GET', 200), 'Ada'],
     [exchange('GET', 401), 'null'],
   ] as const) {

@@ -28,8 +28,9 @@ export function askIfSignedInBefore(): void {
 export function recordSession({ method, url, credentials, response }: Exchange): void {
   if (new URL(url).pathname !== '/api/session' || credentials === 'omit' || !response) return
   const { status, body } = response
-  if (status === 200 || status === 201) {
-    guest.set((body as { name: string }).name)
+  const name = (body as { name?: string } | null | undefined)?.name // The response to HEAD has no body.
+  if (name !== undefined && (status === 200 || status === 201)) {
+    guest.set(name)
     remembered()?.setItem(REMEMBER, 'yes')
   } else if (status === 401 || (method === 'DELETE' && status === 204)) {
     guest.set(null)

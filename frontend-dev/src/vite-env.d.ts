@@ -4,6 +4,6 @@ interface ImportMetaEnv {
   readonly VITE_PAGE_PORT: string
   readonly VITE_BLOCKED_PORT: string
   readonly VITE_API_PORT: string
-  /** Where the development server says what the browser withholds; not set if it does not. */
+  /** Where the development server says what the browser hides; not set if it does not. */
   readonly VITE_EXCHANGE?: string
 }

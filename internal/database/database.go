@@ -1,8 +1,7 @@
 // Package database opens the one database that all resources share, SQLite or
-// PostgreSQL, and keeps it usable: it bounds what waits for a connection and
-// for how long, notices when the database is away and when it is back, and
-// runs the migrations that the resources hand in. It knows none of their
-// tables.
+// PostgreSQL, and keeps it usable. It bounds how many operations wait for a
+// connection and for how long, notices when the database goes down and when it is
+// back, and runs the migrations of the resources. It knows none of their tables.
 package database
 
 import (
@@ -21,21 +20,20 @@ import (
 	"golang.org/x/sync/singleflight"
 )
 
-// ErrUnavailable means that the database does not answer, rejects connections, or
+// ErrUnavailable means that the database does not respond, rejects connections, or
 // takes no writes; nothing is wrong with the request. Match it with errors.Is.
-// The text continues with the cause, which is meant for the log: it may name
-// hosts and files, never a password. A write that ends in this error was not
-// made, unless the error is ErrOutcomeUnknown too.
+// The text continues with the cause, which is for the log: it may name hosts and
+// files, but never a password. A write that ends in this error was not made, unless
+// the error is also ErrOutcomeUnknown.
 var ErrUnavailable = errors.New("the database is not available")
 
-// ErrOutcomeUnknown means that a write may or may not have been made: it was
-// sent, and the database did not say how it ended. The error is also
-// ErrUnavailable.
+// ErrOutcomeUnknown means that a write may have been made: it was sent, and the
+// database did not confirm it. The error is also ErrUnavailable.
 var ErrOutcomeUnknown = errors.New("the change may have been made")
 
 var errScheme = errors.New("the database URL has an unknown scheme; write file:app.db for SQLite or postgres://USER:PASSWORD@HOST/DATABASE")
 
-// Engine is a kind of database: resources write some of their SQL once for each.
+// Engine is a kind of database. Resources write some of their SQL once for each.
 type Engine string
 
 // The values are the names of the folders of migrations.
@@ -47,7 +45,7 @@ const (
 // Migrations is the schema of one resource.
 type Migrations struct {
 	// Table records which of the migrations have run. Each resource has its own
-	// and numbers its migrations from 1: in one table for all, the first
+	// table and numbers its migrations from 1. In one table for all, the first
 	// migration of the next resource would count as done.
 	Table string
 	// Files holds migrations/sqlite/*.sql and migrations/postgres/*.sql, in
@@ -61,14 +59,14 @@ type DB struct {
 	// write is for changes, read for everything else, scan for what reads much;
 	// see openSQLite and openPostgres.
 	read, write, scan pool
-	probe             *sql.DB // one connection, for pings alone
+	probe             *sql.DB // one connection, only for pings
 	pings             singleflight.Group
 	rules             rules
 	migrations        []Migrations
 	log               *slog.Logger
 
-	// generation counts up whenever connections to PostgreSQL may be dead
-	// without knowing it: those of an earlier generation are not used again.
+	// generation is incremented whenever connections to PostgreSQL may be dead
+	// unnoticed. Those of an earlier generation are not used again.
 	generation atomic.Int64
 
 	state atomic.Pointer[state] // never nil; see health.go
@@ -86,28 +84,28 @@ type rules struct {
 	timeout     time.Duration    // of one operation
 	wait        time.Duration    // for a connection, within timeout
 	unavailable func(error) bool // reports whether the database's state is to blame, not the statement
-	unreachable func(error) bool // reports whether nobody answers that takes writes, so that asking again only costs time
+	unreachable func(error) bool // reports whether no server that takes writes responds, so that asking again only costs time
 
-	// unanswered reports whether a write that returned the error may have been
-	// made: the error is neither an answer nor was the write never sent.
+	// unanswered reports whether a write that returned the error may have been made:
+	// it was sent, and the error is not the database's answer.
 	unanswered func(error) bool
 
-	// ping asks for a sign of life that waits for no lock, and returns
-	// errReadOnly if the server takes no writes.
+	// ping checks that the server responds, with a query that waits for no lock. It
+	// returns errReadOnly if the server takes no writes.
 	ping func(context.Context, *sql.DB) error
 }
 
-// Open opens the database that url names and brings the schema of every
-// resource up to date. The caller closes it; ctx bounds only the opening; dial
-// connects to a PostgreSQL server, and is nil for net.Dialer's; log must not be
-// nil.
+// Open opens the database that url names and brings the schema of every resource up
+// to date. The caller must Close it. The context bounds only the opening. The
+// function dial connects to a PostgreSQL server; nil means net.Dialer's. The log
+// must not be nil.
 //
 //   - file:PATH is an SQLite file. It is created if it does not exist, readable
 //     only by its owner. PATH is taken literally, without escapes or
 //     parameters. A file that cannot be used is an error.
-//   - postgres:// or postgresql:// is a PostgreSQL server. A server that
-//     cannot be used now is not an error: every operation returns
-//     ErrUnavailable until it can.
+//   - postgres:// or postgresql:// is a PostgreSQL server. A server that cannot be
+//     used now is not an error: until it can, every operation returns
+//     ErrUnavailable.
 func Open(ctx context.Context, url string, dial pgconn.DialFunc, log *slog.Logger, migrations ...Migrations) (*DB, error) {
 	if path, ok := strings.CutPrefix(url, "file:"); ok {
 		return openSQLite(ctx, path, log, migrations)
@@ -118,9 +116,9 @@ func Open(ctx context.Context, url string, dial pgconn.DialFunc, log *slog.Logge
 	return nil, errScheme
 }
 
-// CheckURL returns what is wrong with a URL for Open, as far as its text and
-// the state of the file show. It creates and changes nothing, and its error
-// never holds the password.
+// CheckURL returns what is wrong with a URL for Open, as far as its text and the
+// state of the file show. It creates and changes nothing, and its error never
+// contains the password.
 func CheckURL(url string) error {
 	if path, ok := strings.CutPrefix(url, "file:"); ok {
 		return checkFile(path)
@@ -146,9 +144,9 @@ func (db *DB) Close() error {
 // Read runs an operation that changes nothing. It may use one connection of
 // the pool at a time: rows must be closed before the next query.
 //
-// Read, Scan, Write and Transaction return within 2 s, with ErrUnavailable if the
-// database is to blame, with the error of ctx if that has ended, and otherwise
-// with the operation's own error as it is.
+// Read, Scan, Write and Transaction return within 2 s. They return ErrUnavailable if
+// the database is to blame, the error of ctx if ctx has ended, and otherwise the
+// operation's own error, unchanged.
 func (db *DB) Read(ctx context.Context, operation func(ctx context.Context, pool *sql.DB) error) error {
 	return db.do(ctx, db.read, operation)
 }
@@ -160,8 +158,8 @@ func (db *DB) Scan(ctx context.Context, operation func(ctx context.Context, pool
 	return db.do(ctx, db.scan, operation)
 }
 
-// Write runs an operation that makes one change by one statement. It may use
-// one connection of the pool at a time.
+// Write runs an operation that makes one change with one statement. It may use one
+// connection of the pool at a time.
 func (db *DB) Write(ctx context.Context, operation func(ctx context.Context, pool *sql.DB) error) error {
 	unknown := false
 	err := db.do(ctx, db.write, func(ctx context.Context, pool *sql.DB) error {
@@ -172,9 +170,9 @@ func (db *DB) Write(ctx context.Context, operation func(ctx context.Context, poo
 	return withOutcome(err, unknown)
 }
 
-// Transaction runs an operation that makes several changes, to the tables of
-// one resource or of several. It commits them if the operation returns nil;
-// otherwise none of them is made.
+// Transaction runs an operation that makes several changes, to the tables of one or
+// more resources. It commits them if the operation returns nil. Otherwise, none of
+// them is made.
 func (db *DB) Transaction(ctx context.Context, operation func(ctx context.Context, tx *sql.Tx) error) error {
 	unknown := false
 	err := db.do(ctx, db.write, func(ctx context.Context, pool *sql.DB) error {
@@ -200,16 +198,15 @@ func withOutcome(err error, unknown bool) error {
 	return err
 }
 
-// pool is a number of connections and a semaphore that admits as many
-// operations. When database/sql has more waiting callers than connections, it
-// hands a free one to any of them, so some of many would wait past their
-// timeout; a channel admits them first come, first served.
+// pool is a set of connections and a semaphore that admits as many operations. When
+// callers wait, database/sql hands a free connection to any of them, so some of many
+// callers would wait past their timeout. A channel admits them in order.
 type pool struct {
 	*sql.DB
 	writes    bool
 	semaphore chan struct{} // holds one value for each running operation
 	waiting   *atomic.Int64 // operations that wait for a connection
-	timeouts  *atomic.Int64 // operations that waited in vain
+	timeouts  *atomic.Int64 // operations that got no connection in time
 }
 
 func newPool(db *sql.DB, conns int, writes bool) pool {
@@ -222,7 +219,7 @@ func newPool(db *sql.DB, conns int, writes bool) pool {
 type PoolStats struct {
 	Max, Used, Idle int   // connections
 	Waiting         int64 // operations that wait for a connection
-	Timeouts        int64 // operations that have waited for one in vain
+	Timeouts        int64 // operations that have got none in time
 }
 
 // Stats returns the state of the pools read, scan and write.

@@ -54,7 +54,7 @@ func TestSQLiteSettings(t *testing.T) {
 	}
 	defer other.Close()
 	if _, err := other.Exec("BEGIN IMMEDIATE"); !sqliteUnavailable(err) {
-		t.Errorf("BEGIN IMMEDIATE beside a transaction: got %v, want SQLITE_BUSY", err)
+		t.Errorf("BEGIN IMMEDIATE during another transaction: got %v, want SQLITE_BUSY", err)
 	}
 }
 

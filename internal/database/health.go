@@ -11,11 +11,11 @@ import (
 )
 
 const (
-	// pingTimeout keeps the answer of Up under half a second.
+	// pingTimeout keeps Up under half a second.
 	pingTimeout = 300 * time.Millisecond
 	// probeEvery is the pause between two attempts to reach a PostgreSQL that is
-	// down: with the attempt's postgresTimeout it is in use again within 2 s of
-	// its return.
+	// down. Together with the attempt's postgresTimeout, it ensures that PostgreSQL is
+	// used again within 2 s after it is back.
 	probeEvery = 200 * time.Millisecond
 	// idleEvery is the time between two health probes of a PostgreSQL that is up.
 	// While no operation runs, nothing else shows that another server has taken
@@ -23,23 +23,23 @@ const (
 	idleEvery = time.Second
 )
 
-// state is a stretch of time through which the database answered, or did not.
-// Each has a pointer of its own, so an operation that began in one state cannot
-// end a later one. For SQLite see checkFiles.
+// state is a stretch of time in which the database was up or down. Each has its own
+// pointer, so an operation that began in one state cannot end a later one. For
+// SQLite, see checkFiles.
 type state struct{ down error } // nil: it takes reads and writes; errReadOnly: only reads
 
-// errReadOnly means that the server answers and takes no writes: a standby, or
-// a primary that somebody has fenced.
+// errReadOnly means that the server responds but takes no writes: it is a standby,
+// or a primary that somebody has fenced.
 var errReadOnly = errors.New("the server takes no writes")
 
 // do runs one operation that uses one connection of the pool, within the
 // engine's timeout, and returns ErrUnavailable if the database is to blame for
 // its error. While the database is down it fails at once.
 //
-// An operation that gets no answer may only be slow, or wait for another
-// client's lock: the database counts as down when it does not answer a ping
-// either. If enough operations block, they hold every connection, and callers
-// waiting for one fail as well.
+// An operation that gets no answer may only be slow, or wait for another client's
+// lock. So the database counts as down only if it does not answer a ping either. If
+// enough operations block, they hold every connection, and callers waiting for one
+// fail as well.
 func (db *DB) do(ctx context.Context, p pool, operation func(context.Context, *sql.DB) error) error {
 	if err := db.checkFiles(); err != nil {
 		return unavailable(err)
@@ -81,8 +81,8 @@ func (db *DB) suspect(ctx context.Context, state *state) {
 	}
 }
 
-// unavailable returns ErrUnavailable with the cause as text: if the cause were
-// wrapped, a timeout of ours would pass for the caller's context.
+// unavailable returns ErrUnavailable with the cause only as text. If the cause were
+// wrapped, our own timeout would look like the end of the caller's context.
 func unavailable(cause error) error { return fmt.Errorf("%w: %v", ErrUnavailable, cause) }
 
 // Up reports within half a second whether the database answers and takes
@@ -94,8 +94,8 @@ func (db *DB) Up(ctx context.Context) bool {
 	return db.ping(ctx) == nil
 }
 
-// watch marks the database down if it answers that it takes no writes, or refuses
-// the connection. Silence proves less: a busy server may answer a ping late.
+// watch marks the database down if it says that it takes no writes, or rejects the
+// connection. No answer proves less, because a busy server may answer a ping late.
 func (db *DB) watch(ctx context.Context) {
 	state := db.state.Load()
 	if state.down != nil {
@@ -109,10 +109,10 @@ func (db *DB) watch(ctx context.Context) {
 	}
 }
 
-// ping asks the database for a sign of life, on a connection that no operation
-// uses. Concurrent callers share one result: queued one by one, the last of
-// many clients of /readyz would time out and take the database for dead. Once
-// connections have become suspect, the earlier result is not shared any more.
+// ping checks that the database responds, on a connection that no operation uses.
+// Concurrent callers share one result: queued one by one, the last of many clients
+// of /readyz would time out and report the database as down. Once connections have
+// become suspect, an earlier result is not shared any more.
 func (db *DB) ping(ctx context.Context) error {
 	result := db.pings.DoChan(strconv.FormatInt(db.generation.Load(), 10), func() (any, error) {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), pingTimeout)
@@ -127,17 +127,17 @@ func (db *DB) ping(ctx context.Context) error {
 	}
 }
 
-// markDown ends the state in which the database answered, unless it has ended
-// already, and wakes monitor.
+// markDown ends the state in which the database was up, unless it has already ended,
+// and wakes monitor.
 func (db *DB) markDown(was *state, cause error) {
 	if !db.state.CompareAndSwap(was, &state{down: cause}) {
 		return
 	}
-	db.warn("PostgreSQL was lost; until it is back, requests that need it get 503", cause)
+	db.warn("PostgreSQL is down; until it is back, requests that need it get 503", cause)
 	db.lost <- struct{}{} // has room: only monitor ends this state, and it empties lost first
 }
 
-// warn logs the message, or that only writes fail.
+// warn logs the message or, if only writes fail, says so instead.
 func (db *DB) warn(message string, cause error) {
 	if errors.Is(cause, errReadOnly) {
 		message = "PostgreSQL takes no writes; until it does, requests that change something get 503"
@@ -172,9 +172,8 @@ func (db *DB) monitor(ctx context.Context) {
 	}
 }
 
-// reconnect returns nil when a host answers, takes writes and has the schema,
-// and errReadOnly when it does not take writes. It trusts no connection that
-// was made before.
+// reconnect returns nil if a host responds, takes writes and has the schema, and
+// errReadOnly if it takes no writes. It trusts no earlier connection.
 func (db *DB) reconnect(ctx context.Context) error {
 	host, err := db.findHost(ctx)
 	if host == nil {

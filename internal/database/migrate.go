@@ -11,20 +11,19 @@ import (
 )
 
 const (
-	// checkTimeout is how long it may take to see whether a migration is
-	// pending: goose waits a second and tries again if several replicas create
-	// its table at the same time.
+	// checkTimeout is how long the check for pending migrations may take: goose waits
+	// a second and tries again if several replicas create its table at the same time.
 	checkTimeout = 5 * time.Second
 	// silence is how long the database may leave pings unanswered while
 	// migrations run. They may take hours: an index of a large table does.
 	silence = 10 * time.Second
-	// lockEvery is the pause between two attempts to get the lock: many replicas
-	// that start together get it one after the other.
+	// lockEvery is the pause between two attempts to get the lock. It is short, because
+	// many replicas that start together get the lock one after another.
 	lockEvery = 50 * time.Millisecond
 )
 
-// migrate brings the schema of every resource up to date. Of several
-// PostgreSQL clients that start together one does it and the others wait.
+// migrate brings the schema of every resource up to date. Of several PostgreSQL
+// clients that start together, one does this and the others wait.
 func (db *DB) migrate(ctx context.Context) error {
 	for _, m := range db.migrations {
 		if err := db.migrateResource(ctx, m); err != nil {

@@ -20,16 +20,16 @@ import (
 )
 
 const (
-	// openTimeout is how long Open waits for the migrations of a PostgreSQL
-	// that answers; the rest is done in the background.
+	// openTimeout is how long Open waits for the migrations of a PostgreSQL that
+	// responds. Longer migrations continue in the background.
 	openTimeout = 10 * time.Second
-	// postgresTimeout is how long one operation may take, with connecting and
-	// waiting for a connection: a client hears of an outage within 2 s, and a
-	// ping comes after the timeout.
+	// postgresTimeout is how long one operation may take, including connecting and
+	// waiting for a connection. A ping follows the timeout, and a client must learn of
+	// an outage within 2 s.
 	postgresTimeout = 1200 * time.Millisecond
-	// postgresWait leaves an operation that was admitted time to finish: if it
-	// is cut off midway, its connection is lost, and under more load than can be
-	// served every operation would end that way.
+	// postgresWait leaves an operation that was admitted time to finish. If it is cut
+	// off midway, its connection is lost, and under overload every operation would end
+	// that way.
 	postgresWait = postgresTimeout / 2
 	// postgresWriters, postgresReaders and postgresScanners are how many connections one process
 	// holds at most, besides the one for pings: well under a server's usual limit
@@ -37,8 +37,8 @@ const (
 	postgresWriters  = 4
 	postgresReaders  = 6
 	postgresScanners = 2
-	// Connections are replaced now and then, so that replicas find a new primary
-	// and no idle connections stay behind when the load is over.
+	// Connections are replaced now and then, so that replicas find a new primary and
+	// close idle connections when the load is over.
 	postgresConnLife = 30 * time.Minute
 	postgresConnIdle = 5 * time.Minute
 )
@@ -56,8 +56,8 @@ func isPostgres(url string) bool {
 var socketHost = regexp.MustCompile(`^(postgres(?:ql)?://(?:[^/?#@]*@)?)(%2[Ff][^/?#@:,]*)(:[0-9]+)?`)
 
 // socketAsParameter moves the directory of a socket from the host of a URL, where
-// libpq takes it (34.1.1.2, Connection URIs) but net/url does not, to the
-// parameter host, where pgx takes it as well.
+// libpq accepts it (34.1.1.2, Connection URIs) but net/url does not, to the
+// parameter host, where pgx accepts it too.
 func socketAsParameter(text string) string {
 	parts := socketHost.FindStringSubmatch(text)
 	if parts == nil {
@@ -78,19 +78,19 @@ func parsePostgresURL(text string) (*pgx.ConnConfig, error) {
 	if urlErr == nil && err == nil {
 		return config, nil
 	}
-	// If the URL has its password in the one place for it, pgx masks it in the
-	// text of its error (not in the error's fields, which hold the whole URL).
+	// If the URL has its password in the usual place, pgx masks it in the text of its
+	// error (but not in the error's fields, which hold the whole URL).
 	if urlErr != nil || u.Fragment != "" || strings.Contains(strings.ToLower(u.RawQuery), "pass") ||
 		u.User == nil && strings.Contains(text, "@") || strings.Count(text, "@") > 1 {
-		return nil, errors.New("the database URL cannot be read; write postgres://USER:PASSWORD@HOST:PORT/DATABASE, with special characters of the password as %XX")
+		return nil, errors.New("the database URL cannot be read; write postgres://USER:PASSWORD@HOST:PORT/DATABASE, with special characters of the password written as %XX")
 	}
 	return nil, fmt.Errorf("the database URL is wrong: %v", err)
 }
 
-// openPostgres opens three pools, and one connection for pings, and starts
-// monitor. Reads have a pool of their own because writes may all have to wait:
-// for a lock that another client holds, or for a standby that confirms commits;
-// scans have one because they keep the server busy.
+// openPostgres opens three pools, and one connection for pings, and starts monitor.
+// Reads have their own pool because writes may all have to wait for another client's
+// lock, or for a standby that confirms commits. Scans have their own because they
+// keep the server busy.
 func openPostgres(ctx context.Context, rawURL string, dial pgconn.DialFunc, log *slog.Logger, migrations []Migrations) (*DB, error) {
 	config, err := parsePostgresURL(rawURL)
 	if err != nil {
@@ -148,15 +148,15 @@ func splitHosts(config *pgx.ConnConfig) []*pgx.ConnConfig {
 		hosts = append(hosts, host)
 	}
 	for _, host := range hosts {
-		// A host that hangs must not take the time of the next, and database/sql
+		// A host that hangs must not use up the time for the next one, and database/sql
 		// sometimes connects in the background without a deadline.
 		host.ConnectTimeout = postgresTimeout / time.Duration(len(hosts))
 	}
 	return hosts
 }
 
-// findHost returns the first host that answers and takes writes. If none does,
-// it returns the first that answers, with errReadOnly, or nil and the reasons.
+// findHost returns the first host that responds and takes writes. If none does, it
+// returns the first one that responds, with errReadOnly, or nil and the reasons.
 func (db *DB) findHost(ctx context.Context) (*pgx.ConnConfig, error) {
 	var readOnly *pgx.ConnConfig
 	var reasons []error
@@ -178,7 +178,7 @@ func (db *DB) findHost(ctx context.Context) (*pgx.ConnConfig, error) {
 	return nil, errors.Join(reasons...)
 }
 
-// tryHost makes a connection of its own and asks whether the host takes writes.
+// tryHost asks the host on a new connection whether it takes writes.
 func tryHost(ctx context.Context, host *pgx.ConnConfig) error {
 	conn, err := pgx.ConnectConfig(ctx, host)
 	if err != nil {
@@ -192,7 +192,7 @@ func tryHost(ctx context.Context, host *pgx.ConnConfig) error {
 	return readOnlyError(readOnly)
 }
 
-// pingPostgres asks on one of the pool's connections.
+// pingPostgres pings on one of the pool's connections.
 func pingPostgres(ctx context.Context, pool *sql.DB) error {
 	var readOnly string
 	if err := pool.QueryRowContext(ctx, askReadOnly).Scan(&readOnly); err != nil {
@@ -201,8 +201,9 @@ func pingPostgres(ctx context.Context, pool *sql.DB) error {
 	return readOnlyError(readOnly)
 }
 
-// askReadOnly returns on for a standby, for a server or database whose
-// default_transaction_read_only is on, and otherwise off. It waits for no lock.
+// askReadOnly returns on for a standby, and for a server or database whose
+// default_transaction_read_only is on. Otherwise, it returns off. It waits for no
+// lock.
 const askReadOnly = "SHOW transaction_read_only"
 
 func readOnlyError(readOnly string) error {
@@ -243,8 +244,8 @@ func (db *DB) openPool(conns int, writes bool) pool {
 	return newPool(connections, conns, writes)
 }
 
-// postgresUnavailable tells an error that the server's state or the network
-// causes from one that the statement or the operation's own code causes.
+// postgresUnavailable reports whether the server's state or the network caused the
+// error, and not the statement or the operation's own code.
 func postgresUnavailable(err error) bool {
 	var e *pgconn.PgError
 	if !errors.As(err, &e) {
@@ -263,9 +264,9 @@ func postgresUnavailable(err error) bool {
 	return false
 }
 
-// postgresUnreachable tells a server that is not there, or that takes no writes,
-// from one that answers with another refusal: that costs nobody time, so it is
-// asked every time.
+// postgresUnreachable reports whether the server is not there or takes no writes. A
+// server that rejects a connection for another reason responds at once, so asking it
+// every time costs no time.
 func postgresUnreachable(err error) bool {
 	var e *pgconn.PgError
 	if !errors.As(err, &e) {
@@ -274,9 +275,10 @@ func postgresUnreachable(err error) bool {
 	return strings.HasPrefix(e.Code, "08") || strings.HasPrefix(e.Code, "57P") || e.Code == readOnlyTransaction
 }
 
-// postgresUnanswered: an error that the server sent is its answer. pgx calls
-// ErrConnClosed safe to retry, but also returns it if the connection was lost
-// while a COMMIT waited for its answer (v5.12.0, MultiResultReader.NextResult).
+// postgresUnanswered is rules.unanswered. An error that the server sent is its
+// answer. pgx calls ErrConnClosed safe to retry, but also returns it if the
+// connection was lost while a COMMIT waited for its answer (v5.12.0,
+// MultiResultReader.NextResult).
 func postgresUnanswered(err error) bool {
 	var answer *pgconn.PgError
 	var connect *pgconn.ConnectError
@@ -284,9 +286,9 @@ func postgresUnanswered(err error) bool {
 	return err != nil && !errors.As(err, &answer) && !errors.As(err, &connect) && !neverSent
 }
 
-// connectionFailed reports whether the error is one of the network's or of a
-// connection that has ended. Any other error that the server did not send is
-// the operation's own.
+// connectionFailed reports whether the network caused the error, or a connection
+// that has ended. Any other error that the server did not send is the operation's
+// own.
 func connectionFailed(err error) bool {
 	var network net.Error
 	var connect *pgconn.ConnectError

@@ -20,33 +20,31 @@ import (
 )
 
 const (
-	// sqliteTimeout is how long one operation may take, with waiting for its
-	// turn: a client hears of trouble within 2 s.
+	// sqliteTimeout is how long one operation may take, including waiting for its turn.
+	// A client must learn of a failure within 2 s.
 	sqliteTimeout = 1500 * time.Millisecond
-	// watchEvery is the pause between two checks of the files while nobody asks
-	// for anything.
+	// watchEvery is the pause between two checks of the files while no operation runs.
 	watchEvery = 250 * time.Millisecond
-	// busyTimeout is how long opening an SQLite file may be kept waiting by
-	// other processes that open it at the same time.
+	// busyTimeout is how long opening an SQLite file may wait for other processes that
+	// open it at the same time.
 	busyTimeout = 10 * time.Second
 )
 
-// openSQLite opens three pools on one file, and one connection for pings. SQLite
-// has one writer at a time, and in WAL mode it does not disturb readers. So
-// writes queue in Go for the one connection of their pool, in order and no
-// longer than their timeout; more connections would poll for SQLite's lock and
-// could fail with "database is locked". Reads have a pool that never waits for
-// a write, and scans one connection, which keeps no more than one processor
-// busy.
+// openSQLite opens three pools on one file, and one connection for pings. SQLite has
+// one writer at a time, which in WAL mode does not disturb readers. So writes queue
+// in Go for the one connection of their pool, in order and no longer than their
+// timeout. More connections would poll for SQLite's lock and could fail with
+// "database is locked". Reads have a pool that never waits for a write. Scans have
+// one connection, which keeps no more than one processor busy.
 func openSQLite(ctx context.Context, path string, log *slog.Logger, migrations []Migrations) (*DB, error) {
 	path, err := prepareFile(path)
 	if err != nil {
 		return nil, err
 	}
-	// The busy timeout is for the locks of other programs, such as a backup; it
-	// comes first because the change to WAL needs it. FULL syncs each commit to
-	// the disk before it is acknowledged. Columns of type TIMESTAMP hold Unix
-	// microseconds as integers.
+	// The busy timeout is for the locks of other programs, such as a backup. It comes
+	// first because the change to WAL needs it. FULL syncs each commit to the disk
+	// before it is acknowledged. Columns of type TIMESTAMP hold Unix microseconds as
+	// integers.
 	dsn := func(parameters string) string {
 		return (&url.URL{Scheme: "file", Path: path}).String() +
 			"?_busy_timeout=1000&_time_integer_format=unix_micro&_inttotime=1" + parameters
@@ -68,13 +66,13 @@ func openSQLite(ctx context.Context, path string, log *slog.Logger, migrations [
 		return nil, errors.Join(err, scan.Close(), read.Close(), write.Close())
 	}
 	probe.SetMaxOpenConns(1)
-	readers := runtime.GOMAXPROCS(0) // reading keeps a processor busy: more than one for each gains nothing
+	readers := runtime.GOMAXPROCS(0) // reading keeps a processor busy, so more connections than processors gain nothing
 	watchCtx, stop := context.WithCancel(context.Background())
 	db := &DB{
 		engine: SQLite, read: newPool(read, readers, false), write: newPool(write, 1, true), scan: newPool(scan, 1, false), probe: probe,
 		migrations: migrations, log: log, stop: stop, done: make(chan struct{}),
 		rules: rules{
-			timeout: sqliteTimeout, wait: sqliteTimeout, // the one writer may be waited for all the time
+			timeout: sqliteTimeout, wait: sqliteTimeout, // an operation may wait for the one writer all the time
 			unavailable: sqliteUnavailable,
 			unreachable: func(error) bool { return false },
 			unanswered:  sqliteUnanswered,
@@ -92,7 +90,7 @@ func openSQLite(ctx context.Context, path string, log *slog.Logger, migrations [
 	go db.watchFiles(watchCtx)
 	if err != nil {
 		_ = db.Close()
-		return nil, fmt.Errorf("SQLite cannot use the file %q: %w; name a database that this server may write, or a new file", path, err)
+		return nil, fmt.Errorf("SQLite cannot use the file %q: %w; name a database file that this server may write, or a new file", path, err)
 	}
 	return db, nil
 }
@@ -109,7 +107,7 @@ func (db *DB) startSQLite(ctx context.Context) error {
 		if err == nil || !again {
 			return err
 		}
-		time.Sleep(20 * time.Millisecond) // SQLite does not wait where it sees a deadlock
+		time.Sleep(20 * time.Millisecond) // SQLite does not wait if it detects a deadlock
 	}
 }
 
@@ -124,8 +122,8 @@ func (db *DB) tryStartSQLite(ctx context.Context) error {
 	if err := db.migrate(ctx); err != nil {
 		return err
 	}
-	// From here on one connection is always open, so that SQLite does not remove
-	// the write-ahead log, which it does when the last one closes.
+	// From here on, one connection is always open, because SQLite removes the
+	// write-ahead log when the last one closes.
 	return db.rules.ping(ctx, db.probe)
 }
 
@@ -135,12 +133,12 @@ type watchedFile struct {
 	info os.FileInfo
 }
 
-// recordFiles notes which files checkFiles is to find again.
+// recordFiles records the files that checkFiles must find again.
 func (db *DB) recordFiles(path string) error {
 	for _, path := range []string{path, path + "-wal"} {
 		info, err := os.Stat(path)
 		if errors.Is(err, fs.ErrNotExist) && strings.HasSuffix(path, "-wal") {
-			continue // SQLite cannot create it beside a file that may only be read
+			continue // SQLite cannot create it next to a read-only file
 		}
 		if err != nil {
 			return err
@@ -151,9 +149,9 @@ func (db *DB) recordFiles(path string) error {
 }
 
 // checkFiles returns an error while the file at the database's path, or its
-// write-ahead log, is not the one that was opened. SQLite would go on with the
-// files that it has open, and everything that it acknowledged would be lost when
-// the process ends. Each change is logged once.
+// write-ahead log, is not the one that was opened. SQLite would continue with the
+// files that it has open, and everything that it acknowledged would be lost when the
+// process ends. Each change is logged once.
 func (db *DB) checkFiles() error {
 	var missing error
 	for _, f := range db.files {
@@ -174,7 +172,7 @@ func (db *DB) checkFiles() error {
 
 var errFileGone = errors.New("the file was removed or replaced")
 
-// watchFiles notices a change while nobody asks for anything, until ctx ends.
+// watchFiles notices a change even while no operation runs, until ctx ends.
 func (db *DB) watchFiles(ctx context.Context) {
 	defer close(db.done)
 	ticker := time.NewTicker(watchEvery)
@@ -189,15 +187,15 @@ func (db *DB) watchFiles(ctx context.Context) {
 	}
 }
 
-// sqliteBusy reports whether another process holds the lock; the driver has
-// waited for it for as long as _busy_timeout says.
+// sqliteBusy reports whether another process holds the lock. The driver has already
+// waited for as long as _busy_timeout says.
 func sqliteBusy(err error) bool {
 	var e *sqlite.Error
 	return errors.As(err, &e) && e.Code()&0xff == sqlite3.SQLITE_BUSY
 }
 
-// sqliteUnavailable tells what the disk or another process did to the file
-// from what is wrong with a statement.
+// sqliteUnavailable reports whether the disk or another process caused the error,
+// and not the statement.
 func sqliteUnavailable(err error) bool {
 	var e *sqlite.Error
 	if !errors.As(err, &e) {
@@ -212,9 +210,9 @@ func sqliteUnavailable(err error) bool {
 	return false
 }
 
-// sqliteUnanswered: the driver returns the error of the context even if it ended
-// during the commit, and a commit whose sync to the disk failed may be there
-// after all.
+// sqliteUnanswered is rules.unanswered. The driver returns the error of the context
+// even if that ended during the commit, and a commit whose sync to the disk failed
+// may have been stored after all.
 func sqliteUnanswered(err error) bool {
 	var e *sqlite.Error
 	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) ||
@@ -222,8 +220,8 @@ func sqliteUnanswered(err error) bool {
 }
 
 // checkFile rejects a path that does not name a file, and a file that is not a
-// database. SQLite would take a file of one byte for an empty database and
-// write over it, and would give no reason for a path that it cannot open.
+// database. SQLite would take a file of one byte for an empty database and overwrite
+// it, and it would give no reason for a path that it cannot open.
 func checkFile(path string) error {
 	switch {
 	case path == "" || path == ":memory:":
@@ -268,7 +266,7 @@ func cannotOpen(err error) error {
 }
 
 // prepareFile creates the file if it does not exist and returns its absolute
-// path. SQLite would create it readable for everybody.
+// path. SQLite itself would create it readable by everybody.
 func prepareFile(path string) (string, error) {
 	if err := checkFile(path); err != nil {
 		return "", err

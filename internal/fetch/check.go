@@ -6,14 +6,14 @@ import (
 	"strings"
 )
 
-// CheckCORS is the standard's CORS check: it reports why a response with the
-// headers h may not be read by the origin, or nil if it may.
+// CheckCORS is the standard's CORS check. It returns why a page on the origin may not
+// read a response with the headers h, or nil if it may.
 func (e Engine) CheckCORS(origin string, c Credentials, h Header) *Verdict {
 	value, present := e.get(h, "Access-Control-Allow-Origin")
 	failed := func(reason Reason) *Verdict {
 		return &Verdict{
 			Reason: reason, Header: "Access-Control-Allow-Origin", Value: value, Present: present,
-			Param: value, Origin: origin, Section: SectionCORSCheck,
+			Param: value, Origin: origin, Section: sectionCORSCheck,
 		}
 	}
 	switch {
@@ -36,11 +36,11 @@ func (e Engine) CheckCORS(origin string, c Credentials, h Header) *Verdict {
 	}
 	return &Verdict{
 		Reason: InvalidAllowCredentials, Header: "Access-Control-Allow-Credentials", Value: credentials, Present: present,
-		Param: credentials, Origin: origin, Section: SectionCORSCheck,
+		Param: credentials, Origin: origin, Section: sectionCORSCheck,
 	}
 }
 
-// originMismatch names the kind of a wrong value as the engine does.
+// originMismatch returns the engine's name for the kind of mismatch.
 func (e Engine) originMismatch(value string) Reason {
 	if e.CountsOriginLines {
 		return AllowOriginMismatch
@@ -56,7 +56,7 @@ func (e Engine) originMismatch(value string) Reason {
 	return AllowOriginMismatch
 }
 
-// originLines counts the lines with just this spelling.
+// originLines counts the lines whose name has exactly this spelling.
 func originLines(h Header) int {
 	n := 0
 	for _, f := range h {
@@ -99,6 +99,6 @@ func (e Engine) checkResourcePolicy(origin string, u *url.URL, h Header) *Verdic
 	}
 	return &Verdict{
 		Reason: BlockedByResourcePolicy, Header: "Cross-Origin-Resource-Policy", Value: value, Present: present,
-		Section: SectionResourcePolicy,
+		Section: sectionResourcePolicy,
 	}
 }

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// Cookie is a cookie as a server set it.
+// Cookie is a cookie as the server set it.
 type Cookie struct {
 	Name        string
 	Value       string
@@ -43,11 +43,11 @@ func ParseCookie(line string) (Cookie, bool) {
 	return c, true
 }
 
-// CookieProblem is why a cookie neither is stored from a fetch nor goes along
-// with one; empty if it is and does.
+// CookieProblem says why a fetch neither stores nor sends a cookie. It is empty if
+// the fetch does both.
 type CookieProblem string
 
-// The problems, in the words that are shown.
+// The problems, as they are shown to the user.
 const (
 	CookieCredentials CookieProblem = "the request is made without credentials; write fetch(url, {credentials: \"include\"})"
 	CookieInsecure    CookieProblem = "it is Secure, and the API is called by plain http"

@@ -2,8 +2,8 @@ package fetch
 
 import "time"
 
-// Engine is the standard, or a browser engine where it departs from the
-// standard. Each field is one difference that was seen in a real browser.
+// Engine is the standard or a browser engine. Each field is one difference from the
+// standard that was seen in a real browser.
 type Engine struct {
 	Name string
 
@@ -20,8 +20,8 @@ type Engine struct {
 	// before its Access-Control-Allow-Origin is checked.
 	PreflightRedirectFirst bool
 
-	// RedirectErrorLast: redirect: "error" is looked at after what else stops a
-	// redirect, and not at all without a Location.
+	// RedirectErrorLast: redirect: "error" is checked after everything else that
+	// stops a redirect, and not at all without a Location.
 	RedirectErrorLast bool
 
 	// MethodsBeforeHeaders: the method is checked before
@@ -67,8 +67,8 @@ type Engine struct {
 	// next one.
 	PreflightAsAtFirst bool
 
-	// UploadListenerNeedsBody: an upload listener forces a preflight only where
-	// there is a body to upload.
+	// UploadListenerNeedsBody: an upload listener forces a preflight only if there is
+	// a body to upload.
 	UploadListenerNeedsBody bool
 
 	// NoTotalLimit: the standard's limit of 1,024 bytes for all safelisted
@@ -94,8 +94,8 @@ type Engine struct {
 	// EqualLocationsCount: several Location lines that are equal count as one.
 	EqualLocationsCount bool
 
-	// RedirectsIgnoredForSite: Lax and Strict cookies go along to the page's own
-	// site even behind a redirect from another one.
+	// RedirectsIgnoredForSite: Lax and Strict cookies are sent to the page's own site
+	// even behind a redirect from another site.
 	RedirectsIgnoredForSite bool
 
 	// NullAfterNoCORSRedirect: in mode no-cors, Origin is null after any
@@ -110,16 +110,16 @@ type Engine struct {
 	// and also with redirect: "manual".
 	LocationFirst bool
 
-	// AddressesHaveNoSite: an IP address is not on the same site as itself
-	// where Cross-Origin-Resource-Policy is concerned.
+	// AddressesHaveNoSite: for Cross-Origin-Resource-Policy, an IP address is not on
+	// the same site as itself.
 	AddressesHaveNoSite bool
 
-	// SchemelessSite: http and https pages of one registrable domain are
-	// same-site where cookies are concerned.
+	// SchemelessSite: for cookies, http and https pages of one registrable domain are
+	// same-site.
 	SchemelessSite bool
 
-	// UnsetSameSiteIsNone: a cookie without SameSite also goes along across
-	// sites. Otherwise it counts as Lax.
+	// UnsetSameSiteIsNone: a cookie without SameSite is also sent across sites.
+	// Otherwise, it counts as Lax.
 	UnsetSameSiteIsNone bool
 
 	// MaxAgeLimit caps Access-Control-Max-Age; 0 means no limit.
@@ -180,8 +180,8 @@ func Firefox() Engine {
 	}
 }
 
-// WebKit is Safari, as far as the package knows it: the cap of the preflight
-// cache alone differs from the standard.
+// WebKit is Safari, as far as the package knows it: only the limit of the preflight
+// cache differs from the standard.
 func WebKit() Engine {
 	return Engine{Name: "WebKit", MaxAgeLimit: 10 * time.Minute}
 }

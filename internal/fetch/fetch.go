@@ -1,16 +1,16 @@
 // Package fetch is the CORS protocol of the Fetch standard
-// (https://fetch.spec.whatwg.org) as pure functions: a request and the
-// responses that came in, what the browser does next out. It opens no
-// connection and reads no clock, so it can be tested against real browsers by
-// the thousand and read beside the standard.
+// (https://fetch.spec.whatwg.org) as pure functions. They take a request and the
+// responses so far, and return what the browser does next. The package opens no
+// connection and reads no clock, so thousands of cases can be compared with real
+// browsers, and the code can be read next to the standard.
 //
-// [Engine.Next] is the way in. Where Chromium and Firefox differ from the
-// standard, an [Engine] says so in one field per difference.
+// Start with [Engine.Next]. Where Chromium or Firefox differs from the standard, an
+// [Engine] has one field per difference.
 package fetch
 
 import "net/url"
 
-// Mode is a request's mode, as fetch() takes it.
+// Mode is a request's mode, as passed to fetch().
 type Mode string
 
 // The modes that a page can ask for.
@@ -20,7 +20,7 @@ const (
 	ModeSameOrigin Mode = "same-origin"
 )
 
-// Credentials is a request's credentials mode, as fetch() takes it.
+// Credentials is a request's credentials mode, as passed to fetch().
 // XMLHttpRequest's withCredentials is CredentialsInclude.
 type Credentials string
 
@@ -31,7 +31,7 @@ const (
 	CredentialsInclude    Credentials = "include"
 )
 
-// Redirect is a request's redirect mode, as fetch() takes it.
+// Redirect is a request's redirect mode, as passed to fetch().
 type Redirect string
 
 // The redirect modes. RedirectFollow is fetch()'s default.
@@ -60,8 +60,8 @@ type Request struct {
 	UploadListener bool   // an upload listener is registered, which forces a preflight
 
 	// PageSpace is the address space of the page, for Local Network Access.
-	// SpaceUnknown disables the check. Spaces has the address spaces of
-	// servers, by origin; of those that are missing, the host name has to tell.
+	// SpaceUnknown disables the check. Spaces has the address spaces of servers, by
+	// origin. For a server that it does not have, the host name decides.
 	PageSpace Space
 	Spaces    map[string]Space
 	// CORSOnly leaves out mixed content and Local Network Access, which depend
@@ -72,14 +72,14 @@ type Request struct {
 	LocalNetworkDenied bool
 }
 
-// Response is a response as it came, before any check.
+// Response is a response as it arrived, before any check.
 type Response struct {
 	Status int
 	Header Header // one field per line, in the order of the lines
 }
 
-// Message is a request that the browser sends. It holds the headers that the
-// protocol decides about; the caller adds those of its own connection.
+// Message is a request that the browser sends. It has the headers that the protocol
+// decides about; the caller adds those of its own connection.
 type Message struct {
 	Preflight   bool
 	Method      string
@@ -90,12 +90,12 @@ type Message struct {
 	Body        bool
 }
 
-// Check is one decision on the way, for a reader.
+// Check is one of the browser's decisions, in words for a reader.
 type Check struct {
 	OK      bool
-	Title   string  // "preflight", "response", or what else is looked at
+	Title   string  // what is checked, such as "preflight" or "response"
 	Detail  string  // "Access-Control-Allow-Origin is *"
-	Section Section // where the standard says so
+	Section Section // the section of the standard
 }
 
 // Verdict is how a fetch ends.
@@ -106,7 +106,7 @@ type Verdict struct {
 	Sent    bool     // the request itself was sent, not only its preflight
 	Read    []string // names of the response headers that JavaScript can read, lower case, sorted
 
-	// The rest says why it was blocked.
+	// The following fields say why it was blocked.
 	Reason    Reason
 	Preflight bool     // the deciding response answered a preflight
 	Header    string   // the header that decided; empty if none did
@@ -127,9 +127,9 @@ type Step struct {
 	Verdict *Verdict
 }
 
-// Next reports what the browser does for r after it has received the
-// responses got, which answer the messages of the steps before, oldest first.
-// It starts from the beginning each time, so it keeps no state.
+// Next returns what the browser does for r after it has received the responses got,
+// which are those to the messages of the earlier steps, oldest first. It starts from
+// the beginning each time, so it keeps no state.
 func (e Engine) Next(r Request, got []Response) Step {
 	w := walk{engine: e, request: r.withDefaults(), got: got}
 	w.run()

@@ -122,7 +122,7 @@ func TestPreflight(t *testing.T) {
 		{"step 7.7: letter case", fetch.CredentialsOmit, "GET", []string{"X-Test", "1"}, 204, with("Access-Control-Allow-Headers: x-TEST"), ""},
 		{"step 7.7: JSON", fetch.CredentialsOmit, "POST", []string{"Content-Type", "application/json"}, 204, with("Access-Control-Allow-Headers: authorization"), fetch.HeaderDisallowed},
 		{"step 7.6: * does not cover authorization", fetch.CredentialsOmit, "GET", []string{"Authorization", "x"}, 204, with("Access-Control-Allow-Headers: *"), fetch.HeaderDisallowed},
-		{"step 7.6: listed beside *", fetch.CredentialsOmit, "GET", []string{"Authorization", "x"}, 204, with("Access-Control-Allow-Headers: *, Authorization"), ""},
+		{"step 7.6: listed next to *", fetch.CredentialsOmit, "GET", []string{"Authorization", "x"}, 204, with("Access-Control-Allow-Headers: *, Authorization"), ""},
 
 		// web-platform-tests, fetch/api/cors/cors-preflight-star.any.js
 		{"wpt: safelisted method", fetch.CredentialsOmit, "GET", []string{"X-Test", "1"}, 200, with("Access-Control-Allow-Methods: get", "Access-Control-Allow-Headers: x-test"), ""},
@@ -541,6 +541,8 @@ func TestParseURL(t *testing.T) {
 		{"http://0x7f000001/", "http://127.0.0.1/"},
 		{"http://0177.0.0.01/", "http://127.0.0.1/"},
 		{"http://[0:0::1]:8080/", "http://[::1]:8080/"},
+		{"http://[::ffff:127.0.0.1]/", "http://[::ffff:7f00:1]/"},
+		{"http://[fe80::1%25eth0]/", ""},
 		{"http://256.1.1.1/", ""},
 		{"http://1.2.3.4.5/", ""},
 		{"http://a.09/", ""},

@@ -9,7 +9,7 @@ import (
 // Field is one header line.
 type Field struct{ Name, Value string }
 
-// Header is a header list: several lines may bear one name.
+// Header is a list of header lines. Several lines may have the same name.
 type Header []Field
 
 // Lines returns the values of name's lines, in order.
@@ -31,7 +31,7 @@ func (h Header) Get(name string) (string, bool) {
 	return strings.Join(lines, ", "), len(lines) > 0
 }
 
-// get is Get as the engine does it.
+// get is like Get, but reads the header as the engine does.
 func (e Engine) get(h Header, name string) (string, bool) {
 	lines := h.Lines(name)
 	if e.SkipsEmptyLines && len(lines) > 1 {
@@ -74,10 +74,10 @@ func (e Engine) IsSafelistedRequestHeader(name, value string) bool {
 	return e.whyUnsafe(name, value) == ""
 }
 
-// notSafelisted is the reason that needs no words.
+// notSafelisted is the reason that needs no explanation.
 const notSafelisted = "not a safelisted header"
 
-// whyUnsafe says why a header needs a preflight, or nothing if it does not.
+// whyUnsafe returns why a header needs a preflight, or "" if it does not.
 func (e Engine) whyUnsafe(name, value string) string {
 	name = strings.ToLower(name)
 	if !e.isSafelistedName(name) {
@@ -234,7 +234,7 @@ func IsForbiddenRequestHeader(name, value string) bool {
 		return true
 	case "x-http-method", "x-http-method-override", "x-method-override":
 		for method := range strings.SplitSeq(value, ",") {
-			if IsForbiddenMethod(trimHTTPSpace(method)) {
+			if isForbiddenMethod(trimHTTPSpace(method)) {
 				return true
 			}
 		}
@@ -274,9 +274,9 @@ func readableNames(h Header) []string {
 	return slices.Compact(names)
 }
 
-// parseTokens reads a header that is a comma-separated list of tokens. It
-// reports false, and the first element at fault, if one is not a token. Empty
-// elements are skipped (RFC 9110, 5.6.1.2).
+// parseTokens reads a header that is a comma-separated list of tokens. If an
+// element is not a token, it returns the first such element as bad and no tokens.
+// Empty elements are skipped (RFC 9110, 5.6.1.2).
 func parseTokens(h Header, name string) (tokens []string, bad string) {
 	value, _ := h.Get(name)
 	for element := range strings.SplitSeq(value, ",") {

@@ -2,9 +2,9 @@ package fetch
 
 import "strings"
 
-// NormalizeMethod writes the six methods that the standard names in upper
-// case and leaves every other as it is: "patch" stays "patch", which few
-// servers understand.
+// NormalizeMethod writes the six methods that the standard names in upper case and
+// leaves every other method unchanged: "patch" stays "patch", which few servers
+// understand.
 func NormalizeMethod(method string) string {
 	switch upper := strings.ToUpper(method); upper {
 	case "DELETE", "GET", "HEAD", "OPTIONS", "POST", "PUT":
@@ -18,8 +18,8 @@ func IsSafelistedMethod(method string) bool {
 	return method == "GET" || method == "HEAD" || method == "POST"
 }
 
-// IsForbiddenMethod reports whether no page may send the method.
-func IsForbiddenMethod(method string) bool {
+// isForbiddenMethod reports whether no page may send the method.
+func isForbiddenMethod(method string) bool {
 	switch strings.ToUpper(method) {
 	case "CONNECT", "TRACE", "TRACK":
 		return true

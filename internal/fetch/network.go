@@ -11,8 +11,8 @@ import (
 // private.
 type Space int
 
-// The address spaces. SpaceUnknown is for a page or a server of which nothing
-// is known.
+// The address spaces. SpaceUnknown is for a page or a server about which nothing is
+// known.
 const (
 	SpaceUnknown Space = iota
 	SpacePublic
@@ -46,8 +46,8 @@ func SpaceOf(addr netip.Addr) Space {
 	return SpacePublic
 }
 
-// SpaceOfHost returns the address space that a host name or address tells by
-// itself, and SpaceUnknown for a name that has to be looked up.
+// SpaceOfHost returns the address space that a host name or address shows by itself,
+// and SpaceUnknown for a name that must be looked up.
 func SpaceOfHost(host string) Space {
 	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
 		return SpaceLoopback
@@ -68,8 +68,8 @@ func IsTrustworthy(u *url.URL) bool {
 	return u.Scheme == "https" || SpaceOfHost(u.Hostname()) == SpaceLoopback
 }
 
-// badPorts are the ports that browsers do not connect to, because other
-// protocols than HTTP are spoken there (Fetch, port blocking).
+// badPorts are the ports to which browsers do not connect, because servers speak
+// other protocols than HTTP there (Fetch, port blocking).
 var badPorts = []string{
 	"0", "1", "7", "9", "11", "13", "15", "17", "19", "20", "21", "22", "23", "25", "37", "42", "43", "53", "69", "77", "79",
 	"87", "95", "101", "102", "103", "104", "109", "110", "111", "113", "115", "117", "119", "123", "135", "137", "139", "143",
@@ -83,7 +83,7 @@ var badPorts = []string{
 func (w *walk) checkNetwork() bool {
 	r := w.request
 	if slices.Contains(badPorts, w.url.Port()) {
-		return w.block(Verdict{Reason: BadPort, Param: w.url.Port(), Section: SectionPortBlocking})
+		return w.block(Verdict{Reason: BadPort, Param: w.url.Port(), Section: sectionPortBlocking})
 	}
 	page, err := url.Parse(r.Origin)
 	if err != nil || r.Origin == "null" || r.CORSOnly {
@@ -96,12 +96,12 @@ func (w *walk) checkNetwork() bool {
 	into := space > r.PageSpace && r.PageSpace != SpaceUnknown
 	exempt := w.engine.LocalNetworkByHTTP && into && SpaceOfHost(w.url.Hostname()) >= SpaceLocal
 	if page.Scheme == "https" && !IsTrustworthy(w.url) && !exempt {
-		return w.block(Verdict{Reason: MixedContent, Param: w.url.String(), Section: SectionMixedContent})
+		return w.block(Verdict{Reason: MixedContent, Param: w.url.String(), Section: sectionMixedContent})
 	}
 	if !into || !w.engine.LocalNetworkAccess {
 		return true
 	}
-	v := Verdict{Param: space.String(), Section: SectionLocalNetwork}
+	v := Verdict{Param: space.String(), Section: sectionLocalNetwork}
 	switch {
 	case w.engine.LocalNetworkNeedsSecure && !IsTrustworthy(page) && (page.Scheme == "http" || page.Scheme == "https"):
 		v.Reason = InsecureLocalNetwork
@@ -110,6 +110,6 @@ func (w *walk) checkNetwork() bool {
 		v.Reason = LocalNetworkDenied
 		return w.block(v)
 	}
-	w.pass("local network", "the browser asks the user for permission first", SectionLocalNetwork)
+	w.pass("local network", "the browser asks the user for permission first", sectionLocalNetwork)
 	return true
 }

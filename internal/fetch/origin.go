@@ -10,6 +10,8 @@ import (
 
 	"golang.org/x/net/idna"
 	"golang.org/x/net/publicsuffix"
+
+	"example.com/api/internal/origin"
 )
 
 // ParseURL reads the address of a request as a browser would write it: http
@@ -45,8 +47,11 @@ func normalizeURL(u *url.URL) (*url.URL, error) {
 
 func normalizeHost(host string) (string, error) {
 	if addr, err := netip.ParseAddr(host); err == nil {
-		if addr.Is6() {
-			return "[" + addr.String() + "]", nil
+		switch {
+		case addr.Zone() != "":
+			return "", fmt.Errorf("has the host %q, whose zone browsers reject", host)
+		case addr.Is6():
+			return origin.FormatIPv6(addr), nil
 		}
 		return addr.String(), nil
 	}
@@ -105,7 +110,7 @@ func parseIPv4Number(s string) (uint64, error) {
 }
 
 func normalizePort(scheme, port string) (string, error) {
-	if port == "" || port == defaultPort(scheme) {
+	if port == "" || port == origin.DefaultPort(scheme) {
 		return "", nil
 	}
 	n, err := strconv.ParseUint(port, 10, 16)
@@ -113,16 +118,6 @@ func normalizePort(scheme, port string) (string, error) {
 		return "", fmt.Errorf("has the port %q; ports go from 0 to 65535", port)
 	}
 	return ":" + strconv.FormatUint(n, 10), nil
-}
-
-func defaultPort(scheme string) string {
-	switch scheme {
-	case "https":
-		return "443"
-	case "http":
-		return "80"
-	}
-	return ""
 }
 
 // OriginOf is the serialised origin of a URL from ParseURL.

@@ -90,7 +90,7 @@ func (e Engine) checkPreflight(p preflightCheck, response Response) *Verdict {
 	redirected := len(e.locations(response)) > 0
 	failed := &Verdict{
 		Reason: PreflightDisallowedRedirect, Header: "Location", Value: location, Present: true,
-		Param: strconv.Itoa(response.Status), Section: SectionPreflight,
+		Param: strconv.Itoa(response.Status), Section: sectionPreflight,
 	}
 	if redirected && e.PreflightRedirectFirst {
 		return failed
@@ -104,7 +104,7 @@ func (e Engine) checkPreflight(p preflightCheck, response Response) *Verdict {
 		return failed
 	}
 	if response.Status < 200 || response.Status > 299 {
-		return &Verdict{Reason: PreflightInvalidStatus, Param: strconv.Itoa(response.Status), Section: SectionPreflight}
+		return &Verdict{Reason: PreflightInvalidStatus, Param: strconv.Itoa(response.Status), Section: sectionPreflight}
 	}
 
 	methods, bad := parseTokens(response.Header, "Access-Control-Allow-Methods")
@@ -150,7 +150,7 @@ func allowsMethod(methods []string, method string, c Credentials) bool {
 
 func preflightFailure(reason Reason, header, param string, h Header) *Verdict {
 	value, present := h.Get(header)
-	return &Verdict{Reason: reason, Header: header, Value: value, Present: present, Param: param, Section: SectionPreflight}
+	return &Verdict{Reason: reason, Header: header, Value: value, Present: present, Param: param, Section: sectionPreflight}
 }
 
 // defaultMaxAge is how long a preflight is cached when the response does not

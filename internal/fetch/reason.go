@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// Reason says why a fetch is blocked. Where Chromium's DevTools protocol has a
+// Reason says why a fetch is blocked. If Chromium's DevTools protocol has a
 // name for it (Network.CorsError), that is its value, without "Preflight" in
 // front where the same check also guards the response itself.
 type Reason string
@@ -24,7 +24,7 @@ const (
 	InvalidAllowCredentials  Reason = "InvalidAllowCredentials"
 )
 
-// What else is found in a preflight's response.
+// What else can be wrong with a preflight's response.
 const (
 	PreflightInvalidStatus      Reason = "PreflightInvalidStatus"
 	PreflightDisallowedRedirect Reason = "PreflightDisallowedRedirect"
@@ -73,7 +73,7 @@ func (r Reason) isCORSCheck() bool {
 	return false
 }
 
-// title names what is looked at where no response is.
+// title names what is checked if it is not a response.
 func (r Reason) title() string {
 	switch r {
 	case RedirectContainsCredentials, InvalidRedirect, DisabledScheme, TooManyRedirects, RedirectRefused, RedirectOfStream:
@@ -124,7 +124,7 @@ func (v Verdict) Explain() string {
 		}
 		return fmt.Sprintf("Access-Control-Allow-Credentials is %q; only true, in lower case, counts", v.Value)
 	case PreflightInvalidStatus:
-		return fmt.Sprintf("the preflight was answered with %s; only 200 to 299 counts", v.statusParam())
+		return fmt.Sprintf("the response to the preflight is %s; only a status from 200 to 299 counts", v.statusParam())
 	case PreflightDisallowedRedirect:
 		return fmt.Sprintf("the preflight was redirected to %q; browsers never follow that", v.Value)
 	case InvalidAllowMethods, InvalidAllowHeaders:
@@ -171,7 +171,7 @@ func (v Verdict) Explain() string {
 	case InsecureLocalNetwork:
 		return fmt.Sprintf("the server is in the %s address space, and a page from outside needs https to reach it", v.Param)
 	case LocalNetworkDenied:
-		return fmt.Sprintf("the server is in the %s address space, and the user has not let this page in", v.Param)
+		return fmt.Sprintf("the server is in the %s address space, and the user has not allowed this page to reach it", v.Param)
 	case BlockedByResourcePolicy:
 		return fmt.Sprintf("Cross-Origin-Resource-Policy is %s, which forbids no-cors requests from this page", v.Value)
 	}
@@ -180,7 +180,7 @@ func (v Verdict) Explain() string {
 
 func (v Verdict) statusParam() string {
 	status, _ := strconv.Atoi(v.Param)
-	return statusText(status)
+	return StatusText(status)
 }
 
 // notListed describes a list that lacks something, and a * that does not
@@ -197,15 +197,15 @@ func (v Verdict) notListed(what string) string {
 	return fmt.Sprintf("%s is %q, which lacks %s", v.Header, v.Value, what)
 }
 
-// nearMiss names the difference between the origin that came and the one that
-// was sent, where it is easy to overlook.
+// nearMiss names the difference between the origin in the response and the one that
+// was sent, if it is easy to overlook.
 func (v Verdict) nearMiss() string {
 	got, want := v.Value, v.Origin
 	if want == "null" || got == "null" {
 		return ""
 	}
 	if strings.TrimSuffix(got, "/") == want {
-		return "; the trailing slash is too much"
+		return "; the server's value has a trailing slash"
 	}
 	if strings.EqualFold(got, want) {
 		return "; the letter case differs"
@@ -228,7 +228,7 @@ func (v Verdict) nearMiss() string {
 }
 
 // ChromiumMessage is what Chromium prints to its console, or nothing if it
-// prints nothing about this verdict. initial is the URL that the page called.
+// prints nothing about this verdict.
 func (v Verdict) ChromiumMessage(r Request) string {
 	r = r.withDefaults()
 	hint := escapeHint(v.Param)
@@ -371,18 +371,17 @@ func fetchSection(title, anchor string) Section {
 
 // The sections that verdicts and checks refer to. They are never changed.
 var (
-	SectionMainFetch      = fetchSection("main fetch", "main-fetch")
-	SectionMethods        = fetchSection("methods", "methods")
-	SectionHeaders        = fetchSection("headers", "terminology-headers")
-	SectionRequest        = fetchSection("Request class", "request-class")
-	SectionPreflight      = fetchSection("CORS-preflight fetch", "cors-preflight-fetch")
-	SectionCORSCheck      = fetchSection("CORS check", "cors-check")
-	SectionRedirect       = fetchSection("HTTP-redirect fetch", "http-redirect-fetch")
-	SectionResourcePolicy = fetchSection("cross-origin resource policy check", "cross-origin-resource-policy-check")
-	SectionExposed        = fetchSection("CORS filtered response", "concept-filtered-response-cors")
-	SectionPortBlocking   = fetchSection("port blocking", "port-blocking")
-	SectionMixedContent   = Section{"Mixed Content, 4.4", "https://www.w3.org/TR/mixed-content/#should-block-fetch"}
-	SectionLocalNetwork   = Section{"Local Network Access", "https://wicg.github.io/local-network-access/"}
+	sectionMainFetch      = fetchSection("main fetch", "main-fetch")
+	sectionMethods        = fetchSection("methods", "methods")
+	sectionHeaders        = fetchSection("headers", "terminology-headers")
+	sectionRequest        = fetchSection("Request class", "request-class")
+	sectionPreflight      = fetchSection("CORS-preflight fetch", "cors-preflight-fetch")
+	sectionCORSCheck      = fetchSection("CORS check", "cors-check")
+	sectionRedirect       = fetchSection("HTTP-redirect fetch", "http-redirect-fetch")
+	sectionResourcePolicy = fetchSection("cross-origin resource policy check", "cross-origin-resource-policy-check")
+	sectionPortBlocking   = fetchSection("port blocking", "port-blocking")
+	sectionMixedContent   = Section{"Mixed Content, 4.4", "https://www.w3.org/TR/mixed-content/#should-block-fetch"}
+	sectionLocalNetwork   = Section{"Local Network Access", "https://wicg.github.io/local-network-access/"}
 )
 
 // describe writes a header as it came.
@@ -394,7 +393,8 @@ func describe(name string, h Header) string {
 	return name + ": " + value
 }
 
-func statusText(status int) string {
+// StatusText returns the status with its phrase, if it has one: 404 Not Found.
+func StatusText(status int) string {
 	if text := http.StatusText(status); text != "" {
 		return fmt.Sprintf("%d %s", status, text)
 	}

@@ -61,23 +61,23 @@ func (w *walk) construct() bool {
 	r := w.request
 	switch {
 	case !isToken(r.Method):
-		return w.block(Verdict{Reason: InvalidMethod, Param: r.Method, Section: SectionMethods})
-	case IsForbiddenMethod(r.Method):
-		return w.block(Verdict{Reason: ForbiddenMethod, Param: r.Method, Section: SectionMethods})
+		return w.block(Verdict{Reason: InvalidMethod, Param: r.Method, Section: sectionMethods})
+	case isForbiddenMethod(r.Method):
+		return w.block(Verdict{Reason: ForbiddenMethod, Param: r.Method, Section: sectionMethods})
 	case r.Mode == ModeNoCORS && !IsSafelistedMethod(w.method):
-		return w.block(Verdict{Reason: MethodNotSimple, Param: r.Method, Section: SectionMethods})
+		return w.block(Verdict{Reason: MethodNotSimple, Param: r.Method, Section: sectionMethods})
 	case r.URL.User != nil:
-		return w.block(Verdict{Reason: URLContainsCredentials, Section: SectionRequest})
+		return w.block(Verdict{Reason: URLContainsCredentials, Section: sectionRequest})
 	case r.Body && (w.method == "GET" || w.method == "HEAD"):
-		return w.block(Verdict{Reason: BodyNotAllowed, Param: w.method, Section: SectionRequest})
+		return w.block(Verdict{Reason: BodyNotAllowed, Param: w.method, Section: sectionRequest})
 	}
 	for _, f := range r.Header {
 		f.Value = trimHTTPSpace(f.Value)
 		switch {
 		case !isToken(f.Name):
-			return w.block(Verdict{Reason: InvalidHeader, Param: f.Name, Section: SectionHeaders})
+			return w.block(Verdict{Reason: InvalidHeader, Param: f.Name, Section: sectionHeaders})
 		case !isHeaderValue(f.Value):
-			return w.block(Verdict{Reason: InvalidHeader, Param: f.Name, Section: SectionHeaders})
+			return w.block(Verdict{Reason: InvalidHeader, Param: f.Name, Section: sectionHeaders})
 		case IsForbiddenRequestHeader(f.Name, f.Value), strings.EqualFold(f.Name, "User-Agent") && w.engine.DropsUserAgent:
 			continue
 		case r.Mode == ModeNoCORS && !w.engine.IsSafelistedRequestHeader(f.Name, f.Value):
@@ -105,17 +105,17 @@ func (w *walk) hop() bool {
 	page := r.Origin != "null" && OriginOf(w.url) == r.Origin
 	switch {
 	case page && w.tainting == taintingBasic:
-		w.pass("same origin", "CORS does not apply", SectionMainFetch)
+		w.pass("same origin", "CORS does not apply", sectionMainFetch)
 	case r.Mode == ModeSameOrigin:
-		return w.block(Verdict{Reason: DisallowedByMode, Section: SectionMainFetch})
+		return w.block(Verdict{Reason: DisallowedByMode, Section: sectionMainFetch})
 	case r.Mode == ModeNoCORS && r.Redirect != RedirectFollow:
-		return w.block(Verdict{Reason: ModeNeedsFollow, Section: SectionMainFetch})
+		return w.block(Verdict{Reason: ModeNeedsFollow, Section: sectionMainFetch})
 	case r.Mode == ModeNoCORS:
 		w.tainting = taintingOpaque
-		w.pass("no-cors", "the request is sent, but JavaScript cannot read the response", SectionMainFetch)
+		w.pass("no-cors", "the request is sent, but JavaScript cannot read the response", sectionMainFetch)
 	default:
 		if w.tainting == taintingBasic {
-			w.pass("cross-origin", OriginOf(w.url)+" is not the page's origin", SectionMainFetch)
+			w.pass("cross-origin", OriginOf(w.url)+" is not the page's origin", sectionMainFetch)
 		}
 		w.tainting = taintingCORS
 		if !w.preflight() {
@@ -152,7 +152,7 @@ func (w *walk) hop() bool {
 	}
 	if isRedirect(response.Status) && r.Redirect == RedirectError && !w.engine.RedirectErrorLast {
 		location, present := response.Header.Get("Location")
-		return w.block(Verdict{Reason: RedirectRefused, Header: "Location", Value: location, Present: present, Section: SectionRedirect})
+		return w.block(Verdict{Reason: RedirectRefused, Header: "Location", Value: location, Present: present, Section: sectionRedirect})
 	}
 	if len(lines) > 0 {
 		return w.redirect(response.Status, lines)
@@ -183,7 +183,7 @@ func (w *walk) preflight() bool {
 		why = append(why, Cause{UploadListener: true})
 	}
 	if len(why) == 0 {
-		w.pass("no preflight", w.method+" with these headers goes out at once", SectionMainFetch)
+		w.pass("no preflight", w.method+" with these headers goes out at once", sectionMainFetch)
 		return true
 	}
 	w.forced = true
@@ -191,12 +191,12 @@ func (w *walk) preflight() bool {
 	for i, cause := range why {
 		texts[i] = cause.String()
 	}
-	w.pass("preflight needed", strings.Join(texts, "; "), SectionMainFetch)
+	w.pass("preflight needed", strings.Join(texts, "; "), sectionMainFetch)
 
 	origin := w.preflightOrigin()
 	key := fmt.Sprint(w.url, origin, w.method, names)
 	if slices.Contains(w.preflighted, key) {
-		w.pass("preflight", "cached", SectionPreflight)
+		w.pass("preflight", "cached", sectionPreflight)
 		return true
 	}
 	response, came := w.receive(preflightMessage(w.url, origin, w.method, names))
@@ -215,12 +215,12 @@ func (w *walk) preflight() bool {
 		w.preflighted = append(w.preflighted, key)
 	}
 	w.passCORS("preflight", response.Header)
-	w.pass("preflight", statusText(response.Status), SectionPreflight)
+	w.pass("preflight", StatusText(response.Status), sectionPreflight)
 	if !IsSafelistedMethod(w.method) {
-		w.pass("preflight", describe("Access-Control-Allow-Methods", response.Header), SectionPreflight)
+		w.pass("preflight", describe("Access-Control-Allow-Methods", response.Header), sectionPreflight)
 	}
 	if len(names) > 0 {
-		w.pass("preflight", describe("Access-Control-Allow-Headers", response.Header), SectionPreflight)
+		w.pass("preflight", describe("Access-Control-Allow-Headers", response.Header), sectionPreflight)
 	}
 	return true
 }
@@ -267,7 +267,7 @@ func (w *walk) preflightOrigin() string {
 func (w *walk) redirect(status int, lines []string) bool {
 	r := w.request
 	location := strings.Join(lines, ", ")
-	failed := Verdict{Header: "Location", Value: location, Present: true, Section: SectionRedirect}
+	failed := Verdict{Header: "Location", Value: location, Present: true, Section: sectionRedirect}
 	if len(lines) > 1 {
 		return w.invalidRedirect(lines)
 	}
@@ -329,11 +329,11 @@ func (w *walk) redirect(status int, lines []string) bool {
 	if leaves {
 		w.header = w.header.without("Authorization")
 	}
-	detail := statusText(status) + " to " + to.String()
+	detail := StatusText(status) + " to " + to.String()
 	if w.tainted {
 		detail += "; from here on Origin is null"
 	}
-	w.pass("redirect", detail, SectionRedirect)
+	w.pass("redirect", detail, sectionRedirect)
 	w.url = to
 	return true
 }
@@ -348,7 +348,7 @@ func (w *walk) parses(location string) bool {
 }
 
 func (w *walk) invalidRedirect(lines []string) bool {
-	return w.block(Verdict{Reason: InvalidRedirect, Header: "Location", Value: strings.Join(lines, ", "), Present: true, Section: SectionRedirect})
+	return w.block(Verdict{Reason: InvalidRedirect, Header: "Location", Value: strings.Join(lines, ", "), Present: true, Section: sectionRedirect})
 }
 
 // locations returns where a response redirects to: nothing if it does not, and
@@ -397,9 +397,9 @@ func (w *walk) pass(title, detail string, section Section) {
 }
 
 func (w *walk) passCORS(title string, h Header) {
-	w.pass(title, describe("Access-Control-Allow-Origin", h), SectionCORSCheck)
+	w.pass(title, describe("Access-Control-Allow-Origin", h), sectionCORSCheck)
 	if w.request.Credentials == CredentialsInclude {
-		w.pass(title, describe("Access-Control-Allow-Credentials", h), SectionCORSCheck)
+		w.pass(title, describe("Access-Control-Allow-Credentials", h), sectionCORSCheck)
 	}
 }
 

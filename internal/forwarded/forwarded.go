@@ -10,8 +10,8 @@ import (
 	"strings"
 )
 
-// Proxies holds the networks of the trusted proxies. The zero value trusts
-// no proxy: the client is then the TCP peer, whatever it writes into headers.
+// Proxies holds the networks of the trusted proxies. The zero value trusts no
+// proxy: the client is then the TCP peer, whatever the headers say.
 type Proxies struct {
 	networks []netip.Prefix
 }
@@ -22,9 +22,9 @@ func NewProxies(networks ...netip.Prefix) Proxies {
 	return Proxies{networks: networks}
 }
 
-// ParseNetwork reads an IP address or a CIDR. It rejects a network that is wider
-// than the proxies of any one operator: clients inside it could choose the
-// address that they are counted under.
+// ParseNetwork parses an IP address or a CIDR. It rejects a network that is wider
+// than the proxies of any one operator need, because clients inside it could choose
+// the address under which they are counted.
 func ParseNetwork(s string) (netip.Prefix, error) {
 	if s == "*" {
 		return netip.Prefix{}, fmt.Errorf("would let every client choose its own address; name the proxies' addresses")
@@ -33,7 +33,7 @@ func ParseNetwork(s string) (netip.Prefix, error) {
 	if err != nil {
 		addr, err := netip.ParseAddr(s)
 		if err != nil || addr.Zone() != "" {
-			return netip.Prefix{}, fmt.Errorf("is not an IP address or a CIDR; write for example 10.0.0.5 or 10.0.0.0/24")
+			return netip.Prefix{}, fmt.Errorf("is not an IP address or a CIDR; write, for example, 10.0.0.5 or 10.0.0.0/24")
 		}
 		network = netip.PrefixFrom(addr, addr.BitLen())
 	}
@@ -131,7 +131,7 @@ func (p Proxies) IsHTTPS(r *http.Request) bool { return p.Scheme(r) == "https" }
 
 // Scheme returns the scheme that the client used, in lower case: "https" on an
 // encrypted connection, otherwise what a trusted proxy says. It returns "" if the
-// peer is not trusted or does not say it.
+// peer is not trusted or does not name one.
 func (p Proxies) Scheme(r *http.Request) string {
 	if r.TLS != nil {
 		return "https"
@@ -143,9 +143,9 @@ func (p Proxies) Scheme(r *http.Request) string {
 	return claimed
 }
 
-// ClaimedScheme returns what the peer, trusted or not, says in
-// X-Forwarded-Proto about its own client, in lower case. Only the last value
-// counts: the nearest proxy wrote it.
+// ClaimedScheme returns the scheme that the peer, trusted or not, claims in
+// X-Forwarded-Proto for its own client, in lower case. Only the last value counts,
+// because the nearest proxy wrote it.
 func ClaimedScheme(r *http.Request) string {
 	lines := r.Header["X-Forwarded-Proto"]
 	if len(lines) == 0 {

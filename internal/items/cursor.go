@@ -7,8 +7,8 @@ import (
 )
 
 // A cursor is the position of a page's last item: a version byte and the item's
-// seq, big-endian, in base64url. It is opaque to clients, so the version allows
-// a different content later.
+// seq, big-endian, in base64url. It is opaque to clients, so a later version may
+// contain something else.
 const (
 	cursorVersion = 1
 	cursorSize    = 1 + 8 // bytes before base64url

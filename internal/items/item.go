@@ -1,5 +1,5 @@
-// Package items is the sample resource: what an item is, which rules it obeys,
-// and a store that keeps it in the database.
+// Package items is the sample resource: what an item is, which rules apply to it,
+// and a store that keeps items in the database.
 package items
 
 import (
@@ -18,8 +18,8 @@ const (
 	maxNote = 1000
 )
 
-// Item is what the store keeps. Its times are UTC and whole microseconds, so
-// that both databases return exactly what was written.
+// Item is one item in the store. Its times are UTC, in whole microseconds, so that
+// both databases return exactly what was written.
 type Item struct {
 	ID        uuid.UUID `json:"id"` // version 7
 	Name      string    `json:"name"`
@@ -28,8 +28,8 @@ type Item struct {
 	UpdatedAt time.Time `json:"updated_at"`
 }
 
-// ETag returns the strong entity tag of the item as it is, in quotes (RFC 9110,
-// 8.8.3). UpdatedAt is different after every change.
+// ETag returns the strong entity tag of this version of the item, in quotes (RFC
+// 9110, 8.8.3). UpdatedAt is different after every change.
 func (i Item) ETag() string {
 	return `"` + strconv.FormatInt(i.UpdatedAt.UnixMicro(), 36) + `"`
 }
@@ -37,20 +37,20 @@ func (i Item) ETag() string {
 // Draft is everything that a client may set of an item.
 type Draft struct{ Name, Note string }
 
-// Patch holds some of what a client may set; a nil field was left out.
+// Patch is some of what a client may set; a nil field was left out.
 type Patch struct {
 	Name *string `json:"name"`
 	Note *string `json:"note"`
 }
 
-// Validate calls broken for each rule that the patch breaks, with the field's
-// name in JSON and what is wrong with its value. The store does not check the
-// rules: a caller does so before it hands a Draft or a Patch to the store.
+// Validate calls broken for each rule that the patch breaks, with the field's name
+// in JSON and what is wrong with its value. The store does not check the rules. A
+// caller must do so before it passes a Draft or a Patch to the store.
 func (p Patch) Validate(broken func(field, detail string)) {
 	if p.Name != nil {
 		validateText("name", *p.Name, 1, maxName, broken)
 		if *p.Name != "" && strings.TrimSpace(*p.Name) == "" {
-			broken("name", "must not consist of blanks alone")
+			broken("name", "must not consist only of blanks")
 		}
 	}
 	if p.Note != nil {

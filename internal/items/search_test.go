@@ -153,6 +153,119 @@ func TestSearchPages(t *testing.T) {
 	})
 }
 
+// A search that no index helps compares a bounded number of items per page, and
+// its pages together hold every item that is found.
+func TestShortSearchesAreBounded(t *testing.T) {
+	t.Parallel()
+	const most = items.MaxVisited
+	notes := map[int]string{0: "first ß", most - 1: "SS on the first page", most: "ss on the second", 3 * most: "ẞ, the last"}
+	want := [][]string{{notes[0], notes[most-1]}, {notes[most]}, nil, {notes[3*most]}}
+	databasetest.Each(t, func(t *testing.T, newURL func(testing.TB) string) {
+		url := newURL(t)
+		s := open(t, url)
+		fill(t, url, 3*most+1, func(i int) string { return notes[i] })
+		var got [][]string
+		for cursor := ""; ; {
+			page, err := s.Search(t.Context(), "ß", cursor, 100)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var found []string
+			for _, item := range page.Items {
+				found = append(found, item.Note)
+			}
+			got = append(got, found)
+			if cursor = page.Next; cursor == "" {
+				break
+			}
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("the pages (-want +got):\n%s", diff)
+		}
+	})
+}
+
+// A search reads few of many items, whether the index has them or not.
+func TestSearchReadsFewItems(t *testing.T) {
+	t.Parallel()
+	const most, count = items.MaxVisited, 5 * items.MaxVisited
+	random := mathrand.New(mathrand.NewPCG(1, 2))
+	words := randomWords(random)
+	note := func(i int) string {
+		if i%most == most/2 {
+			return "Xylophone &&& zz"
+		}
+		return strings.Join([]string{words[random.IntN(len(words))], words[random.IntN(len(words))], words[random.IntN(len(words))]}, " ")
+	}
+	databasetest.Each(t, func(t *testing.T, newURL func(testing.TB) string) {
+		url := newURL(t)
+		open(t, url)
+		fill(t, url, count, note)
+		visits, without := sqliteVisits, 0 // what a search with trigrams reads besides what it finds
+		if !strings.HasPrefix(url, "file:") {
+			databasetest.Exec(t, url, "VACUUM ANALYZE items")
+			visits, without = postgresVisits, most
+		}
+		for _, tt := range []struct {
+			query       string
+			found, most int
+		}{
+			{"XYLOPHONE", 5, 5 + without},
+			{"qqqzzz", 0, without},
+			{"e", 20, most},
+			{"qz", 0, most},
+			{"zz", 1, most},
+			{"&&&", 5 - 4*without/most, 5 + without}, // PostgreSQL's index holds only letters and digits
+		} {
+			var found items.Page
+			n := visits(t, url, items.Fold(tt.query), func(s items.Store) {
+				var err error
+				if found, err = s.Search(t.Context(), tt.query, "", 20); err != nil {
+					t.Fatal(err)
+				}
+			})
+			if len(found.Items) != tt.found || n > tt.most {
+				t.Errorf("%q: found %d items and read %d, want %d and at most %d of %d", tt.query, len(found.Items), n, tt.found, tt.most, count)
+			}
+		}
+	})
+}
+
+// sqliteVisits returns how many items a search has compared.
+func sqliteVisits(t *testing.T, url, text string, search func(items.Store)) int {
+	t.Helper()
+	search(open(t, url))
+	return int(comparisons.of(text))
+}
+
+// postgresVisits returns how many rows of the table a search has read.
+func postgresVisits(t *testing.T, url, _ string, search func(items.Store)) int {
+	t.Helper()
+	admin, err := sql.Open("pgx", url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer admin.Close()
+	var scans, rows int
+	read := func() {
+		t.Helper()
+		err := admin.QueryRowContext(t.Context(), `
+			SELECT seq_scan + idx_scan, seq_tup_read + idx_tup_fetch FROM pg_stat_user_tables WHERE relname = 'items'`).Scan(&scans, &rows)
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	read()
+	scansBefore, rowsBefore := scans, rows
+	s := open(t, url)
+	search(s)
+	if err := s.DB.Close(); err != nil { // the server then counts what the connection has read
+		t.Fatal(err)
+	}
+	databasetest.Eventually(t, 10*time.Second, "statistics", func() bool { read(); return scans > scansBefore })
+	return rows - rowsBefore
+}
+
 // A role that may not create the extension gets its tables all the same, and
 // searches without the index.
 func TestSearchWithoutTrigrams(t *testing.T) {
@@ -216,13 +329,21 @@ func BenchmarkSearch(b *testing.B) {
 func BenchmarkReadsDuringSearches(b *testing.B) {
 	run := func(b *testing.B, url string) {
 		s := open(b, url)
-		words := fill(b, url, 100_000)
+		random := mathrand.New(mathrand.NewPCG(1, 2))
+		words := randomWords(random)
+		fill(b, url, 100_000, func(int) string {
+			var note strings.Builder
+			for note.Len() < 990 {
+				note.WriteString(words[random.IntN(len(words))] + " ")
+			}
+			return note.String()
+		})
 		for _, tt := range []struct{ name, query string }{
 			{"word", words[0]},
 			{"nothing", "zqzqzq"},
 			{"phrase", words[1] + " " + words[2]},
 			{"common letters", "e"},
-			{"rare letters", "qj"}, // no trigram: reads every item
+			{"rare letters", "qj"}, // no trigram: compares a bounded number of items
 		} {
 			b.Run(tt.name, func(b *testing.B) {
 				ctx, cancel := context.WithCancel(context.Background())
@@ -274,10 +395,8 @@ func BenchmarkReadsDuringSearches(b *testing.B) {
 	b.Run("postgres", func(b *testing.B) { run(b, databasetest.Shared(b).NewDatabase(b)) })
 }
 
-// fill stores items of random words and returns some of the words.
-func fill(b *testing.B, url string, count int) []string {
-	b.Helper()
-	random := mathrand.New(mathrand.NewPCG(1, 2))
+// randomWords returns words of letters that are about as common as in a language.
+func randomWords(random *mathrand.Rand) []string {
 	const letters = "eeeeaaaoooiiinnnrrrtttlllsssuudddgghhpmbcfkvwy"
 	words := make([]string, 5000)
 	for i := range words {
@@ -287,33 +406,38 @@ func fill(b *testing.B, url string, count int) []string {
 		}
 		words[i] = string(word)
 	}
+	return words
+}
+
+// fill stores items with the notes that a function returns.
+func fill(t testing.TB, url string, count int, note func(i int) string) {
+	t.Helper()
 	driver := "pgx"
 	if strings.HasPrefix(url, "file:") {
 		driver, url = "sqlite", url+"?_time_integer_format=unix_micro"
 	}
 	db, err := sql.Open(driver, url) // the timeouts of the store are for requests
 	if err != nil {
-		b.Fatal(err)
+		t.Fatal(err)
 	}
 	defer db.Close()
 	tx, err := db.Begin()
 	if err != nil {
-		b.Fatal(err)
+		t.Fatal(err)
 	}
-	for range count {
-		var note strings.Builder
-		for note.Len() < 990 {
-			note.WriteString(words[random.IntN(len(words))] + " ")
-		}
-		_, err := tx.Exec(`
-			INSERT INTO items (id, name, note, name_folded, note_folded, created_at, updated_at)
-			VALUES ($1, 'benchmark', $2, 'benchmark', $2, $3, $3)`, uuid.New(), note.String(), time.Now())
-		if err != nil {
-			b.Fatal(err)
+	insert, err := tx.Prepare(`
+		INSERT INTO items (id, name, note, name_folded, note_folded, created_at, updated_at)
+		VALUES ($1, 'benchmark', $2, 'benchmark', $3, $4, $4)`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range count {
+		text := note(i)
+		if _, err := insert.Exec(uuid.New(), text, items.Fold(text), time.Now()); err != nil {
+			t.Fatal(err)
 		}
 	}
 	if err := tx.Commit(); err != nil {
-		b.Fatal(err)
+		t.Fatal(err)
 	}
-	return words
 }

@@ -13,13 +13,13 @@ import (
 	"example.com/api/internal/database"
 )
 
-// What the methods of Store return besides a result and the errors of
-// database.DB; match them with errors.Is.
+// These are the errors that the methods of Store return, besides those of
+// database.DB. Match them with errors.Is.
 var (
 	// ErrNotFound means that no item has the id.
 	ErrNotFound = errors.New("there is no item with this id")
-	// ErrChanged means that the item has none of the ETags that a change was
-	// given.
+	// ErrChanged means that the item has none of the ETags that the caller named for a
+	// change.
 	ErrChanged = errors.New("the item has changed since")
 	// ErrBadCursor means that List did not return the cursor.
 	ErrBadCursor = errors.New("not a cursor of this list; pass next_cursor of a page unchanged, or none for the first page")
@@ -76,7 +76,7 @@ func query(ctx context.Context, pool *sql.DB, text string, args ...any) (items [
 // now returns the current time in the precision that both databases keep.
 func now() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
 
-// List returns up to limit items (at least 1) that follow cursor; cursor "" is
+// List returns up to limit items (at least 1) that follow cursor. The cursor "" is
 // the start.
 //
 // On every replica, items are in the order in which they were committed: an item
@@ -99,8 +99,8 @@ func (s Store) List(ctx context.Context, cursor string, limit int) (Page, error)
 	return page, err
 }
 
-// newPage returns a page of up to limit items (at least 1) that has a cursor if
-// there are more.
+// newPage returns a page of up to limit items (at least 1). It has a cursor if there
+// are more items.
 func newPage(items []Item, seqs []int64, limit int) Page {
 	limit = max(limit, 1)
 	if len(items) <= limit {
@@ -139,16 +139,16 @@ func (s Store) Create(ctx context.Context, d Draft) (Item, error) {
 	return Item{ID: id, Name: d.Name, Note: d.Note, CreatedAt: at, UpdatedAt: at}, nil
 }
 
-// Replace sets everything that a client may set. For ifMatch and the errors see
+// Replace sets everything that a client may set. For ifMatch and the errors, see
 // Update.
 func (s Store) Replace(ctx context.Context, id uuid.UUID, d Draft, ifMatch []string) (Item, error) {
 	return s.Update(ctx, id, Patch{Name: &d.Name, Note: &d.Note}, ifMatch)
 }
 
-// Update sets the fields that the patch holds, or returns ErrNotFound. If two
-// clients update different fields at the same time, both changes are kept. If
-// ifMatch is not nil, the item must have one of its ETags: otherwise Update
-// returns ErrChanged and changes nothing.
+// Update sets the fields that the patch has, or returns ErrNotFound. If two clients
+// update different fields at the same time, both changes are kept. If ifMatch is not
+// nil, the item must have one of its ETags. Otherwise, Update returns ErrChanged and
+// changes nothing.
 func (s Store) Update(ctx context.Context, id uuid.UUID, p Patch, ifMatch []string) (Item, error) {
 	foldIf := func(text *string) *string {
 		if text == nil {
@@ -165,25 +165,19 @@ func (s Store) Update(ctx context.Context, id uuid.UUID, p Patch, ifMatch []stri
 	// Only a transaction returns the error of the commit: without one, SQLite
 	// commits a RETURNING when its rows are closed.
 	err := s.DB.Transaction(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		if err := s.match(ctx, tx, id, ifMatch); err != nil {
+			return err
+		}
 		// One statement reads and writes the row, so that no other client
 		// can change it in between.
-		statement := `
+		var err error
+		item, _, err = scan(tx.QueryRowContext(ctx, `
 			UPDATE items SET
 				name = COALESCE($2, name), name_folded = COALESCE($3, name_folded),
 				note = COALESCE($4, note), note_folded = COALESCE($5, note_folded),
-				updated_at = CASE WHEN updated_at < $6 THEN $6 ELSE updated_at + ` + tick + ` END
-			WHERE id = $1`
-		args := []any{id, p.Name, foldIf(p.Name), p.Note, foldIf(p.Note), now()}
-		if ifMatch != nil {
-			version, err := match(ctx, tx, id, ifMatch)
-			if err != nil {
-				return err
-			}
-			statement, args = statement+` AND updated_at = $7`, append(args, version)
-		}
-		var err error
-		item, _, err = scan(tx.QueryRowContext(ctx, statement+` RETURNING `+columns, args...))
-		return unmatched(ctx, tx, id, ifMatch, err)
+				updated_at = CASE WHEN updated_at < $6 THEN $6 ELSE updated_at + `+tick+` END
+			WHERE id = $1 RETURNING `+columns, id, p.Name, foldIf(p.Name), p.Note, foldIf(p.Note), now()))
+		return err
 	})
 	if err != nil {
 		return Item{}, err
@@ -191,38 +185,31 @@ func (s Store) Update(ctx context.Context, id uuid.UUID, p Patch, ifMatch []stri
 	return item, nil
 }
 
-// Delete removes an item. For ifMatch and the errors see Update.
+// Delete removes an item. For ifMatch and the errors, see Update.
 func (s Store) Delete(ctx context.Context, id uuid.UUID, ifMatch []string) error {
 	return s.DB.Transaction(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		statement, args := `DELETE FROM items WHERE id = $1`, []any{id}
-		if ifMatch != nil {
-			version, err := match(ctx, tx, id, ifMatch)
-			if err != nil {
-				return err
-			}
-			statement, args = statement+` AND updated_at = $2`, append(args, version)
+		if err := s.match(ctx, tx, id, ifMatch); err != nil {
+			return err
 		}
-		_, _, err := scan(tx.QueryRowContext(ctx, statement+` RETURNING `+columns, args...))
-		return unmatched(ctx, tx, id, ifMatch, err)
+		_, _, err := scan(tx.QueryRowContext(ctx, `DELETE FROM items WHERE id = $1 RETURNING `+columns, id))
+		return err
 	})
 }
 
-// match returns the updated_at of the item if that has one of the ETags, and
-// otherwise ErrChanged.
-func match(ctx context.Context, tx *sql.Tx, id uuid.UUID, ifMatch []string) (time.Time, error) {
-	item, _, err := scan(tx.QueryRowContext(ctx, `SELECT `+columns+` FROM items WHERE id = $1`, id))
+// match returns ErrChanged if the item has none of the ETags; nil stands for any
+// ETag. Until the transaction ends, no other client can change the item: SQLite
+// admits one writer at a time, and PostgreSQL locks the row.
+func (s Store) match(ctx context.Context, tx *sql.Tx, id uuid.UUID, ifMatch []string) error {
+	if ifMatch == nil {
+		return nil
+	}
+	statement := `SELECT ` + columns + ` FROM items WHERE id = $1`
+	if s.DB.Engine() == database.Postgres {
+		statement += ` FOR UPDATE`
+	}
+	item, _, err := scan(tx.QueryRowContext(ctx, statement, id))
 	if err == nil && !slices.Contains(ifMatch, item.ETag()) {
 		err = ErrChanged
-	}
-	return item.UpdatedAt, err
-}
-
-// unmatched returns the error of a statement that used the updated_at from match.
-// If the statement found no row, another client has changed or deleted the item
-// since then, and match says which.
-func unmatched(ctx context.Context, tx *sql.Tx, id uuid.UUID, ifMatch []string, err error) error {
-	if ifMatch != nil && errors.Is(err, ErrNotFound) {
-		_, err = match(ctx, tx, id, ifMatch)
 	}
 	return err
 }

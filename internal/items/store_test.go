@@ -2,6 +2,7 @@ package items_test
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -29,7 +30,7 @@ func TestValidate(t *testing.T) {
 		{"shortest", items.Draft{Name: "x"}, nil},
 		{"longest, counted in characters", items.Draft{Name: strings.Repeat("ä", 100), Note: strings.Repeat("😀", 1000)}, nil},
 		{"name empty", items.Draft{}, []violation{{"name", "must have 1 to 100 characters, not 0"}}},
-		{"name of blanks", items.Draft{Name: " \t\n\u3000"}, []violation{{"name", "must not consist of blanks alone"}}},
+		{"name of blanks", items.Draft{Name: " \t\n\u3000"}, []violation{{"name", "must not consist only of blanks"}}},
 		{"blanks around a name", items.Draft{Name: " x ", Note: " "}, nil},
 		{"name too long", items.Draft{Name: long}, []violation{{"name", "must have 1 to 100 characters, not 101"}}},
 		{"note too long", items.Draft{Name: "x", Note: strings.Repeat("ä", 1001)}, []violation{{"note", "must have 0 to 1000 characters, not 1001"}}},
@@ -367,6 +368,62 @@ func TestIfMatchRace(t *testing.T) {
 			}
 		}
 	})
+}
+
+// A change whose list has the ETag from before another editor's change and the one
+// after it is made, even if that other change ends between the two.
+func TestIfMatchListRace(t *testing.T) {
+	t.Parallel()
+	url := databasetest.Shared(t).NewDatabase(t)
+	ctx := t.Context()
+	s := open(t, url)
+	other, err := sql.Open("pgx", url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	// race starts a change while another one holds the row, and ends that one once
+	// the change waits for it.
+	race := func(change func(item items.Item, ifMatch []string) error) error {
+		item := create(t, s, "x", "")
+		later := item
+		later.UpdatedAt = item.UpdatedAt.Add(time.Hour)
+		tx, err := other.BeginTx(ctx, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = tx.Rollback() }()
+		if _, err := tx.ExecContext(ctx, `UPDATE items SET updated_at = $2 WHERE id = $1`, item.ID, later.UpdatedAt); err != nil {
+			t.Fatal(err)
+		}
+		changed := make(chan error, 1)
+		go func() { changed <- change(item, []string{item.ETag(), later.ETag()}) }()
+		databasetest.Eventually(t, 10*time.Second, "the change waits for the row", func() bool {
+			var waiting int
+			err := other.QueryRowContext(ctx, `SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`).Scan(&waiting)
+			return err == nil && waiting > 0
+		})
+		if err := tx.Commit(); err != nil {
+			t.Fatal(err)
+		}
+		return <-changed
+	}
+	name := "y"
+	var updated items.Item
+	if err := race(func(item items.Item, ifMatch []string) (err error) {
+		updated, err = s.Update(ctx, item.ID, items.Patch{Name: &name}, ifMatch)
+		return err
+	}); err != nil || updated.Name != name {
+		t.Errorf("Update: got %+v, %v, want the item with the new name", updated, err)
+	}
+	var id uuid.UUID
+	err = race(func(item items.Item, ifMatch []string) error {
+		id = item.ID
+		return s.Delete(ctx, id, ifMatch)
+	})
+	if _, gone := s.Get(ctx, id); err != nil || !errors.Is(gone, items.ErrNotFound) {
+		t.Errorf("Delete: got %v, and then Get %v, want the item gone", err, gone)
+	}
 }
 
 // Another resource's migrations in the same database do not count as ours.

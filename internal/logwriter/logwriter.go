@@ -16,8 +16,8 @@ const (
 	// bufferBytes is how much may wait to be written: a few thousand lines. The
 	// last quarter is reserved for warnings and errors.
 	bufferBytes = 1 << 20
-	// rest is how long the writer rests after each write, so that under load
-	// one write takes many lines. The rest ends early if the buffer is half full.
+	// rest is how long the writer pauses after each write, so that under load one
+	// write has many lines. The pause ends early if the buffer is half full.
 	rest = 20 * time.Millisecond
 	// closeTimeout is how long Close waits for a destination that blocks.
 	closeTimeout = time.Second
@@ -72,7 +72,7 @@ func (w *Writer) Dropped() int64 {
 	return w.dropped
 }
 
-// Close writes what is in the buffer. If the destination blocks, it gives up
+// Close writes what is left in the buffer. If the destination blocks, it gives up
 // after a second.
 func (w *Writer) Close() {
 	w.stopOnce.Do(func() { close(w.stop) })
@@ -157,7 +157,7 @@ func (w *Writer) report(dropped int64) []byte {
 	return line.Bytes()
 }
 
-// limited adds lines to a buffer up to a limit of its own.
+// limited adds lines to the buffer up to its own limit.
 type limited struct {
 	writer *Writer
 	limit  int

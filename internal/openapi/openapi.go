@@ -4,8 +4,8 @@
 //
 // Production serves both. The description reveals nothing that the frontend's
 // scripts do not, it gives no access, and people who work with the API expect
-// to find it there. To stop serving them, delete their rows from the table of
-// routes; a setting would be one more thing to get wrong.
+// it there. To stop serving them, delete their rows from the table of routes. A
+// setting would be one more thing to get wrong.
 //
 // The page is Swagger UI, which is well maintained, loads one script, and runs
 // under a strict policy. `npm run swagger-ui` in this directory vendors it.
@@ -57,7 +57,7 @@ type Docs struct {
 	load func() (loadedDocs, error)
 }
 
-// NewDocs does not load the files yet, because few servers are ever asked for the
+// NewDocs does not load the files yet, because on most servers nobody opens the
 // page.
 func NewDocs() *Docs { return &Docs{load: sync.OnceValues(loadDocs)} }
 

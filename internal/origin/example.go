@@ -16,8 +16,8 @@ const (
 )
 
 // example returns an origin that the expression matches by the form, or "" if
-// none is found. If foreign is set, it is one whose domain somebody else can
-// register because of what the form leaves open, the most telling one.
+// it finds none. If foreign is set, the origin is the clearest example of a domain
+// that somebody else can register because of what the form leaves open.
 func (j *judge) example(f form, foreign bool) string {
 	if j.fruitless == maxFruitless {
 		return ""
@@ -78,9 +78,9 @@ func (f form) parts() []part {
 
 func (t token) isOpen() bool { return t.kind == many || t.kind == one && t.set.size() != 1 }
 
-// fill returns the text of the chosen texts, and which bytes of it the form
-// leaves open or optional. A dot counts as spelled out: a pattern that forgets
-// to escape it still means a dot.
+// fill joins the chosen texts. It also returns which bytes the form leaves open or
+// optional. A dot counts as spelled out, because a pattern that does not escape it
+// still means a dot.
 func fill(parts []part) (text string, open []bool) {
 	var filled strings.Builder
 	for _, p := range parts {
@@ -97,8 +97,8 @@ func fill(parts []part) (text string, open []bool) {
 	return filled.String(), open
 }
 
-// next chooses other texts, as a counter with a digit for each part does. It
-// reports false when all have been chosen.
+// next chooses the next combination of texts, like a counter that has a digit for
+// each part. It reports false after the last combination.
 func next(parts []part) bool {
 	for i := len(parts) - 1; i >= 0; i-- {
 		p := &parts[i]
@@ -110,7 +110,7 @@ func next(parts []part) bool {
 	return false
 }
 
-// fillings returns texts that read like an attacker's, and the plainest ones.
+// fillings returns texts that look like an attacker's, and the plainest ones.
 func (f form) fillings(start, end int) []string {
 	run := f[start:end]
 	var all letters
@@ -153,10 +153,10 @@ func (f form) plainest() string {
 	return text.String()
 }
 
-// rank returns -1 for a text that is not an origin or is not matched, and 0 for
-// one that was probably meant. The rank is higher if the form leaves open the
-// scheme, the part that an owner registers or the boundary before it, and the
-// highest for a domain that reads like one that somebody could buy.
+// rank returns -1 for a text that is not an origin or is not matched, and 0 for one
+// that was probably meant. The rank is higher if the form leaves open the scheme,
+// the part that an owner registers, or the boundary before it. It is highest for a
+// domain that looks like one that somebody could buy.
 func (j *judge) rank(text string, open []bool) int {
 	o, err := parse(text)
 	if err != nil || !j.expression.MatchString(text) {

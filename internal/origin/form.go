@@ -14,17 +14,17 @@ const (
 	maxForms = 4096
 	// maxTokens bounds the memory of the forms in the same way.
 	maxTokens = 1 << 20
-	// maxListed is how many texts the classes of a pattern may list: d[ek] lists
-	// two, and the parser turns (de|dk) into it. Nobody registers more domains
-	// than that for one pattern, so an attacker would find one that is free.
+	// maxListed is how many texts the classes of a pattern may list: d[ek] lists two,
+	// and the parser turns (de|dk) into it. Nobody registers more domains than that
+	// for one pattern, so with a longer list an attacker would find a free domain.
 	maxListed = 16
 	// maxRange is how many consecutive characters count as listed if the pattern
 	// has classes, because [0-9] means any digit.
 	maxRange = 4
 )
 
-// form is one way to match a pattern: an alternative is chosen, and an optional
-// part is taken or left out. Together, the forms match at least what the pattern
+// form is one way to match a pattern: it chooses an alternative, and takes or leaves
+// out an optional part. Together, the forms match at least what the pattern
 // matches.
 type form []token
 
@@ -86,7 +86,7 @@ const (
 	digits    = "0123456789"
 )
 
-// String returns the characters, the ones that read best in an example first.
+// String returns the characters; those that look best in an example come first.
 func (l letters) String() string {
 	text := make([]byte, 0, l.size())
 	for _, b := range []byte("xae7" + lowerCase + digits) {
@@ -103,8 +103,8 @@ func (l letters) String() string {
 	return string(text)
 }
 
-// withoutCase drops the upper-case letters whose lower-case letters are in the
-// set, as they are with (?i): a web origin has no upper-case letters.
+// withoutCase drops the upper-case letters whose lower-case letters are in the set,
+// as with (?i), because a web origin has no upper-case letters.
 func (l letters) withoutCase() letters {
 	const upperCase = uint64(1<<26-1) << 1 // 'A' is 65, the second bit of the second word
 	l[1] &^= l[1] >> 32 & upperCase
@@ -263,7 +263,7 @@ func repeated(node *syntax.Regexp, least int) []form {
 	return all
 }
 
-// counted expands {min,max}. A large range is treated as one without an end.
+// counted expands {min,max}. A large range is treated as one without a maximum.
 func counted(node *syntax.Regexp) []form {
 	const largeRange = 8
 	sub := node.Sub[0]

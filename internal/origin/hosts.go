@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// HostList is the set of hosts by which this server may be called. The zero
-// value allows none; it does not change and serves any number of goroutines.
+// HostList is the set of hosts under which this server may be called. The zero value
+// allows none. A HostList does not change, so it is safe for concurrent use.
 type HostList struct {
 	any       bool
 	addresses bool // every IP address is allowed
@@ -18,10 +18,10 @@ type HostList struct {
 // AnyHost allows every host, and a request without one.
 func AnyHost() HostList { return HostList{any: true, text: "any"} }
 
-// LocalHosts allows the names by which a developer calls a server on the
-// developer's own machine or network: localhost, the names below it, and every
-// IP address. A page of another name that an attacker's DNS points at this
-// machine (DNS rebinding) sends that name as the Host, and is rejected.
+// LocalHosts allows the names under which developers call a server on their own
+// machine or network: localhost, the names below it, and every IP address. If an
+// attacker's DNS points another name at this machine (DNS rebinding), a page with
+// that name sends it as the Host and is rejected.
 func LocalHosts() HostList {
 	return HostList{
 		addresses: true,

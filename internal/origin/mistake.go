@@ -7,7 +7,7 @@ import (
 	"golang.org/x/net/idna"
 )
 
-// Mistake is a value of the settings that must not be used.
+// Mistake is a value in the settings that must not be used.
 type Mistake struct {
 	Setting string // "ALLOWED_ORIGINS" or "ALLOWED_ORIGIN_REGEX"
 	Value   string // the entry or the pattern that is wrong
@@ -25,11 +25,11 @@ func remedy(s string) string {
 	if guess, ok := guess(s); ok {
 		return "write " + guess
 	}
-	return "write scheme, host and port alone, such as https://app.example.com"
+	return "write only scheme, host and port, such as https://app.example.com"
 }
 
-// guess returns the origin that was probably meant by s: the usual slips
-// undone, one after the other.
+// guess returns the origin that was probably meant by s. It corrects the usual
+// mistakes, one after another.
 func guess(s string) (string, bool) {
 	s = strings.TrimSuffix(strings.TrimPrefix(s, `["`), `"]`) // an entry of a JSON list
 	s = strings.Trim(s, " \t\"'")
@@ -68,7 +68,7 @@ func guess(s string) (string, bool) {
 func guessHost(scheme, rest string) string {
 	host, port, _ := strings.Cut(rest, ":")
 	port = strings.TrimLeft(port, "0")
-	if port == "" || port == defaultPort(scheme) {
+	if port == "" || port == DefaultPort(scheme) {
 		rest = host
 	} else {
 		rest = strings.TrimSuffix(host, ".") + ":" + port
@@ -77,7 +77,7 @@ func guessHost(scheme, rest string) string {
 	if inner, ok := strings.CutPrefix(rest, "["); ok {
 		inner, tail, _ := strings.Cut(inner, "]")
 		addr, _ := netip.ParseAddr(inner)
-		if tail == ":"+defaultPort(scheme) {
+		if tail == ":"+DefaultPort(scheme) {
 			tail = ""
 		}
 		rest = FormatIPv6(addr.WithZone("")) + tail

@@ -1,7 +1,7 @@
 // Package origin defines what a web origin is: how a browser writes one, which
-// origins the settings allow, and why another one is not among them. CORS, the
-// cross-site check, the reason for a denial and the checks at startup all ask
-// this package, so they cannot disagree.
+// origins the settings allow, and why another one is not allowed. CORS, the
+// cross-site check, the reason for a denial and the checks at startup all use this
+// package, so they cannot disagree.
 package origin
 
 import (
@@ -53,9 +53,9 @@ func (o Origin) IsLoopback() bool {
 	return addr.IsLoopback()
 }
 
-// Parse reads s, which must be exactly what a browser sends. The error is a
-// *Mistake: it says what a browser would have written differently and, where
-// that can be guessed, what to write instead.
+// Parse parses s, which must be exactly what a browser sends. The error is a
+// *Mistake. It says what a browser would have written differently and, if that can
+// be guessed, what to write instead.
 func Parse(s string) (Origin, error) {
 	o, err := parse(s)
 	if err != nil {
@@ -130,7 +130,7 @@ func checkCharacters(s string) error {
 		case b >= 0x80:
 			return errors.New("has characters outside ASCII; browsers send the punycode form (xn--...)")
 		case b == ',':
-			return errors.New("holds several values")
+			return errors.New("has several values")
 		case b <= ' ' || b == 0x7f:
 			return errors.New("contains a blank or a control character")
 		}
@@ -169,12 +169,12 @@ func checkScheme(scheme string) error {
 	return nil
 }
 
-// maxMisspelling is how many edits away from http:// and https:// counts as a
-// misspelling. An app's own scheme is further away.
+// maxMisspelling is the largest number of edits from http:// or https:// that counts
+// as a misspelling. An app's own scheme is further away.
 const maxMisspelling = 2
 
-// misspeltScheme returns the beginning of s that is nearly, but not quite,
-// http:// or https://, and the one that it is nearest to.
+// misspeltScheme returns the beginning of s that is nearly, but not quite, http://
+// or https://, and which of the two it is nearer to.
 func misspeltScheme(s string) (wrong, meant string) {
 	letters := strings.IndexFunc(s, func(r rune) bool { return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') })
 	if letters < 0 || strings.HasPrefix(s, "https://") || strings.HasPrefix(s, "http://") || slices.Contains(opaqueSchemes, strings.ToLower(s[:letters])) {
@@ -210,14 +210,15 @@ func checkPort(scheme, port string) error {
 	if port[0] == '0' {
 		return fmt.Errorf("has the port %s with leading zeros", port)
 	}
-	if port == defaultPort(scheme) {
+	if port == DefaultPort(scheme) {
 		return fmt.Errorf("spells out the default port of %s, which browsers leave out", scheme)
 	}
 	return nil
 }
 
-// defaultPort returns "" for the scheme of an app.
-func defaultPort(scheme string) string {
+// DefaultPort returns the port that browsers leave out for the scheme: "443" for
+// https and "80" for http. It returns "" for any other.
+func DefaultPort(scheme string) string {
 	switch scheme {
 	case "https":
 		return "443"

@@ -166,7 +166,7 @@ func TestParseRefuses(t *testing.T) {
 		hint := tt.hint
 		switch {
 		case hint == "":
-			hint = "write scheme, host and port alone, such as https://app.example.com"
+			hint = "write only scheme, host and port, such as https://app.example.com"
 		case strings.Contains(hint, "://"):
 			hint = "write " + hint
 		}

@@ -18,7 +18,7 @@ type Pattern struct {
 // parsePattern reads an origin, or an origin whose left-most label is "*".
 func parsePattern(s string) (Pattern, *Mistake) {
 	if strings.Count(s, "://") > 1 && strings.ContainsAny(s, "; \t\r\n") {
-		return Pattern{}, &Mistake{Value: s, Problem: "holds several origins", Remedy: "separate them with commas: https://app.example.com,https://www.example.com"}
+		return Pattern{}, &Mistake{Value: s, Problem: "has several origins", Remedy: "separate them with commas: https://app.example.com,https://www.example.com"}
 	}
 	if !strings.Contains(s, "*") {
 		o, err := parse(s)
@@ -33,7 +33,7 @@ func parsePattern(s string) (Pattern, *Mistake) {
 	}
 	scheme, rest, _ := strings.Cut(s, "://*.")
 	if strings.Contains(scheme, "*") || strings.Contains(rest, "*") {
-		return Pattern{}, &Mistake{Value: s, Problem: "has a * that is not the whole left-most label", Remedy: onlyWildcard + "; ALLOWED_ORIGIN_REGEX takes other patterns, such as http://localhost:[0-9]+"}
+		return Pattern{}, &Mistake{Value: s, Problem: "has a * that is not the whole left-most label", Remedy: onlyWildcard + "; write other patterns, such as http://localhost:[0-9]+, into ALLOWED_ORIGIN_REGEX"}
 	}
 	parent := scheme + "://" + rest
 	o, err := parse(parent)
@@ -73,9 +73,9 @@ func isSubdomain(host, parent string) bool {
 	return len(host) > len(parent) && strings.HasSuffix(host, parent) && host[len(host)-len(parent)-1] == '.'
 }
 
-// checkPattern returns what is unsafe about a pattern that is well formed, or
-// nil. Plain http is unsafe where the settings are secure: credentials that
-// cross a network in clear belong to everyone on the path.
+// checkPattern returns what is unsafe about a well-formed pattern, or nil. If the
+// settings must be secure, plain http is unsafe: anyone on the path can read
+// credentials that cross a network unencrypted.
 func checkPattern(p Pattern, secure bool) *Mistake {
 	mistake := &Mistake{Value: p.String()}
 	switch {
@@ -101,7 +101,7 @@ func isBrowserPunycode(host string) bool {
 	return err == nil && ascii == host
 }
 
-// wholeSuffix is what is wrong with *.host.
+// wholeSuffix says what is wrong with *.host.
 func wholeSuffix(host string) string {
 	return fmt.Sprintf("covers a whole public suffix, %q or one below it, where anyone can register a name", host)
 }

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// Policy is the set of origins that the settings allow. It does not change
-// after it is made and serves any number of goroutines.
+// Policy is the set of origins that the settings allow. It does not change, so it is
+// safe for concurrent use.
 type Policy struct {
 	any       bool
 	patterns  []Pattern
@@ -24,9 +24,9 @@ type Options struct {
 	Production  bool
 }
 
-// ParsePolicy reads the settings and returns every mistake in them; the policy
-// must be used only if there is none. A warning is a value that is accepted
-// here, but would be a mistake in production with credentials.
+// ParsePolicy parses the settings and returns every mistake in them. The policy must
+// be used only if there is none. A warning is a value that is accepted here, but
+// would be a mistake in production with credentials.
 func ParsePolicy(options Options) (policy *Policy, warnings, mistakes []*Mistake) {
 	report := func(list *[]*Mistake, setting string, m *Mistake) {
 		m.Setting = setting
@@ -35,7 +35,7 @@ func ParsePolicy(options Options) (policy *Policy, warnings, mistakes []*Mistake
 	everyone := slices.Contains(options.Entries, "*")
 	if everyone && (len(options.Entries) > 1 || options.Regex != "") {
 		report(&mistakes, "ALLOWED_ORIGINS", &Mistake{
-			Value: strings.Join(options.Entries, ","), Problem: "has * beside other origins", Remedy: "write * alone for every origin, or leave it out"})
+			Value: strings.Join(options.Entries, ","), Problem: "has * next to other origins", Remedy: "write * alone for every origin, or leave it out"})
 	}
 	if everyone && options.Credentials {
 		report(&mistakes, "ALLOWED_ORIGINS", &Mistake{
@@ -75,13 +75,13 @@ func ParsePolicy(options Options) (policy *Policy, warnings, mistakes []*Mistake
 	return newPolicy(patterns, expression), warnings, mistakes
 }
 
-// Any returns the policy of ALLOWED_ORIGINS=*: every origin, "null" too. It
-// must not be used with credentials.
+// Any returns the policy of ALLOWED_ORIGINS=*, which allows every origin, including
+// "null". It must not be used with credentials.
 func Any() *Policy { return &Policy{any: true} }
 
-// newPolicy allows the origins that one of the patterns stands for or that
-// the expression matches from end to end; a nil expression matches none, and
-// without any pattern or expression nobody is allowed.
+// newPolicy allows the origins that one of the patterns stands for, or that the
+// expression matches from end to end. A nil expression matches none. Without a
+// pattern or an expression, the policy allows no origin.
 func newPolicy(patterns []Pattern, expression *regexp.Regexp) *Policy {
 	p := &Policy{patterns: patterns, exact: make(map[string]struct{}), regex: expression}
 	for _, pattern := range patterns {
@@ -97,9 +97,9 @@ func newPolicy(patterns []Pattern, expression *regexp.Regexp) *Policy {
 // AllowsAny reports whether the response is the same for every origin.
 func (p *Policy) AllowsAny() bool { return p.any }
 
-// Allows reports whether a browser page of that origin may call. The value is
-// that of an Origin header, compared byte by byte: browsers write an origin in
-// one way only, so a browser did not write anything spelled differently.
+// Allows reports whether pages on that origin may call. The value is that of an
+// Origin header. It is compared byte by byte, because browsers write an origin in
+// only one way.
 func (p *Policy) Allows(value string) bool {
 	if p.any {
 		return value != "" && !strings.ContainsAny(value, ", \t")
@@ -119,9 +119,8 @@ func (p *Policy) Allows(value string) bool {
 	return p.regex != nil && p.regex.MatchString(value)
 }
 
-// AllowedBy returns the setting that allows the origin, and the entry or the
-// pattern of it that does. Both are empty if the policy does not allow the
-// origin.
+// AllowedBy returns the setting that allows the origin, and the entry or the pattern
+// in it that does. Both are empty if the policy does not allow the origin.
 func (p *Policy) AllowedBy(value string) (setting, entry string) {
 	if p.any {
 		return "ALLOWED_ORIGINS", "*"

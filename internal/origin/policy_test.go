@@ -29,10 +29,10 @@ func TestWildcardsAreRefused(t *testing.T) {
 		{"https://app.*.com", "left-most label"},
 		{"https://*.*.com", "left-most label"},
 		{"https://example.com:*", "left-most label"},
-		{"http://localhost:*", "ALLOWED_ORIGIN_REGEX takes other patterns, such as http://localhost:[0-9]+"},
-		{"https://a.com https://b.com", "holds several origins; separate them with commas"},
-		{"https://a.com;https://*.b.com", "holds several origins; separate them with commas"},
-		{"https://*.a.com\nhttps://*.b.com", "holds several origins; separate them with commas"},
+		{"http://localhost:*", "write other patterns, such as http://localhost:[0-9]+, into ALLOWED_ORIGIN_REGEX"},
+		{"https://a.com https://b.com", "has several origins; separate them with commas"},
+		{"https://a.com;https://*.b.com", "has several origins; separate them with commas"},
+		{"https://*.a.com\nhttps://*.b.com", "has several origins; separate them with commas"},
 		{"https://a.com/?next=https://b.com", "path"},
 		{`["http://localhost:5173"]`, "write http://localhost:5173"},
 		{`["http://localhost:5173"`, "write http://localhost:5173"},
@@ -95,16 +95,16 @@ func TestPatternsAreRefused(t *testing.T) {
 		{"https://*.windows.net,https://*.core.windows.net,https://*.platform.sh,https://*.ovh.net", []string{suffix, suffix, suffix, suffix}},
 		{"https://*.app.github.dev,https://*.gitpod.io,https://*.ws-eu1.gitpod.io,https://*.devtunnels.ms,https://*.loca.lt,https://*.webcontainer.io,https://*.nip.io,https://*.127.0.0.1.nip.io",
 			[]string{suffix, suffix, suffix, suffix, suffix, suffix, suffix, suffix}},
-		{"https://*.googleusercontent.com,https://*.bc.googleusercontent.com,https://*.azurecontainerapps.io,https://*.proxy.runpod.net,https://*.chromatic.com,https://*.plex.direct",
-			[]string{suffix, suffix, suffix, suffix, suffix, suffix}},
+		{"https://*.googleusercontent.com,https://*.bc.googleusercontent.com,https://*.azurecontainerapps.io,https://*.proxy.runpod.net,https://*.chromatic.com,https://*.plex.direct,https://*.neocities.org,https://*.m.pipedream.net,https://*.jprq.live",
+			[]string{suffix, suffix, suffix, suffix, suffix, suffix, suffix, suffix, suffix}},
 		{"https://xn--a.com,https://xn--a-ecp.ru,https://*.xn--a.com,https://xn--999999999.example.com", []string{"https://xn--a.com has a punycode label", "punycode label", "punycode label", "copy the host from the browser's address bar"}},
 		{"null,https://a..com,https://127.1", []string{"null is what sandboxed frames", "empty label", "complete IPv4 address"}},
 		{"capacitor://*.localhost", []string{"capacitor://*.localhost has a * in the origin of an app; list each app exactly"}},
 		{"https://*.bücher.example", []string{"write https://*.xn--bcher-kva.example"}},
 		{"http://app.example.com,http://*.example.com,http://127.0.0.1.example.com,http://10.0.0.1:8080", []string{"http://app.example.com is plain http", "is plain http", "is plain http", "; write https://, or set CORS_ALLOW_CREDENTIALS=false"}},
 		{"*", []string{"* cannot be used with CORS_ALLOW_CREDENTIALS=true"}},
-		{"*,https://a.com", []string{"*,https://a.com has * beside other origins", "cannot be used with"}},
-		{"*,*", []string{"beside other origins", "cannot be used with"}},
+		{"*,https://a.com", []string{"*,https://a.com has * next to other origins", "cannot be used with"}},
+		{"*,*", []string{"next to other origins", "cannot be used with"}},
 	}
 	for _, tt := range tests {
 		_, _, mistakes := origin.ParsePolicy(origin.Options{Entries: strings.Split(tt.entries, ","), Production: true, Credentials: true})
@@ -119,7 +119,7 @@ func TestPatternsAreRefused(t *testing.T) {
 		}
 	}
 	_, _, mistakes := origin.ParsePolicy(origin.Options{Entries: []string{"*"}, Regex: `https://a\.com`})
-	if len(mistakes) != 1 || !strings.Contains(mistakes[0].Problem, "beside other origins") {
+	if len(mistakes) != 1 || !strings.Contains(mistakes[0].Problem, "next to other origins") {
 		t.Errorf("* and a regex: %v", mistakes)
 	}
 }
@@ -291,7 +291,7 @@ func TestWhy(t *testing.T) {
 		want  []string
 	}{
 		{[]string{"http://localhost:5174"}, []string{"port differs: 5174 is not 5173 as in the listed http://localhost:5173; if Vite moved because 5173 was taken, stop what runs there and set strictPort"}},
-		{[]string{"http://localhost:4200"}, []string{"port differs: 4200 is not 5173 as in the listed http://localhost:5173; list this one too"}},
+		{[]string{"http://localhost:4200"}, []string{"port differs: 4200 is not 5173 as in the listed http://localhost:5173; list this one too in ALLOWED_ORIGINS"}},
 		{[]string{"http://localhost"}, []string{"port differs: 80 is not 5173"}},
 		{[]string{"https://localhost:5173"}, []string{"scheme differs: https is not http"}},
 		{[]string{"http://127.0.0.1:5173"}, []string{"127.0.0.1 for localhost"}},
@@ -314,7 +314,7 @@ func TestWhy(t *testing.T) {
 		{[]string{"app.example.com"}, []string{"malformed", "no scheme"}},
 		{[]string{strings.Repeat("x", 100_000)}, []string{"malformed", "longer than any origin"}},
 		{[]string{"https://evil.test"}, []string{"not listed"}},
-		{[]string{"http://localhost:5184"}, []string{"port differs: 5184 is not 5173 as in the listed http://localhost:5173; list this one too"}},
+		{[]string{"http://localhost:5184"}, []string{"port differs: 5184 is not 5173 as in the listed http://localhost:5173; list this one too in ALLOWED_ORIGINS"}},
 		{[]string{"capacitor://localhost"}, []string{"not listed: add it to ALLOWED_ORIGINS"}},
 		{[]string{"http://x.app.example.com"}, []string{"not listed"}},
 		{[]string{"https://x.app.example.com:8443"}, []string{"not listed"}},

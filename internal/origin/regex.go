@@ -9,22 +9,21 @@ import (
 	"strings"
 )
 
-// The rule for ALLOWED_ORIGIN_REGEX: once its alternatives are written out, a
-// pattern may leave open only what stands before a literal dot and a domain
-// that its owner registers, and the port.
+// This is the rule for ALLOWED_ORIGIN_REGEX: once its alternatives are written out,
+// a pattern may leave open only the port, and what stands before a literal dot and
+// a registered domain.
 //
-// This is enough because Policy.Allows asks the expression only about what
-// parse accepts. After a literal https:// an open part cannot end the host, and
-// before a literal dot and a registered domain it can only be a name that the
-// owner of the domain gives. The pattern of an app spells its scheme out; what
-// follows is not a name that anyone registers.
+// This is enough because Policy.Allows matches the expression only with what parse
+// accepts. After a literal https://, an open part cannot end the host. Before a
+// literal dot and a registered domain, it can only be a name that the owner of the
+// domain gives. The pattern of an app must spell its scheme out; what follows is not
+// a name that anyone registers.
 
 // examplePattern is what every remedy shows.
 const examplePattern = `https://[a-z0-9-]+\.example\.com`
 
-// parseRegex compiles a pattern that must match a whole origin, and returns
-// what it admits that nobody can have meant. With a mistake there is no
-// expression.
+// parseRegex compiles a pattern that must match a whole origin. It also returns
+// what the pattern allows by mistake. If there is a mistake, the expression is nil.
 func parseRegex(pattern string, secure bool) (expression *regexp.Regexp, warning, mistake *Mistake) {
 	wrong := func(problem, remedy string) *Mistake {
 		return &Mistake{Value: pattern, Problem: problem, Remedy: remedy}
@@ -49,7 +48,7 @@ func parseRegex(pattern string, secure bool) (expression *regexp.Regexp, warning
 	}
 	switch {
 	case j.worst == preview && !secure:
-		return expression, wrong(j.problem, "in production with credentials this stops startup: "+j.remedy), nil
+		return expression, wrong(j.problem, "in production with credentials, this stops startup; "+j.remedy), nil
 	case j.worst > safe:
 		if entry, _ := parsePattern(pattern); entry.Subdomains {
 			j.remedy = "write it into ALLOWED_ORIGINS, where * stands for subdomains"
@@ -67,8 +66,8 @@ func parseRegex(pattern string, secure bool) (expression *regexp.Regexp, warning
 // hasClass matches the patterns in which a character class is written.
 var hasClass = regexp.MustCompile(`\[|\\[dDwWsSpP]`)
 
-// verdict is what a form admits, the worst last. Only a preview is tolerated,
-// and only where the settings are not secure.
+// verdict is the worst that a form allows; later values are worse. Only preview is
+// tolerated, and only if the settings need not be secure.
 type verdict int
 
 const (
@@ -94,9 +93,9 @@ type judge struct {
 	named           bool   // the problem names an origin that the expression matches
 }
 
-// report keeps the finding if none is worse. The problem is a format that takes
-// an example; without an example, because an anchor in the middle of the pattern
-// prevents a match for instance, the form is rejected all the same.
+// report keeps the finding if none is worse. The problem is a format for an example.
+// The form is rejected even if there is no example, for instance because an anchor
+// in the middle of the pattern prevents a match.
 func (j *judge) report(v verdict, f form, problem, remedy string) {
 	// Of the optional parts, the last form leaves the part out, and says more.
 	if v < j.worst || v == j.worst && j.named && v != optionally {
@@ -109,7 +108,7 @@ func (j *judge) report(v verdict, f form, problem, remedy string) {
 	}
 }
 
-// reportImpossible is report for a form that no origin matches.
+// reportImpossible is like report, for a form that no origin matches.
 func (j *judge) reportImpossible(problem, remedy string) {
 	if j.worst < impossible {
 		j.worst, j.problem, j.remedy = impossible, problem, remedy
@@ -327,9 +326,9 @@ func (f form) ends(mostInRow int) (texts []string, start int) {
 	return texts, 0
 }
 
-// listed returns the characters of a token, if they are few enough to have
-// been meant one by one. A dot or a colon beside another character decides
-// where a domain begins or ends, and does not count as listed.
+// listed returns the characters of a token if they are few enough to have been
+// meant one by one. A token that has a dot or a colon among other characters
+// decides where a domain begins or ends, so it does not count as listed.
 func (t token) listed(most, mostInRow int) (string, bool) {
 	switch size := t.set.size(); {
 	case t.kind == many || size == 0 || size > most || t.set.longestRange() > mostInRow:

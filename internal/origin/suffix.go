@@ -11,8 +11,8 @@ import (
 
 // sharedHosts are domains below which strangers have names, at any depth,
 // although the public suffix list lacks them or has only some of the depths.
-// The list need not be complete: it spares those who write a wildcard for the
-// host that they happen to work on.
+// The list need not be complete. It protects those who write a wildcard for the host
+// that they happen to work on.
 var sharedHosts = slices.Concat(
 	// Clouds: every customer's machines, containers, functions or buckets have names
 	// here. Below bc.googleusercontent.com, every machine of Compute Engine has one.
@@ -32,8 +32,8 @@ var sharedHosts = slices.Concat(
 
 	// Tunnels: every client has a name.
 	strings.Fields(`
-	bore.pub devtunnels.ms exp.direct gradio.live instatunnel.my lhr.life lhr.rocks lhrtunnel.link loca.lt
-	localcan.dev localhost.run localtunnel.me loclx.io loophole.site netlify.live nport.link packetriot.net
+	bore.pub devtunnels.ms exp.direct gradio.live instatunnel.my jprq.app jprq.live lhr.life lhr.rocks lhrtunnel.link
+	loca.lt localcan.dev localhost.run localtunnel.me loclx.io loophole.site netlify.live nport.link packetriot.net
 	pagekite.me pinggy-free.link pinggy.io pinggy.link pitunnel.com pktriot.net portmap.host portmap.io remote.moe
 	rt3.io serveo.net serveousercontent.com sharedwithexpose.com telebit.cloud tuna.am tunnelto.dev tuns.sh tunwg.com
 	zrok.io`),
@@ -43,20 +43,22 @@ var sharedHosts = slices.Concat(
 
 	// Playgrounds: every snippet that a stranger publishes has a name.
 	strings.Fields(`
-	cdpn.io claudeusercontent.com codepen.app codepen.io glitch.me jsbin.com jsfiddle.net jshell.net modal.run
-	plnkr.co stackblitz.com stackblitz.io staticblitz.com surge.sh vscode-cdn.net vscode-unpkg.net webcontainer.io`),
+	cdpn.io claudeusercontent.com codepen.app codepen.io glitch.me jsbin.com jsfiddle.net jshell.net mockable.io
+	modal.run pipedream.net plnkr.co stackblitz.com stackblitz.io staticblitz.com surge.sh vscode-cdn.net
+	vscode-unpkg.net webcontainer.io`),
 
 	// Hosts and builders of sites: every site has a name.
 	strings.Fields(`
-	4everland.app anvil.app arweave.net beeceptor.com budibase.app edgeone.app emergentagent.com eth.limo
-	godaddysites.com hostingersite.com hs-sites.com ic0.app koyeb.app squarespace.com tiiny.host tiiny.site tumblr.com
-	webhook.site webnode.page weebly.com wordpress.com wpcomstaging.com`),
+	4everland.app anvil.app arweave.net beeceptor.com budibase.app edgeone.app emergentagent.com eth.limo ghost.io
+	godaddysites.com hostingersite.com hs-sites.com ic0.app koyeb.app manus.space mystrikingly.com neocities.org
+	shinyapps.io softr.app squarespace.com stormkit.dev tiiny.host tiiny.site tilda.ws tumblr.com webhook.site
+	webnode.page weebly.com wordpress.com wpcomstaging.com`),
 )
 
-// coversPublicSuffix reports whether strangers can own names below host: it is
-// a public suffix (com, co.uk, github.io) or a shared host, or there are such
-// names below it. A name without a dot that the list does not know, such as
-// localhost or a company's internal domain, does not count as one.
+// coversPublicSuffix reports whether strangers can own names below host. That is so
+// if host is a public suffix (com, co.uk, github.io) or a shared host, or if one is
+// below it. A name without a dot that the list does not have, such as localhost or
+// a company's internal domain, does not count.
 func coversPublicSuffix(host string) bool {
 	below := "x--probe." + host // a suffix by a rule such as *.compute.amazonaws.com
 	if suffix, _ := publicsuffix.PublicSuffix(below); suffix == below {
@@ -70,8 +72,8 @@ func coversPublicSuffix(host string) bool {
 	return slices.Contains(sharedHosts, domain) || isSuffixParent(host)
 }
 
-// isHostingSuffix reports whether strangers get names directly below host from
-// whoever runs it, as below vercel.app, and not from a registry, as below com.
+// isHostingSuffix reports whether strangers get names directly below host from a
+// hosting company, as below vercel.app, and not from a registry, as below com.
 func isHostingSuffix(host string) bool {
 	suffix, icann := publicsuffix.PublicSuffix(host)
 	if suffix == host {

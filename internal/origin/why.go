@@ -5,10 +5,10 @@ import (
 	"strings"
 )
 
-// Why says in words why the policy does not allow a request with these Origin
-// lines and this Host: the nearest listed origin and what differs. The reason
-// is meant for the log; a stranger would learn the list from it. The values
-// are hostile text and are not repeated.
+// Why says why the policy does not allow a request with these Origin lines and this
+// Host: it names the nearest listed origin and what differs. The reason is for the
+// log, because a stranger would learn the list from it. The values are hostile
+// text, so they are not repeated.
 func (p *Policy) Why(lines []string, host string) string {
 	if len(lines) != 1 || strings.ContainsAny(lines[0], ", \t") {
 		return "several values: a browser sends one origin in one Origin line"
@@ -22,13 +22,13 @@ func (p *Policy) Why(lines []string, host string) string {
 		return p.whyMalformed(value, err)
 	}
 	if o.Scheme == "https" && o.hostAndPort() == strings.TrimSuffix(strings.ToLower(host), ":443") {
-		return "scheme unknown: this is the API's own address over https, but the request arrived as plain http; if a proxy in front ends TLS, let it send X-Forwarded-Proto: https, and list its address in TRUSTED_PROXIES so that this is believed"
+		return "scheme unknown: this is the API's own address over https, but the request arrived as plain http; if TLS ends at a proxy in front, let it send X-Forwarded-Proto: https, and list its address in TRUSTED_PROXIES"
 	}
 	if len(p.patterns) == 0 && p.regex == nil {
-		return "ALLOWED_ORIGINS is empty: no cross-origin browser may call"
+		return "ALLOWED_ORIGINS is empty: no page on another origin may call"
 	}
-	// Each names the one thing in which an origin differs from an entry. Where
-	// several entries are near, the likelier mistake comes first.
+	// Each names the one thing in which an origin differs from an entry. If several
+	// entries are near, the likelier mistake comes first.
 	differences := []func(Pattern, Origin) string{
 		Pattern.whyNotScheme, Pattern.whyNotLoopback, Pattern.whyNotPort, Pattern.whyNotDomain,
 	}
@@ -42,7 +42,7 @@ func (p *Policy) Why(lines []string, host string) string {
 	return "not listed: add it to ALLOWED_ORIGINS if its pages may call with the user's cookies"
 }
 
-// whyMalformed explains what no browser sends: a script or a proxy wrote it.
+// whyMalformed explains a value that no browser sends, but a script or a proxy.
 func (p *Policy) whyMalformed(value string, err error) string {
 	if len(value) <= maxLength {
 		if p.Allows(strings.TrimSuffix(value, "/")) {
@@ -78,7 +78,7 @@ func (p Pattern) whyNotPort(o Origin) string {
 	if o.IsLoopback() && want == "5173" && len(got) == 4 && "5173" < got && got <= "5183" {
 		return reason + "if Vite moved because 5173 was taken, stop what runs there and set strictPort, or list this port too"
 	}
-	return reason + "list this one too"
+	return reason + "list this one too in ALLOWED_ORIGINS"
 }
 
 func (p Pattern) whyNotDomain(o Origin) string {
@@ -106,5 +106,5 @@ func (o Origin) portOrDefault() string {
 	case !o.isWeb():
 		return "none"
 	}
-	return defaultPort(o.Scheme)
+	return DefaultPort(o.Scheme)
 }

@@ -18,8 +18,7 @@ import (
 const ContentType = "application/problem+json"
 
 // Problem is the body of an error response. It is also an error, whose text the
-// access log records. Detail is for the client; Cause is for the log
-// alone.
+// access log records. Detail is for the client; Cause is only for the log.
 type Problem struct {
 	Type             string       `json:"type"`
 	Title            string       `json:"title"`

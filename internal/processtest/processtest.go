@@ -1,5 +1,6 @@
-// Package processtest lets tests pause the processes that they start, and run them
-// as another user. On Windows, which can do neither, it only compiles.
+// Package processtest lets tests find PostgreSQL, pause the processes that they
+// start, and run them as another user. Windows can do neither of the last two, so
+// there it only compiles.
 package processtest
 
 import (

@@ -1,6 +1,6 @@
-// Package ratelimit counts requests in sliding windows: whom it counts, a
-// store of bounded size in memory, and one in Redis that replicas share. Both
-// stand behind ulule/limiter's Store interface.
+// Package ratelimit counts requests in sliding windows. It has the keys of clients, a
+// store of bounded size in memory, and a store in Redis that replicas share. Both
+// stores implement ulule/limiter's Store interface.
 package ratelimit
 
 import (
@@ -13,9 +13,8 @@ import (
 // for each request. All peers without an address, such as those on a Unix
 // socket, share one counter.
 //
-// A key ends in the part of the address that tells clients of one network
-// apart: the text before its last separator names the policy and the network,
-// an IPv4 /24 or an IPv6 /48.
+// The text before a key's last separator names the policy and the network, an IPv4
+// /24 or an IPv6 /48. The text after it tells the clients of that network apart.
 func Key(policy string, client netip.Addr) string {
 	key := make([]byte, 0, 64)
 	key = append(key, policy...)
@@ -31,7 +30,7 @@ func Key(policy string, client netip.Addr) string {
 	return string(key)
 }
 
-// networkOf returns the part of a key that its network shares.
+// networkOf returns the part of a key that all clients of its network share.
 func networkOf(key string) string {
 	for i := len(key) - 1; i > 0; i-- {
 		if key[i] == '.' || key[i] == ':' {

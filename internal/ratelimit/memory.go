@@ -10,25 +10,25 @@ import (
 )
 
 const (
-	// maxShards is the number of locks that the counters are spread over.
+	// maxShards is the largest number of shards. Each has its own lock.
 	maxShards = 64
-	// minShardSize keeps small stores in few shards, where sweeping one shard
-	// is likely to find what is over.
+	// minShardSize keeps small stores in few shards, so that a sweep of one shard is
+	// likely to find windows that are over.
 	minShardSize = 256
 )
 
-// Memory is a Store with a bound: it keeps at most maxClients counters,
-// in less than 220 bytes each. It needs no Close, because nothing runs when
-// nobody calls. ulule's own memory store fits in its place, but has no bound,
-// and its windows are fixed: around a boundary, twice the limit passes.
+// Memory is a Store with a bound: it keeps at most maxClients counters, of less than
+// 220 bytes each. It needs no Close, because nothing runs between calls. ulule's own
+// memory store could replace it, but has no bound, and its windows are fixed: around
+// a boundary, twice the limit passes.
 //
 // When the counters run short, the network that holds the most of a policy's
-// counters loses one: one that is not used up, or, if all are, two become one
-// that the network's clients without a counter share. So a flood from one
-// network refuses nobody in another, and no flood sets a client free that has
-// used up its limit. If no network has anything to lose, because each counter
-// is used up and the only one of its network, new clients share one counter
-// per policy.
+// counters loses one. It loses one that is not used up. If all are used up, two of
+// them are merged into one, which that network's clients without a counter share. So
+// a flood from one network blocks nobody in another, and no flood unblocks a client
+// that has used up its limit. If no network can lose a counter, because every counter
+// is used up and the only one of its network, new clients share one counter per
+// policy.
 //
 // Clients are told apart by 64 bits of a hash whose seed is secret: among a
 // million clients, the chance that any two share a counter is 1 in 37 million.
@@ -60,8 +60,7 @@ func NewMemory(maxClients int) *Memory {
 	return m
 }
 
-// Len returns the number of counters kept, including those whose windows are
-// over.
+// Len returns the number of counters, including those whose windows are over.
 func (m *Memory) Len() int {
 	m.counters.mu.Lock()
 	defer m.counters.mu.Unlock()
@@ -105,7 +104,7 @@ func (m *Memory) Get(ctx context.Context, key string, rate Rate) (State, error) 
 }
 
 // Peek reads the key's counter without counting. Reached says whether a request
-// would be refused.
+// would be rejected.
 func (m *Memory) Peek(_ context.Context, key string, rate Rate) (State, error) {
 	wall := time.Now()
 	now := int64(wall.Sub(m.start))
@@ -130,8 +129,8 @@ func (m *Memory) Reset(ctx context.Context, key string, rate Rate) (State, error
 	return m.Peek(ctx, key, rate)
 }
 
-// usedUp returns the state of the key's counter if that is used up, without
-// counting. The caller wants to make n requests, 0 to read.
+// usedUp returns the state of the key's counter if it is used up, without counting.
+// The caller wants to make n requests; 0 only reads.
 func (m *Memory) usedUp(key string, n int64, rate Rate) (State, bool) {
 	wall := time.Now()
 	now := int64(wall.Sub(m.start))
@@ -170,9 +169,9 @@ func (m *Memory) locate(key string) (s *shard, network, client uint64) {
 	return &m.shards[uint32(network>>32)%uint32(len(m.shards))], network, maphash.String(m.seed, key)
 }
 
-// obtain returns the counter of a client, new if need be, or the one that it
-// shares with its network; none if there is no room. The shard is locked, but
-// unlocked while others are asked for room.
+// obtain returns the counter of a client, a new one if necessary, or the one that it
+// shares with its network. It returns none if there is no room. The caller has locked
+// the shard; obtain unlocks it while it makes room in others.
 func (m *Memory) obtain(s *shard, network, client uint64, rate Rate, now int64) uint32 {
 	for {
 		if i := s.find(network, client, rate, now); i != none {
@@ -190,9 +189,9 @@ func (m *Memory) obtain(s *shard, network, client uint64, rate Rate, now int64) 
 	}
 }
 
-// makeRoom removes a counter and reports whether there was one that could go.
-// It sweeps a little first, shard by shard, so that windows that are over go
-// before those that are not.
+// makeRoom removes a counter and reports whether there was one to remove. It first
+// sweeps a little, shard by shard, so that windows that are over are removed before
+// others.
 func (m *Memory) makeRoom(now int64) bool {
 	s := &m.shards[m.hand.Add(1)%uint32(len(m.shards))]
 	s.mu.Lock()

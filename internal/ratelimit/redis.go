@@ -14,33 +14,32 @@ import (
 )
 
 const (
-	// callTimeout bounds a call to Redis. A request can wait for two of them,
-	// the first attempt to connect and its own call, and must not wait for
-	// more than 100 ms.
+	// callTimeout bounds a call to Redis. A request must not wait more than 100 ms for
+	// Redis, and it can wait for two calls: the first attempt to connect, and its own.
 	callTimeout = 50 * time.Millisecond
 	// connectInterval is the minimum time between two attempts to connect.
 	connectInterval = 250 * time.Millisecond
-	// interruptionInterval is the minimum time between two log lines about
-	// failures that the first attempt to connect again has ended.
+	// interruptionInterval is the minimum time between two log lines about failures
+	// after which the first attempt to reconnect succeeded.
 	interruptionInterval = time.Minute
 )
 
-// Redis is a Store whose counters all replicas share: together they
-// grant exactly the limit, in the same sliding windows as Memory. ulule's own
-// Redis store fits in its place, but its windows are fixed.
+// Redis is a Store whose counters all replicas share: together they grant exactly
+// the limit, in the same sliding windows as Memory. ulule's own Redis store could
+// replace it, but its windows are fixed.
 //
-// While Redis does not answer, each process counts on its own, in its Memory.
-// The first call that fails takes the connection away from all requests, so
-// that none waits any longer, and a single goroutine connects again. To see
-// whether the new connection works, it counts twice by the same script and
-// within the same time as requests do: a PING would succeed where Redis is out
-// of memory, read-only or slow, and the state would flap. If the first attempt
-// succeeds, the state stays up; otherwise both changes are logged once.
+// While Redis does not respond, each process counts on its own, in its Memory. The
+// first call that fails takes the connection away from all requests, so that none
+// waits any longer, and a single goroutine reconnects. To see whether the new
+// connection works, it counts twice with the same script and timeout as requests do.
+// A PING would succeed even if Redis is out of memory, read-only or slow, and the
+// state would flap. If the first attempt succeeds, the state stays up. Otherwise,
+// both changes are logged once.
 //
-// A window that is used up stays so until its oldest part leaves. Until then
-// it is kept in Memory, is answered from there without a call, and outlasts a
-// failure of Redis. Otherwise, counts are not carried from one place to the
-// other: when Redis fails, each process may grant a client one limit more.
+// A window that is used up stays so until its oldest part leaves. Until then, it is
+// also kept in Memory, so requests are rejected without a call, even while Redis is
+// down. Other counts are not carried over: when Redis fails, each process may grant
+// a client its limit once more.
 //
 // The client is rueidis, not ulule's store on go-redis, because it pipelines
 // the calls of concurrent requests: with 64 of them, a call costs this process
@@ -61,15 +60,14 @@ type Redis struct {
 	stopped chan struct{}
 }
 
-// NewRedis counts in the Redis that url names (see CheckURL), and in fallback
-// while that does not answer. The prefix begins every key, so that several
-// programs can share a Redis and an ACL can name what this one touches:
-// ~ratelimit:*
+// NewRedis counts in the Redis that url names (see CheckURL), and in fallback while
+// it does not respond. The prefix begins every key, so that several programs can
+// share a Redis, and so that an ACL can name the keys of this one: ~ratelimit:*
 //
-// The function dial connects to Redis, and is nil for net.Dialer's.
+// The function dial connects to Redis; nil means net.Dialer's.
 //
-// NewRedis returns at once, whether or not Redis can be reached; an error says
-// what is wrong with the URL. The caller must Close.
+// NewRedis returns at once, whether or not Redis can be reached. Its error says what
+// is wrong with the URL. The caller must Close the result.
 func NewRedis(url, prefix string, dial func(ctx context.Context, network, address string) (net.Conn, error), fallback *Memory, log *slog.Logger) (*Redis, error) {
 	option, err := parseRedisURL(url)
 	if err != nil {
@@ -95,16 +93,16 @@ func NewRedis(url, prefix string, dial func(ctx context.Context, network, addres
 	return r, nil
 }
 
-// Close ends the connections and the goroutine. Requests that still come are
-// counted in this process.
+// Close ends the connections and the goroutine. Later requests are counted in this
+// process.
 func (r *Redis) Close() {
 	r.stop()
 	<-r.stopped
 }
 
-// State returns "up" or "down" without asking Redis. A lost connection is
-// noticed at once; a Redis that hangs or refuses to write is noticed by the
-// next request, or by the ping of an idle connection.
+// State returns "up" or "down" without asking Redis. A lost connection is noticed at
+// once. A Redis that hangs or rejects writes is noticed by the next request, or by
+// the ping of an idle connection.
 func (r *Redis) State() string {
 	if r.up.Load() {
 		return "up"
@@ -113,7 +111,7 @@ func (r *Redis) State() string {
 }
 
 // Fallbacks returns how many requests have been counted in this process because
-// Redis did not answer.
+// Redis did not respond.
 func (r *Redis) Fallbacks() int64 { return r.fallbacks.Load() }
 
 // Increment counts n requests, which must not be negative, if all of them are
@@ -134,8 +132,8 @@ func (r *Redis) Get(ctx context.Context, key string, rate Rate) (State, error) {
 	return r.Increment(ctx, key, 1, rate)
 }
 
-// Peek reads the key's counter without counting. Of the result, Reached tells
-// whether a request would be refused.
+// Peek reads the key's counter without counting. Reached says whether a request
+// would be rejected.
 func (r *Redis) Peek(ctx context.Context, key string, rate Rate) (State, error) {
 	c, err := r.count(key, 0, rate)
 	if err != nil {
@@ -145,9 +143,8 @@ func (r *Redis) Peek(ctx context.Context, key string, rate Rate) (State, error) 
 	return c, nil
 }
 
-// Reset forgets the key's counter: in this process, and in Redis if it
-// answers. Another process that knows the window to be used up does not forget
-// that.
+// Reset forgets the key's counter in this process and, if Redis responds, in Redis.
+// Another process that knows that the window is used up does not forget it.
 func (r *Redis) Reset(ctx context.Context, key string, rate Rate) (State, error) {
 	if c := r.current(); c != nil {
 		if err := c.forget(r.key(key, rate)); err != nil {
@@ -157,8 +154,8 @@ func (r *Redis) Reset(ctx context.Context, key string, rate Rate) (State, error)
 	return r.local.Reset(ctx, key, rate)
 }
 
-// count counts n requests in Redis, unless this process knows the window to be
-// used up. It fails if Redis does.
+// count counts n requests in Redis, unless this process knows that the window is
+// used up. It fails if Redis fails.
 func (r *Redis) count(key string, n int64, rate Rate) (State, error) {
 	c := r.current()
 	if c == nil {
@@ -179,15 +176,14 @@ func (r *Redis) count(key string, n int64, rate Rate) (State, error) {
 	return state(rate.Limit, reply.total, reply.granted, now, reply.wait), nil
 }
 
-// key is where Redis keeps the counter. The period is in it because windows of
+// key returns the counter's key in Redis. It contains the period, because windows of
 // different periods cannot be compared.
 func (r *Redis) key(key string, rate Rate) string {
 	return r.prefix + key + "/" + rate.Period.String()
 }
 
-// current returns the connection, or nil to count in this process. Until the
-// first attempt to connect has ended, it waits for that, so that a new replica
-// does not grant a limit of its own.
+// current returns the connection, or nil to count in this process. It waits for the
+// first attempt to connect, so that a new replica does not grant its own limit.
 func (r *Redis) current() *connection {
 	if c := r.connection.Load(); c != nil {
 		return c
@@ -255,12 +251,12 @@ func (r *Redis) maintain(ctx context.Context) {
 	}
 }
 
-// connect makes a connection and probes it for the key that failed last: in a
-// cluster, that asks the node that failed.
+// connect makes a connection and probes it with the key that failed last, which in a
+// cluster is on the node that failed.
 //
-// A single server that answers MOVED is a node of a cluster, and is used as one
-// from then on. Only a cluster is asked for its nodes, because the user of a
-// single server needs no permission to do that.
+// A single server that replies MOVED is a node of a cluster, and is used as one from
+// then on. Only a cluster is asked for its nodes, so the user of a single server does
+// not need that permission.
 func (r *Redis) connect(ctx context.Context, key string) (*connection, error) {
 	c, err := r.connectOnce(ctx, key)
 	if hasPrefix(err, "MOVED") && r.option.ForceSingleClient && r.option.Sentinel.MasterSet == "" {
@@ -285,8 +281,8 @@ func (r *Redis) connectOnce(ctx context.Context, key string) (*connection, error
 	return c, nil
 }
 
-// monitor returns the failure that ends the use of the connection. While no
-// Sentinel answers, the primary remains the one that was named last.
+// monitor returns the failure that ends the use of the connection. While no Sentinel
+// responds, the primary remains the one that was named last.
 func (r *Redis) monitor(ctx context.Context, c *connection) failure {
 	var ask <-chan time.Time // nil without Sentinel
 	if r.option.Sentinel.MasterSet != "" {
@@ -312,9 +308,9 @@ func (r *Redis) monitor(ctx context.Context, c *connection) failure {
 	}
 }
 
-// probe does twice what requests do, on a counter of its own that lives for a
-// second and whose limit is never reached, so that it writes. The braces put
-// it on the node of a Redis Cluster that holds the key.
+// probe does twice what requests do. Its counter lives for a second, and its limit is
+// never reached, so that it writes. The braces put the counter on the node of a Redis
+// Cluster that holds the key.
 func (r *Redis) probe(c *connection, key string) error {
 	rate := Rate{Limit: 1 << 40, Period: time.Second}
 	probe := r.prefix + "probe:{" + r.key(key, rate) + "}"
@@ -326,7 +322,7 @@ func (r *Redis) probe(c *connection, key string) error {
 	return nil
 }
 
-// redact returns the error's text without the password, as a server or proxy
+// redact returns the error's text without the password, because a server or proxy
 // that does not know HELLO may repeat its arguments.
 func (r *Redis) redact(err error) string {
 	if r.option.Password == "" {

@@ -19,12 +19,12 @@ import (
 const connectTimeout = 500 * time.Millisecond
 
 var (
-	// errRedisURL quotes no part of the URL: where it is wrong, any part may
-	// be the password.
+	// errRedisURL quotes no part of the URL: if the URL is wrong, any part may be the
+	// password.
 	errRedisURL = errors.New("not a Redis URL: write redis://user:password@host:6379/0, rediss:// for TLS, " +
 		"or unix:///path/redis.sock?db=0, for a Redis Cluster redis://host:6379?addr=host2:6379&addr=host3:6379, and behind " +
 		"Sentinel redis-sentinel://user:password@host:26379/0?master=NAME&addr=host2:26379, or rediss-sentinel:// for TLS; " +
-		"other parameters are not known; write special characters of the password as in %40 for @")
+		"other parameters are not supported; percent-encode special characters in the password (%40 for @)")
 	errNoMaster = errors.New("a redis-sentinel:// URL needs master=NAME once, with the name under which Sentinel monitors " +
 		"the primary: redis-sentinel://user:password@host:26379/0?master=NAME&addr=host2:26379")
 	errNoCluster = errors.New("the Redis URL names several nodes by addr=, or the server answered MOVED, " +
@@ -32,15 +32,15 @@ var (
 	errDown = errors.New("Redis is not available")
 )
 
-// CheckURL reports what is wrong with a URL for NewRedis, without connecting:
-// redis://, rediss:// or unix://. One or more parameters addr name further
-// nodes of a Redis Cluster. A single server that turns out to be a node of a
-// cluster is used as one, without them.
+// CheckURL returns what is wrong with a URL for NewRedis, without connecting. A URL
+// begins with redis://, rediss:// or unix://. One or more parameters addr name
+// further nodes of a Redis Cluster. A single server that turns out to be a node of a
+// cluster is used as one, even without them.
 //
 // redis-sentinel:// and rediss-sentinel:// name a Sentinel, and parameters addr
 // further ones; the parameter master is the name of the primary. User,
-// password and database are those of Redis. A Sentinel that requires a password
-// must accept the same.
+// password and database are those of Redis. A Sentinel that requires a password must
+// accept the same one.
 //
 // The other parameters that the client reads from a URL are rejected: timeouts
 // are fixed, and skip_verify would let anyone in the middle read the password.
@@ -52,8 +52,8 @@ func CheckURL(url string) error {
 	return err
 }
 
-// parseRedisURL returns the client's options. For Sentinel, InitAddress and
-// Sentinel.MasterSet are what primary asks with.
+// parseRedisURL returns the client's options. For Sentinel, the function primary uses
+// InitAddress and Sentinel.MasterSet.
 func parseRedisURL(text string) (rueidis.ClientOption, error) {
 	u, err := url.Parse(text)
 	if err != nil || u.Fragment != "" || u.Opaque != "" {
@@ -76,7 +76,7 @@ func parseRedisURL(text string) (rueidis.ClientOption, error) {
 	default:
 		return rueidis.ClientOption{}, errRedisURL
 	}
-	parameters, err := url.ParseQuery(u.RawQuery) // u.Query would drop what it cannot read
+	parameters, err := url.ParseQuery(u.RawQuery) // u.Query would drop what it cannot parse
 	if err != nil {
 		return rueidis.ClientOption{}, errRedisURL
 	}
@@ -110,7 +110,7 @@ func parseRedisURL(text string) (rueidis.ClientOption, error) {
 	option.DisableCache = true                // of replies in this process; Redis 5 does not support it
 	option.ClientSetInfo = rueidis.DisableClientSetInfo
 	option.AlwaysPipelining = true // one goroutine always reads, so that a lost connection is noticed at once
-	option.PipelineMultiplex = -1  // one connection per node: the fewer there are, the more calls go together
+	option.PipelineMultiplex = -1  // one connection per node: with fewer connections, more calls are sent together
 	option.ReadBufferEachConn = 16 << 10
 	option.WriteBufferEachConn = 16 << 10
 	return option, nil
@@ -130,9 +130,9 @@ func isNode(address string) bool {
 	return err == nil && u.Host == address
 }
 
-// connection is one client, from connecting to its first failure. It is not
-// used again after that: closing its network connections releases the requests
-// that wait for them, and a new client does not remember nodes that are gone.
+// connection is one client, from connecting to its first failure. It is not used
+// after that. Closing its network connections releases the requests that wait for
+// them, and a new client does not remember nodes that are gone.
 type connection struct {
 	ctx     context.Context // its end closes the network connections
 	cancel  context.CancelFunc
@@ -149,10 +149,10 @@ type failure struct {
 	err error
 }
 
-// connect connects to the server, to the primary that Sentinel names at this
-// moment, or to a cluster through the first of its nodes that answers. It tries
-// those one by one, because a client that is given several waits for up to a
-// second after one that is dead.
+// connect connects to the server, to the primary that Sentinel names now, or to a
+// cluster through the first of its nodes that responds. It tries the nodes one by
+// one, because a client that is given several waits for up to a second after a dead
+// one.
 func connect(ctx context.Context, option rueidis.ClientOption) (c *connection, err error) {
 	addresses := option.InitAddress
 	if option.Sentinel.MasterSet != "" {
@@ -189,8 +189,8 @@ func open(ctx context.Context, option rueidis.ClientOption) (c *connection, err 
 	return c, nil
 }
 
-// close closes the network connections first, as the client's own Close would
-// wait for the replies that a hung server owes.
+// close closes the network connections first, because the client's own Close would
+// wait for replies from a server that hangs.
 func (c *connection) close() {
 	c.cancel()
 	if c.client != nil {

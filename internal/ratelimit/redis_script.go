@@ -15,15 +15,14 @@ import (
 // are granted and 0 if not, how many the window counts, and the microseconds
 // until more may pass.
 //
-// The clock is that of Redis, as the clocks of replicas differ. If it has been
-// set back, or a replica whose clock is behind has taken over, requests of the
-// future count as made now, so that no client waits for longer than the window,
-// and none passes too early. A value that is not a window counts as an empty
-// one.
+// The clock is that of Redis, because the clocks of replicas differ. If it has been
+// set back, or a server whose clock is behind has taken over, requests in the future
+// count as made now, so that no client waits longer than the window, and none passes
+// too early. A value that is not a window counts as an empty one.
 //
-// The value is an array in MessagePack: the number of the current part since
-// 1970, then the counts, the newest first. It takes less than 200 bytes of
-// Redis' memory with its key.
+// The value is an array in MessagePack: the number of the current part since 1970,
+// then the counts, the newest first. With its key, it takes less than 200 bytes of
+// memory in Redis.
 const script = `
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
@@ -65,7 +64,7 @@ end
 return {granted and 1 or 0, total, wait}
 `
 
-var errReply = errors.New("Redis answered the script with something other than three numbers")
+var errReply = errors.New("Redis replied to the script with something other than three numbers")
 
 // reply is what the script returns.
 type reply struct {

@@ -16,6 +16,7 @@ import (
 	"github.com/ulule/limiter/v3"
 
 	"example.com/api/internal/ratelimit"
+	"example.com/api/tests/simulation"
 )
 
 // virtualScript is the script with a clock of the test's own.
@@ -26,8 +27,24 @@ type virtualScript struct {
 
 func newVirtualScript(t testing.TB, server *redisServer) *virtualScript {
 	t.Helper()
-	text := strings.Replace(ratelimit.Script, "redis.call('TIME')", "{ARGV[4], ARGV[5]}", 1)
+	return newVirtualScriptOf(t, server, ratelimit.Script)
+}
+
+// newLastingScript returns a script whose keys expire after an hour. They expire
+// by the clock of Redis, which goes on while a test on a busy machine waits.
+func newLastingScript(t testing.TB, server *redisServer) *virtualScript {
+	t.Helper()
+	text := strings.Replace(ratelimit.Script, "math.ceil(left / 1000)", "3600000", 1)
 	if text == ratelimit.Script {
+		t.Fatal("the script does not set the expiry as this test expects")
+	}
+	return newVirtualScriptOf(t, server, text)
+}
+
+func newVirtualScriptOf(t testing.TB, server *redisServer, script string) *virtualScript {
+	t.Helper()
+	text := strings.Replace(script, "redis.call('TIME')", "{ARGV[4], ARGV[5]}", 1)
+	if text == script {
 		t.Fatal("the script does not ask for the time as this test expects")
 	}
 	client, err := rueidis.NewClient(rueidis.ClientOption{
@@ -57,7 +74,7 @@ func (s *virtualScript) run(key string, n int64, rate limiter.Rate, now time.Dur
 // does, the script agrees with an exact log.
 func TestScriptAgreesWithAnExactLog(t *testing.T) {
 	t.Parallel()
-	script := newVirtualScript(t, startRedis(t))
+	script := newLastingScript(t, startRedis(t))
 	seeds := make(chan uint64)
 	var group sync.WaitGroup
 	for range 16 {
@@ -114,6 +131,49 @@ func scriptSchedule(script *virtualScript, seed uint64) error {
 		}
 	}
 	return nil
+}
+
+// The model of Redis in the simulation returns what the script returns on a real
+// server, from which the headers are made: for schedules of calls by several
+// replicas for several keys, with limits that change, a clock that steps, and a
+// server that forgets.
+func TestScriptAgreesWithTheSimulation(t *testing.T) {
+	t.Parallel()
+	server := startRedis(t)
+	script := newLastingScript(t, server)
+	for seed := range uint64(200) {
+		random := rand.New(rand.NewPCG(seed, 4))
+		model := make(simulation.Windows)
+		rates := []limiter.Rate{ratelimit.RandomRate(random), ratelimit.RandomRate(random)}
+		period := rates[random.IntN(2)].Period
+		now := time.Duration(1.8e18) + time.Duration(random.Int64N(1e17)).Truncate(time.Microsecond)
+		for call := range 150 {
+			i := random.IntN(2)
+			rate, key := rates[i], fmt.Sprintf("simulation-%d-%d", seed, i)
+			n := ratelimit.RandomSize(random, rate.Limit)
+			granted, total, wait, err := script.run(key, n, rate, now)
+			modelGranted, modelTotal, modelWait := model.Count(key, n, rate.Limit, (rate.Period.Microseconds()+9)/10, now.Microseconds())
+			if err != nil || granted != (modelGranted == 1) || total != modelTotal || wait.Microseconds() != modelWait {
+				t.Fatalf("seed %d, call %d: %d requests at %s, limit %d in %s: Redis granted %t, counts %d, wait %s, %v; the model granted %d, counts %d, wait %d µs",
+					seed, call, n, now, rate.Limit, rate.Period, granted, total, wait, err, modelGranted, modelTotal, modelWait)
+			}
+			switch step := random.IntN(40); {
+			case step == 0: // the clock steps back, within the window or by far
+				now -= time.Duration(random.Int64N(int64(3 * period))).Truncate(time.Microsecond)
+			case step == 1:
+				now -= []time.Duration{time.Microsecond, period / 20, 10_000 * time.Hour}[random.IntN(3)]
+			case step == 2:
+				now += time.Duration(random.Int64N(int64(30 * period))).Truncate(time.Microsecond)
+			case step == 3:
+				rates[i].Limit = ratelimit.RandomRate(random).Limit
+			case step == 4:
+				server.do(t, "FLUSHALL")
+				clear(model)
+			default:
+				now += ratelimit.RandomPause(random, now, rate.Period, wait)
+			}
+		}
+	}
 }
 
 // A clock that is set back blocks no client for longer than a period and a

@@ -11,9 +11,9 @@ import (
 	"github.com/redis/rueidis"
 )
 
-// sentinelInterval is the time between two questions to Sentinel. A primary that
-// was well at the failover accepts writes for about 10 seconds after it, so its
-// connection does not show that another has taken over.
+// sentinelInterval is the time between two questions to Sentinel. A primary that was
+// healthy at the failover accepts writes for about 10 seconds after it, so its
+// connection does not show that another one has taken over.
 const sentinelInterval = 500 * time.Millisecond
 
 var (
@@ -24,8 +24,8 @@ var (
 
 // primary returns the address of the primary that the Sentinels in
 // option.InitAddress monitor under the name in option.Sentinel. It asks them
-// one by one and moves the one that replies to the front of the slice, so that
-// one that does not answer delays only the first call.
+// one by one and moves the one that replies to the front of the slice, so that a
+// Sentinel that does not respond delays only the first call.
 //
 // The client's own support for Sentinel is not used: it would connect to
 // Sentinels and servers again on its own, outside the limits of this package.

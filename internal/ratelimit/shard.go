@@ -18,7 +18,7 @@ const (
 	shared             // of several clients that had used up their limits; in no list
 )
 
-// counter is the window of one client, or of several of one network.
+// counter is the window of one client, or of several clients of one network.
 type counter struct {
 	window
 	group uint32
@@ -71,7 +71,7 @@ func (s *shard) find(network, client uint64, rate Rate, now int64) uint32 {
 	return none
 }
 
-// current returns the counter of a client or a network, brought up to date.
+// current returns the counter of a client or a network and brings it up to date.
 func (s *shard) current(id uint64, rate Rate, now int64) uint32 {
 	i := s.counters.find(id)
 	if i != none {
@@ -80,9 +80,9 @@ func (s *shard) current(id uint64, rate Rate, now int64) uint32 {
 	return i
 }
 
-// insert adds a counter for a client and returns it, or none if the pool is
-// empty. If the network shares a counter, the client may have been merged into
-// that, so its own starts as a copy.
+// insert adds a counter for a client and returns it, or none if the pool is empty. If
+// the network shares a counter, the client's counter may have been merged into that,
+// so the new one starts as a copy.
 func (s *shard) insert(network, client uint64, rate Rate, now int64) uint32 {
 	i := s.counters.take()
 	if i == none {
@@ -125,8 +125,8 @@ func (s *shard) remove(i uint32) {
 	s.counters.give(i) // after its group, so that groups never run short
 }
 
-// file moves a counter to the other list of its group if it is now used up and
-// was not before, or the other way round.
+// file moves a counter to the other list of its group if it has become used up, or
+// is no longer used up.
 func (s *shard) file(i uint32) {
 	c := s.counters.at(i)
 	to := fresh
@@ -172,11 +172,11 @@ func (s *shard) change(g uint32, apply func(*group)) {
 	}
 }
 
-// evict removes a counter of a group of the highest rank, and reports whether
-// there was one to remove. It goes through the groups of that rank, and the fresh counters
-// of each, in turn, and removes the least used of a sample. If there are no
-// fresh counters, it merges two that are used up, which any group of a rank
-// above 1 then has.
+// evict removes a counter of a group of the highest rank, and reports whether there
+// was one to remove. It goes through the groups of that rank, and the fresh counters
+// of each, in turn, and removes the least used of a sample. If there are no fresh
+// counters, it merges two that are used up: every group of a rank above 1 then has
+// two.
 func (s *shard) evict(now int64) bool {
 	top := s.top.Load()
 	if top == 0 {
@@ -203,9 +203,8 @@ func (s *shard) evict(now int64) bool {
 	return true
 }
 
-// merge makes the shared counter of a group at least as strict as one of its
-// used-up counters, and returns that used-up counter, which is then not needed
-// any more.
+// merge makes the shared counter of a group at least as strict as one of its used-up
+// counters, and returns that used-up counter, which is then no longer needed.
 func (s *shard) merge(g uint32, now int64) uint32 {
 	group, network := s.groups.at(g), s.groups.entry(g).id
 	to := s.counters.find(network)

@@ -188,16 +188,20 @@ func TestLeastUsedGoes(t *testing.T) {
 	}
 }
 
-// Windows that are over go before those that are not.
+// Windows that are over go before those that are not, except that a sweep visits
+// only a few chains. In about 1 sweep of 100 these hold no window that is over, and
+// a client of the network that holds the most loses its counter instead. Without
+// sweeps, all of them would.
 func TestSweep(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
+		const waiting = 100
 		m := NewMemory(1000)
 		short, long := limiter.Rate{Limit: 5, Period: time.Second}, limiter.Rate{Limit: 5, Period: time.Hour}
-		for i := range 990 {
+		for i := range 1000 - waiting {
 			useUp(t, m, fmt.Sprintf("p:10.%d.%d.1", i/250, i%250), short)
 		}
-		for i := range 10 {
+		for i := range waiting {
 			pass(m, fmt.Sprintf("p:192.0.2.%d", i), long)
 		}
 		time.Sleep(1100*time.Millisecond - time.Nanosecond)
@@ -209,13 +213,13 @@ func TestSweep(t *testing.T) {
 			pass(m, fmt.Sprintf("p:203.%d.%d.1", i/250, i%250), long)
 		}
 		lost := 0
-		for i := range 10 {
+		for i := range waiting {
 			if state, _ := m.Peek(context.Background(), fmt.Sprintf("p:192.0.2.%d", i), long); state.Remaining != 4 {
 				lost++
 			}
 		}
-		if lost > 3 { // one to the first new client, and others only by chance
-			t.Errorf("%d clients lost their counters, although windows are over", lost)
+		if lost > waiting/4 {
+			t.Errorf("%d of %d clients lost their counters, although other windows are over", lost, waiting)
 		}
 		m.check(t)
 	})

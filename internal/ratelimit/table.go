@@ -8,10 +8,10 @@ const none = ^uint32(0)
 // chunkSize is the number of entries that are allocated together.
 const chunkSize = 256
 
-// pool holds the entries of several tables. They refer to each other by index,
-// which takes half the memory of a pointer and spares the garbage collector from
-// visiting a million entries. Memory is allocated when it is first needed, up to
-// the bound, and then reused.
+// pool holds the entries of several tables. They refer to each other by index, which
+// takes half the memory of a pointer and saves the garbage collector from visiting a
+// million entries. Memory is allocated when it is first needed, up to the bound, and
+// then reused.
 type pool[T any] struct {
 	mu     sync.Mutex
 	chunks []*[chunkSize]entry[T] // its length never changes, because other goroutines read it without the lock
@@ -66,8 +66,8 @@ func (p *pool[T]) give(i uint32) {
 	p.used--
 }
 
-// push adds an entry at the end of a circular list. Its head is the first entry,
-// or none if the list is empty.
+// push adds an entry at the end of a circular list. The list's head is its first
+// entry, or none if the list is empty.
 func (p *pool[T]) push(head *uint32, i uint32) {
 	e := p.entry(i)
 	if *head == none {

@@ -3,11 +3,11 @@ package ratelimit
 import "time"
 
 const (
-	// partsPerPeriod sets the precision: a request counts for the period and
-	// at most one part more.
+	// partsPerPeriod sets the precision: a request counts for the period and at most
+	// one part longer.
 	partsPerPeriod = 10
-	// partCount is the number of parts that count: the current one, and the
-	// ten before it, which together reach back for at least a period.
+	// partCount is the number of parts that count: the current one and the ten before
+	// it, which together cover at least a period.
 	partCount = partsPerPeriod + 1
 )
 
@@ -43,8 +43,8 @@ func partLength(rate Rate, unit time.Duration) int64 {
 	return max(int64((rate.Period+part-1)/part), 1)
 }
 
-// update makes the window that of the rate at the given time; the zero window
-// starts here.
+// update makes the window that of the rate at the given time. It starts a zero
+// window.
 func (w *window) update(rate Rate, now int64) {
 	if w.length != partLength(rate, 1) {
 		*w = newWindow(rate, now)
@@ -70,7 +70,7 @@ func (w *window) advance(now int64) {
 }
 
 // add counts n requests if all of them are within the limit, and reports
-// whether they are. Requests that are refused cost nothing.
+// whether they are. Requests that are rejected do not count.
 func (w *window) add(n int64) bool {
 	if n > w.limit-w.total { // total+n could overflow
 		return false
@@ -85,8 +85,8 @@ func (w *window) usedUp() bool { return w.total >= w.limit }
 // over reports whether everything that was counted has left the window.
 func (w *window) over(now int64) bool { return now-w.start >= partCount*w.length }
 
-// opens returns when the oldest requests leave, so that more may pass, and at
-// least n of them. If n is more than the limit, that is when all have left.
+// opens returns when the oldest requests leave and at least n more may pass. If n is
+// more than the limit, that is when all have left.
 func (w *window) opens(n int64) int64 {
 	left, at := w.total, w.start
 	for i := partCount - 1; i >= 0; i-- {
@@ -102,8 +102,8 @@ func (w *window) opens(n int64) int64 {
 	return at
 }
 
-// raise makes the window count at least what other counts, part by part, and
-// for as long.
+// raise makes the window count at least as much as other, part by part, and for at
+// least as long.
 func (w *window) raise(other window, now int64) {
 	w.advance(now)
 	other.advance(now)
@@ -115,7 +115,7 @@ func (w *window) raise(other window, now int64) {
 	}
 }
 
-// state describes the window to a caller that has asked for n requests.
+// state describes the window to a caller that asked for n requests.
 func (w *window) state(n int64, granted bool, wall time.Time, now int64) State {
 	if granted {
 		n = 0
@@ -124,7 +124,7 @@ func (w *window) state(n int64, granted bool, wall time.Time, now int64) State {
 }
 
 // state describes a window of which more may pass after wait. Reset is in Unix
-// seconds, rounded up: at that time they surely may.
+// seconds, rounded up, so that more certainly may pass at that time.
 func state(limit, total int64, granted bool, wall time.Time, wait time.Duration) State {
 	return State{
 		Limit:     limit,

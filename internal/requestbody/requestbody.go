@@ -1,6 +1,6 @@
-// Package requestbody bounds the time that request bodies take. It sets the
-// pace at which a handler receives a body, and reads what the handler has left
-// unread before the connection is closed.
+// Package requestbody bounds the time that request bodies take. It ends a body that
+// arrives too slowly, and it reads what a handler has left unread before the
+// connection is closed.
 package requestbody
 
 import (
@@ -17,8 +17,8 @@ const (
 	stall = 10 * time.Second
 	// headStart is how long a body may take at any pace.
 	headStart = 15 * time.Second
-	// perByte is how long a byte may take on average, at 4 KiB a second, in a
-	// body that takes longer than headStart. It is rounded up.
+	// perByte is how long a byte may take on average in a body that takes longer than
+	// headStart: 4 KiB a second. It is rounded up.
 	perByte = time.Second/(4<<10) + 1
 	// drainStall and drainTime are the limits for the rest of a body that the
 	// handler has left unread: the longest silence and the longest total time. A
@@ -36,8 +36,8 @@ const (
 //
 // Handler reads and throws away up to maxDrain bytes that next leaves unread before
 // the response is complete. If a connection is closed with bytes unread, the
-// kernel resets it, and the client may lose the response; Firefox shows a
-// network error when it cannot send its body to the end.
+// kernel resets it, and the client may lose the response. Firefox shows a network
+// error if it cannot send the whole body.
 func Handler(next http.Handler, maxDrain int64) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Body == http.NoBody {

@@ -19,8 +19,8 @@ const length = 55
 
 // TraceID returns the trace-id of the request: 32 lower-case hexadecimal digits
 // that the client chose, not all of them zero. It returns "" if the request has
-// no traceparent, an invalid one, or several, because the standard lets nobody
-// use part of those (3.2.2). It allocates nothing, so callers can call it again
+// no traceparent, an invalid one, or several, because the standard does not allow
+// using part of those (3.2.2). It allocates nothing, so callers can call it again
 // instead of keeping the result.
 func TraceID(header http.Header) string {
 	lines := header["Traceparent"]
@@ -45,7 +45,7 @@ func TraceID(header http.Header) string {
 
 // Attr returns the attribute trace_id for a log line of the request. Without a
 // trace-id it returns the zero Attr, which handlers of log/slog leave out. The
-// name is that of OpenTelemetry for logs in formats of one's own.
+// name is OpenTelemetry's name for the field in logs that are not in its own format.
 func Attr(header http.Header) slog.Attr {
 	if id := TraceID(header); id != "" {
 		return slog.String("trace_id", id)

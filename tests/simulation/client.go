@@ -54,8 +54,8 @@ type response struct {
 	together int // responses that arrived by then, of which only the last did so at that time
 }
 
-// client is one connection to the server. It does nothing by itself: the world
-// sends for it and takes what has arrived.
+// client is one connection to the server. It does nothing by itself: the world sends
+// for it and reads what has arrived.
 type client struct {
 	name    string
 	conn    *Conn
@@ -126,8 +126,8 @@ func (c *client) push(q *request, p []byte) {
 	q.lastAt = time.Now()
 }
 
-// receive takes what has arrived and returns the responses that are complete.
-// The error is io.EOF or a reset.
+// receive reads what has arrived and returns the responses that are complete. The
+// error is io.EOF or a reset.
 func (c *client) receive() (responses []*response, err error) {
 	n := c.window
 	if n == 0 {

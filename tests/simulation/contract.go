@@ -107,8 +107,8 @@ func (w *world) judge(q *request, r *response) error {
 	return w.judgeHandler(q, r)
 }
 
-// judgeTime checks that the response came in time. What a request waits for is a
-// database, 2 s; Redis, 100 ms; and a client that has stopped sending.
+// judgeTime checks that the response came in time. A request may wait 2 s for the
+// database, 100 ms for Redis, and for a client that has stopped sending.
 func (w *world) judgeTime(q *request, r *response) error {
 	from := q.lastAt
 	if q.conn.last.After(from) {
@@ -207,7 +207,8 @@ func hasStatus(r *response, status int) error {
 	return nil
 }
 
-// isProblem checks a problem; id is that of the request, or "" where none is due.
+// isProblem checks a problem. The id is that of the request, or "" if the problem
+// must not have one.
 func (w *world) isProblem(q *request, r *response, id string, status int) error {
 	if err := hasStatus(r, status); err != nil {
 		return err
@@ -232,8 +233,8 @@ func (w *world) isProblem(q *request, r *response, id string, status int) error 
 	return nil
 }
 
-// judgeLimit checks the headers of the limit and enters the request in the
-// ledger, which knows what must pass and what must not.
+// judgeLimit checks the headers of the limit and records the request in the ledger,
+// which knows what must pass and what must not.
 func (w *world) judgeLimit(q *request, r *response, policy string, rate limiter.Rate) error {
 	period := int64(rate.Period / time.Second)
 	number := func(name string) int64 {
@@ -313,8 +314,8 @@ func (w *world) judgeHandler(q *request, r *response) error {
 	return fmt.Errorf("status %d, want %d: %.300s", status, q.statuses, r.body)
 }
 
-// databaseMayFail reports whether a fault explains that the database did not
-// answer. Two seconds after its end it does not any more.
+// databaseMayFail reports whether a fault explains that the database did not respond.
+// From two seconds after its end, a fault no longer explains that.
 func (w *world) databaseMayFail(q *request, r *response) bool {
 	if !q.usesReads && !q.usesWrites {
 		return false

@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// visitor is a client with one address that sends requests one after the other,
-// on one connection as long as that lasts.
+// visitor is a client with one address that sends requests one after another, on one
+// connection for as long as that lasts.
 type visitor struct {
 	address netip.Addr
 	conn    *client
@@ -58,7 +58,7 @@ func (w *world) plan() {
 		if w.resource != nil {
 			w.after(horizon+2*time.Second+time.Millisecond, "", func() {
 				v := &visitor{address: netip.AddrFrom4([4]byte{192, 0, 100, 1})}
-				w.send(v, w.resource.write(w, v))
+				w.send(v, w.resource.create(w, v))
 			})
 			horizon += 5 * time.Second
 		}
@@ -224,8 +224,9 @@ func (w *world) signIn(v *visitor) *request {
 	return q
 }
 
-// setJSON gives the request the body, or sometimes one that is wrong or padded
-// with blanks. The status missing is the response to a body without fields.
+// setJSON gives the request the body, or sometimes one that is wrong or padded with
+// blanks. The argument missing is the status of the response to a body without
+// fields.
 func (w *world) setJSON(q *request, body string, missing int) {
 	q.headers = append(q.headers, "Content-Type: application/json")
 	q.readsBody = true
@@ -460,8 +461,8 @@ func (w *world) rogue() func() {
 	}
 }
 
-// insist sends requests as fast as the limit allows, and faster: sometimes it
-// waits for Retry-After, sometimes not.
+// insist sends requests as fast as the limit allows, and faster. Sometimes it waits
+// for Retry-After, sometimes it does not.
 func (w *world) insist(v *visitor, path string, left int) {
 	c := w.open(v)
 	if c == nil || left == 0 {
@@ -480,8 +481,8 @@ func (w *world) insist(v *visitor, path string, left int) {
 	w.finish(c, q)
 }
 
-// flood lets many addresses of one network use up their limits; then strangers
-// come who must not suffer for it.
+// flood lets many addresses of one network use up their limits. Then clients of other
+// networks come, which the flood must not affect.
 func (w *world) flood() {
 	base := netip.MustParseAddr("2001:db8:5::")
 	w.floodNetwork = netip.PrefixFrom(base, 48)
@@ -513,7 +514,7 @@ func (w *world) flood() {
 	})
 }
 
-// stallMany sends large bodies of many clients nearly to their end.
+// stallMany sends large bodies of many clients, but not their last bytes.
 func (w *world) stallMany() {
 	for i := range 3 + w.rng.IntN(6) {
 		v := &visitor{address: netip.AddrFrom4([4]byte{198, 18, byte(i), byte(w.rng.IntN(250))})}
@@ -564,6 +565,9 @@ func (w *world) planFault(at time.Duration) {
 	if !w.scenario.redis && kind >= 13 {
 		kind = w.rng.IntN(13)
 	}
+	if w.resource != nil && w.chance(20) {
+		kind = 7 // at the right moment, this is rare
+	}
 	switch kind {
 	case 0:
 		database("hangs", func() { set(func() { server.hung = true }) }, func() { set(func() { server.hung = false }) })
@@ -592,7 +596,19 @@ func (w *world) planFault(at time.Duration) {
 			func() { w.wrong.finish(time.Now()); set(func() { server.failure = "" }) })
 	case 7, 8:
 		how := []cut{cutBefore, cutAfter}[w.rng.IntN(2)]
-		database("loses a connection at the next write", func() { set(func() { server.cut = how }) }, func() { set(func() { server.cut = noCut }) })
+		// Whichever server takes writes.
+		lose := func(how cut) func() {
+			return func() { set(func() { w.database.servers[0].cut, w.database.servers[1].cut = how, how }) }
+		}
+		database("or the other loses a connection at the next write", lose(how), lose(noCut))
+		if w.resource != nil {
+			for i := range byte(3) { // of whose changes one meets the fault, even if the others stall
+				creator := &visitor{address: netip.AddrFrom4([4]byte{192, 0, 101, 1 + i})}
+				changer := &visitor{address: netip.AddrFrom4([4]byte{192, 0, 102, 1 + i})}
+				w.after(max(at-w.between(time.Second, 3*time.Second), 0), "", func() { w.send(creator, w.resource.create(w, creator)) })
+				w.after(at+w.between(0, min(lasts, time.Second)), "", func() { w.send(changer, w.resource.change(w, changer)) })
+			}
+		}
 	case 9:
 		lasts = time.Millisecond
 		database("loses its connections", func() { set(server.endSessions) }, func() {})

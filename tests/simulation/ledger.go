@@ -28,8 +28,8 @@ func ledgerKey(policy string, client netip.Addr) string {
 	return policy + " " + client.String()
 }
 
-// grant checks that no stretch of time as long as the period holds more than
-// the limit. While Redis comes and goes, each place that counts may grant a
+// grant checks that no stretch of time as long as the period has more requests than
+// the limit. While Redis comes and goes, each place that counts may grant the whole
 // limit.
 func (l *ledger) grant(w *world, policy string, q *request, r *response) error {
 	rate, key := w.rates[policy], ledgerKey(policy, q.client)
@@ -71,10 +71,10 @@ func (l *ledger) refuse(w *world, policy string, q *request, r *response) error 
 		}
 	}
 	if n < int(rate.Limit) {
-		return fmt.Errorf("refused after %d requests under %q within the period and a tenth; the limit is %d in %s", n, policy, rate.Limit, rate.Period)
+		return fmt.Errorf("rejected after %d requests under %q within 1.1 times the period; the limit is %d in %s", n, policy, rate.Limit, rate.Period)
 	}
 	if promised, ok := l.promised[key]; ok && !q.headAt.Before(promised) && w.uncounted[key] == 0 {
-		return fmt.Errorf("refused at %s, after the Retry-After of an earlier refusal", q.headAt)
+		return fmt.Errorf("rejected at %s, after the Retry-After of an earlier rejection", q.headAt)
 	}
 	after, _ := time.ParseDuration(r.Header.Get("Retry-After") + "s")
 	if _, ok := l.promised[key]; !ok {

@@ -6,8 +6,8 @@ import (
 	"syscall"
 )
 
-// logReader is what reads the server's standard error: it may stop reading, or
-// go away. It keeps the last lines.
+// logReader reads the server's standard error. It may stop reading, or go away. It
+// keeps the last lines.
 type logReader struct {
 	mu      sync.Mutex
 	changed *sync.Cond

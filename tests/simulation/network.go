@@ -1,11 +1,11 @@
-// Package simulation runs the whole server in one process, in virtual time and
-// on a network in memory, against clients and faults that a seed determines, and
-// checks each response against what the server promises. A seed always tells
-// the same story, to the nanosecond, so one that fails can be replayed. (After
-// SIGTERM, net/http waits for connections in steps that it leaves to chance.)
+// Package simulation runs the whole server in one process, in virtual time and on a
+// network in memory. A seed determines the clients and the faults. The simulation
+// checks each response against what the server promises. The same seed always gives
+// the same run, to the nanosecond, so a seed that fails can be replayed. (After
+// SIGTERM, net/http polls its connections at random intervals.)
 //
 // PostgreSQL and Redis are models that speak the real protocols. What cannot be
-// made virtual, such as SQLite's file and real sockets, is left to other tests.
+// simulated, such as SQLite's file and real sockets, is left to other tests.
 package simulation
 
 import (
@@ -24,7 +24,7 @@ import (
 type Network struct {
 	mu       sync.Mutex
 	listener *listener                        // nil before the server listens
-	hosts    map[string]func(*Conn) (ok bool) // by address: what takes a connection that the server makes
+	hosts    map[string]func(*Conn) (ok bool) // by address: accepts a connection that the server opens
 }
 
 func newNetwork() *Network { return &Network{hosts: make(map[string]func(*Conn) bool)} }
@@ -37,7 +37,7 @@ func (n *Network) Listen(address, _ string) (net.Listener, error) {
 	return n.listener, nil
 }
 
-// Dial is how the server connects to the hosts. It succeeds if the host takes the
+// Dial is how the server connects to the hosts. It succeeds if the host accepts the
 // connection.
 func (n *Network) Dial(ctx context.Context, _, address string) (net.Conn, error) {
 	if err := ctx.Err(); err != nil {
@@ -93,7 +93,8 @@ func (l *listener) Close() error {
 
 func (l *listener) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(10, 0, 0, 1), Port: 8080} }
 
-// stream is one direction of a connection: what has been written and not read.
+// stream is one direction of a connection: the bytes that have been written but not
+// read.
 type stream struct {
 	data     []byte
 	limit    int       // a writer waits while it holds this many bytes; 0: never
@@ -104,9 +105,9 @@ type stream struct {
 	written  time.Time // of the last byte
 }
 
-// Conn is one end of a connection. Like the kernel, it resets the connection if
-// it is closed before everything that arrived was read, or if something arrives
-// afterwards; then the other end loses what it has not read.
+// Conn is one end of a connection. Like the kernel, it resets the connection if it is
+// closed before everything that arrived was read, or if something arrives later. The
+// other end then loses what it has not read.
 type Conn struct {
 	mu            *sync.Mutex // of both ends
 	changed       *sync.Cond
@@ -283,7 +284,7 @@ func (c *Conn) pull(n int) (data []byte, at time.Time, err error) {
 	return data, c.in.written, err
 }
 
-// progress returns how many bytes of what this end has sent are unread, and how
+// progress returns how many of the bytes that this end has sent are unread, and how
 // many the other end has read.
 func (c *Conn) progress() (unread int, read int64) {
 	c.mu.Lock()

@@ -11,21 +11,25 @@ import (
 	"time"
 )
 
-// redisServer is a Redis that knows what the rate limits need of it: a script
-// that counts in sliding windows. It does not run the script but does what the
-// script's comment promises.
+// redisServer is a model of what the rate limits need from Redis: a script that
+// counts in sliding windows. It does not run the script, but does what the script's
+// comment promises.
 type redisServer struct {
 	mu      sync.Mutex
 	changed *sync.Cond
 	conns   map[*Conn]bool
 	scripts map[string]bool
-	windows map[string]*redisWindow
+	windows Windows
 	down    bool          // refuses connections
 	hung    bool          // takes connections and answers nothing
 	delay   time.Duration // before each answer
 	failure string        // the error for each script; "": none
 	skew    time.Duration // of its clock
 }
+
+// Windows are the counters in the model of Redis, by key. A test compares them
+// with those of the script on a real server.
+type Windows map[string]*redisWindow
 
 // redisWindow counts requests by the part of time that they were made in.
 type redisWindow struct {
@@ -34,7 +38,7 @@ type redisWindow struct {
 }
 
 func newRedis(n *Network, address string) *redisServer {
-	r := &redisServer{conns: make(map[*Conn]bool), scripts: make(map[string]bool), windows: make(map[string]*redisWindow)}
+	r := &redisServer{conns: make(map[*Conn]bool), scripts: make(map[string]bool), windows: make(Windows)}
 	r.changed = sync.NewCond(&r.mu)
 	n.hosts[address] = r.accept
 	return r
@@ -159,18 +163,19 @@ func (r *redisServer) run(command []string) string {
 	for i := range numbers {
 		numbers[i], _ = strconv.ParseInt(command[4+i], 10, 64)
 	}
-	granted, total, wait := r.count(command[3], numbers[0], numbers[1], numbers[2])
+	granted, total, wait := r.windows.Count(command[3], numbers[0], numbers[1], numbers[2], time.Now().Add(r.skew).UnixMicro())
 	return fmt.Sprintf("*3\r\n:%d\r\n:%d\r\n:%d\r\n", granted, total, wait)
 }
 
-// count counts n requests under the key if the limit allows them.
-func (r *redisServer) count(key string, n, limit, length int64) (granted, total, wait int64) {
-	now := time.Now().Add(r.skew).UnixMicro()
+// Count counts n requests under the key if the limit allows them. Length is that
+// of a part, now the time since 1970, and wait the time until more may pass, all
+// in microseconds.
+func (all Windows) Count(key string, n, limit, length, now int64) (granted, total, wait int64) {
 	part := now / length
-	w := r.windows[key]
+	w := all[key]
 	if w == nil {
 		w = &redisWindow{part: part}
-		r.windows[key] = w
+		all[key] = w
 	}
 	var counts [11]int64
 	for i, made := range w.counts {
@@ -179,17 +184,19 @@ func (r *redisServer) count(key string, n, limit, length int64) (granted, total,
 			total += made
 		}
 	}
-	w.part, w.counts = part, counts
 	needed := n
 	if n <= limit-total {
 		granted, needed = 1, 0
-		w.counts[0] += n
+		counts[0] += n
 		total += n
 	}
+	if granted == 1 && n > 0 || part < w.part {
+		w.part, w.counts = part, counts // otherwise what is stored stays as it is
+	}
 	left := total
-	for i := len(w.counts) - 1; i >= 0; i-- {
-		if w.counts[i] > 0 {
-			left -= w.counts[i]
+	for i := len(counts) - 1; i >= 0; i-- {
+		if counts[i] > 0 {
+			left -= counts[i]
 			wait = (part+11-int64(i))*length - now
 			if needed <= limit-left {
 				break

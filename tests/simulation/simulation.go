@@ -21,27 +21,27 @@ import (
 const (
 	// shown is how many events of a run that failed are shown.
 	shown = 40
-	// enough is how many seeds fail before no more are run.
+	// enough is how many seeds may fail before the rest is skipped.
 	enough = 20
-	// replayed is how many seeds there are to one that is played twice.
+	// replayed is the number of seeds of which one is run twice.
 	replayed = 20
 	// patience is how much real time a run may take; it usually takes 30 ms.
 	patience = 30 * time.Second
 )
 
-// Run runs the server with the seeds from first on, or with the one in the
-// variable SEED. SEEDS sets their number, which is a tenth of count under the race
-// detector. A resource is made for each seed; nil makes none.
+// Run runs the server with count seeds from first on, and a tenth of them under
+// the race detector. The variable SEED names another first seed, which then runs
+// alone, and SEEDS sets how many run. A resource is made for each seed; nil makes none.
 func Run(t *testing.T, first, count uint64, server Server, newResource func() *Resource) {
 	scenarios := loadScenarios(t)
 	if underRace {
 		count /= 10
 	}
-	if text := os.Getenv("SEEDS"); text != "" {
-		count = number(t, "SEEDS", text)
-	}
 	if text := os.Getenv("SEED"); text != "" {
 		first, count = number(t, "SEED", text), 1
+	}
+	if text := os.Getenv("SEEDS"); text != "" {
+		count = number(t, "SEEDS", text)
 	}
 	seeds := make(chan uint64)
 	var failed atomic.Int64
@@ -67,7 +67,7 @@ func test(t *testing.T, seed uint64, scenarios []scenario, server Server, newRes
 	if seed%replayed == 0 && w.failure == "" {
 		// After SIGTERM, net/http waits for connections in random steps.
 		again := play(t, seed, scenarios, server, newResource)
-		if difference := firstDifference(w.trace[:w.played], again.trace[:again.played]); difference != "" {
+		if difference := firstDifference(byMoment(w.trace[:w.played]), byMoment(again.trace[:again.played])); difference != "" {
 			w.fail("played again, the seed tells another story:\n%s", difference)
 		}
 	}
@@ -75,6 +75,22 @@ func test(t *testing.T, seed uint64, scenarios []scenario, server Server, newRes
 		t.Errorf("%s\n\nreplay with SEED=%d go test -count=1 -run '^%s$' .\n\nthe last events:\n%s\n\nthe last lines of the log:\n%s",
 			w.failure, seed, strings.Split(t.Name(), "/")[0], strings.Join(w.trace[max(0, len(w.trace)-shown):], "\n"), w.log.last())
 	}
+}
+
+// byMoment returns a trace with the events of each moment sorted: the scheduler runs
+// goroutines that wake at the same time in any order.
+func byMoment(trace []string) []string {
+	moment := func(line string) string { return strings.Fields(line)[0] }
+	sorted := slices.Clone(trace)
+	for start := 0; start < len(sorted); {
+		end := start + 1
+		for end < len(sorted) && moment(sorted[end]) == moment(sorted[start]) {
+			end++
+		}
+		slices.Sort(sorted[start:end])
+		start = end
+	}
+	return sorted
 }
 
 // firstDifference returns the first line in which two traces differ, of both.

@@ -38,7 +38,8 @@ type Resource struct {
 	statements statements
 	routes     func(path string) *route // nil for a path that is not its own
 	request    func(w *world, v *visitor) *request
-	write      func(w *world, v *visitor) *request // one that must succeed while the database is well
+	create     func(w *world, v *visitor) *request // must succeed while the database is well
+	change     func(w *world, v *visitor) *request // a change in a transaction
 	verify     func(w *world) error                // compares what was stored with what clients were told
 }
 
@@ -360,7 +361,7 @@ func remaining(r *response) string {
 	return ""
 }
 
-// lose judges that a request gets no response.
+// lose judges whether a request may get no response.
 func (w *world) lose(q *request, err error) {
 	w.note("%s: %s is lost: %v", q.conn.name, q, err)
 	if policy := q.policy(); policy != "" {
@@ -384,7 +385,8 @@ func (w *world) lose(q *request, err error) {
 }
 
 // late reports whether a request came too late for a server that is shutting down:
-// when its connection had nothing under way, or had the responses to earlier ones.
+// its head was not complete when connections began to close, or it was pipelined
+// behind a request whose response came later.
 func (w *world) late(q *request) bool {
 	if w.stopped.IsZero() {
 		return false
@@ -401,11 +403,11 @@ func (w *world) cutOff() bool {
 	return !w.stopped.IsZero() && time.Since(w.stopped) >= w.settings.ShutdownTimeout+w.settings.ShutdownDelay
 }
 
-// flooding reports whether a client is in the network that floods.
+// flooding reports whether a client is in the network that sends the flood.
 func (w *world) flooding(client netip.Addr) bool { return w.floodNetwork.Contains(client) }
 
-// places is in how many places requests may have been counted: Redis, each time
-// with what it remembers, and this process.
+// places returns in how many places requests may have been counted: in this process,
+// and in Redis, again after each change of its state.
 func (w *world) places(from, to time.Time) int {
 	if !w.scenario.redis {
 		return 1

@@ -18,6 +18,7 @@ import (
 // TestShop names the project, adds a resource, and then removes the sample.
 func TestShop(t *testing.T) {
 	c := copyRepository(t)
+	c.removeTest(t)
 	guide := c.read(t, "docs/make-it-yours.md")
 	c.rename(t, guide)
 	guide = c.read(t, "docs/make-it-yours.md") // its imports have the new name, too
@@ -53,7 +54,8 @@ func copyRepository(t *testing.T) clone {
 			return filepath.SkipDir
 		case entry.IsDir():
 			return os.MkdirAll(filepath.Join(c.dir, name), 0o755)
-		case !entry.Type().IsRegular() || strings.Contains(name, ".db"):
+		// In a linked worktree, .git is a file, which would lead Git back to this repository.
+		case !entry.Type().IsRegular() || entry.Name() == ".git" || strings.Contains(name, ".db"):
 			return nil
 		}
 		text, err := os.ReadFile(path)
@@ -104,6 +106,21 @@ func (c clone) run(t *testing.T, dir, program string, args ...string) {
 	}
 }
 
+// commit makes the copy a Git repository, which its tests clone. Neither the user's
+// configuration nor the repository of a hook that runs this test has a part in it.
+func (c clone) commit(t *testing.T) {
+	t.Helper()
+	const script = `git init --quiet --template= && git add --all &&
+		git -c user.name=Tester -c user.email=tester@example.com commit --quiet --message="Start from the template"`
+	command := exec.Command("sh", "-ec", script)
+	command.Dir = c.dir
+	command.Env = slices.DeleteFunc(os.Environ(), func(variable string) bool { return strings.HasPrefix(variable, "GIT_") })
+	command.Env = append(command.Env, "GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_SYSTEM=/dev/null")
+	if text, err := command.CombinedOutput(); err != nil {
+		t.Fatalf("%s: %v\n%s", script, err, text)
+	}
+}
+
 // check runs the tests of the copy. It leaves out those that take minutes, many of
 // which docs/reliability.md names, and which depend neither on the sample nor on
 // the name of the module; go vet compiles them.
@@ -113,6 +130,7 @@ func (c clone) check(t *testing.T) {
 	if err != nil || strings.TrimSpace(unformatted) != "" {
 		t.Errorf("gofmt: %v, unformatted files:\n%s", err, unformatted)
 	}
+	c.commit(t)
 	c.run(t, ".", "go", "vet", "./...")
 	listed, err := c.try(".", "go", "list", "-f", "./{{.Dir}}", "./...")
 	if err != nil {
@@ -138,6 +156,15 @@ func (c clone) check(t *testing.T) {
 	for _, script := range []string{"check-generated", "typecheck", "test", "build"} {
 		c.run(t, "frontend-dev", "npm", "run", script)
 	}
+}
+
+// removeTest deletes what calls this package, which the copy does not have.
+func (c clone) removeTest(t *testing.T) {
+	t.Helper()
+	makefile := regexp.MustCompile(`(?m)(?:^#.*\n)*^test-template:.*\n\t.*\n\n`).ReplaceAllString(c.read(t, "Makefile"), "")
+	c.write(t, "Makefile", strings.ReplaceAll(makefile, " test-template", ""))
+	const workflow = ".github/workflows/ci.yml"
+	c.write(t, workflow, regexp.MustCompile(`(?m)^ *- name:.*\n.*\btest-template\n`).ReplaceAllString(c.read(t, workflow), ""))
 }
 
 // shell returns the commands of the first sh block below a heading of the guide.

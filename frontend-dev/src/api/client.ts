@@ -8,7 +8,7 @@
  *   await api.request('POST', '/api/session', { json: { name: 'Ada' } })
  *
  * A call resolves to the body of a 2xx response. It rejects with
- *   ProblemError  when the API answered with an error;
+ *   ProblemError  when the API responded with an error;
  *   NetworkError  when no response reached this page. The browser hides why:
  *                 the API may be down, or it may not allow this page's origin;
  *   TimeoutError  when no response came in time; the API may still have
@@ -346,7 +346,8 @@ function responseError(
     // The API's JSON is never a bare string, so this body was not parsed as JSON.
     return typeof body === 'string' ? new FormatError(url, contentType) : undefined
   }
-  const isProblem = contentType?.startsWith('application/problem+json')
+  // The response to HEAD has a problem's content type, but no body.
+  const isProblem = contentType?.startsWith('application/problem+json') && typeof body === 'object' && body !== null
   return new ProblemError(isProblem ? (body as Problem) : { type: 'about:blank', title: statusText, status }, headers)
 }
 

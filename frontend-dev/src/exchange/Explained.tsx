@@ -8,7 +8,7 @@ import { ask, type Answer } from './ask'
 import { diagnose } from './diagnosis'
 import { Sequence } from './Sequence'
 
-/** Asks about an exchange once, and again when it is another one. */
+/** Asks once about each exchange. */
 function useAnswer(exchange: Exchange, ended: number): Answer | 'asking' | undefined {
   const [state, setState] = useState<{ of: Exchange; answer: Answer | undefined }>()
   useEffect(() => {
@@ -48,7 +48,7 @@ export function Failure({ exchange, children }: { exchange: Exchange; children: 
   const diagnosis = known && diagnose(exchange, known, pageOrigin, isBlockedPort)
   return (
     <div className="explained">
-      {/* Always there, so that a screen reader hears of the cause. */}
+      {/* Always rendered, so that a screen reader announces the cause. */}
       <div role="status">
         {isAsking && <p className="caption">Looking for the cause, outside the browser…</p>}
         {diagnosis && (
@@ -97,7 +97,7 @@ function WholeAnswer({ exchange, ended }: { exchange: Exchange; ended: number })
   const answer = useAnswer(exchange, ended)
   if (answer === 'asking') return <p className="caption">Asking outside the browser…</p>
   if (!answer)
-    return <p className="caption">The development server does not say: only a page on this machine may ask it.</p>
+    return <p className="caption">There is no answer: the development server answers only pages on this machine.</p>
   const { cookies = [], warnings = [] } = answer.check
   return (
     <div className="explained">

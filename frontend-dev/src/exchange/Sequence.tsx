@@ -60,7 +60,7 @@ function Messages({ message }: { message: Message }) {
           <b>{method}</b> {pathname + search}
           {preflight && <span className="soft"> preflight</span>}
         </p>
-        {standIn && <p className="soft">Outside the browser, {standIn} stood in for it: nothing is changed twice.</p>}
+        {standIn && <p className="soft">{standIn} was sent instead, so that nothing is changed twice.</p>}
         <HeaderList pairs={sent} />
       </Step>
       <Step who="API → browser">

@@ -1,5 +1,5 @@
 /**
- * Asks the development server what the browser withholds about a call: see
+ * Asks the development server what the browser hides about a call: see
  * ../../exchange.mjs. It asks from outside the browser, and repeats nothing
  * that may change something.
  */

@@ -26,7 +26,7 @@ const unreachable: Record<string, [summary: string, fix: string]> = {
   HostUnreachable: ['No network leads to this address.', 'Check the address, the network and the VPN.'],
   TimedOut: [
     'The API does not respond: it accepts the request and stays silent, or a firewall drops it.',
-    'See what the API is doing: a deadlock, a breakpoint, or a database that does not answer.',
+    'Find out what the API is waiting for: a deadlock, a breakpoint, or a database that does not respond.',
   ],
   ConnectionClosed: [
     'The API closed the connection without a response.',
@@ -55,14 +55,14 @@ const places: Record<string, string> = {
 
 const GATEWAY_STATUSES = [502, 503, 504]
 
-/** `isBlockedPort` says that the page comes from the port that the lab leaves out on purpose. */
+/** `isBlockedPort` says that the page comes from the port that the API does not allow, on purpose. */
 export function diagnose(exchange: Exchange, answer: Answer, pageOrigin: string, isBlockedPort = false): Diagnosis {
   const { check } = answer
   const browser = thisBrowser(check)
   const last = check.exchanges.at(-1)
   const standIn =
     last?.stand_in &&
-    `${exchange.method} may change something, so it was not sent again: a ${last.stand_in} to the same URL stood in for it.`
+    `${exchange.method} may change data, so it was not sent again: a ${last.stand_in} to the same URL was sent instead.`
   if (check.error) return noResponse(exchange, answer, last)
   if (browser && !browser.allowed) {
     const found = blocked(exchange, answer, browser, last, pageOrigin, isBlockedPort)
@@ -79,14 +79,14 @@ export function diagnose(exchange: Exchange, answer: Answer, pageOrigin: string,
     return {
       cause: 'Slow',
       summary: `The API responds now, but did not within ${seconds(exchange)} s.`,
-      fix: 'See what kept it: the API may still have carried out the request.',
+      fix: 'Find out what took so long. The API may still have carried out the request.',
       note: standIn,
     }
   }
   if (last?.broken && !standIn) {
     return {
       cause: 'BrokenBody',
-      summary: 'The response began and broke off, so its body is not complete.',
+      summary: 'The response broke off, so its body is not complete.',
       fix: 'Look for a crash in the API’s log, and for a wrong Content-Length.',
       note: last.broken,
     }
@@ -94,7 +94,7 @@ export function diagnose(exchange: Exchange, answer: Answer, pageOrigin: string,
   if (standIn) {
     return {
       cause: 'NotRepeated',
-      summary: `Nothing forbids this ${exchange.method}: the preflight passes, if there is one, and so does a GET to the same URL.`,
+      summary: `Nothing blocks this ${exchange.method}: the preflight passes, if there is one, and so does a GET to the same URL.`,
       fix: `Look at the response to ${exchange.method} itself: an error that lacks the CORS headers, or a connection that broke.`,
       note: standIn,
     }
@@ -175,9 +175,7 @@ function blocked(
       cause: 'OriginDenied',
       // The first clause says what differs; the line of the log has the rest.
       summary: `The API does not allow this page’s origin, ${pageOrigin}${reason ? `: ${reason.split(';')[0]}` : ''}.`,
-      note: isBlockedPort
-        ? 'This is the lab’s second page, on a port that the API does not allow on purpose.'
-        : undefined,
+      note: isBlockedPort ? 'This is the lab’s second page. The API does not allow its port, on purpose.' : undefined,
     }
   }
   if (cause === 'MethodDisallowedByPreflightResponse')

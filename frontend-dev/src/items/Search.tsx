@@ -74,5 +74,5 @@ export function Search(card: CardProps) {
 
 function found(result: SearchState['result']): string {
   if (!result) return ''
-  return `, ${result.items.length} ${result.next_cursor ? 'shown, and there are more' : 'found'}`
+  return `, ${result.items.length} ${result.next_cursor ? 'shown, and there may be more' : 'found'}`
 }

@@ -9,7 +9,7 @@ export function AppOrigin(card: CardProps) {
       sample={lineWith('ALLOWED_ORIGINS', ['capacitor://localhost', 'tauri://localhost'])}
       why={
         <>
-          A page in a native shell or a browser extension is of another origin than your website:{' '}
+          A page in a native shell or a browser extension has another origin than your website:{' '}
           <code>capacitor://localhost</code>, <code>tauri://localhost</code> or <code>chrome-extension://ID</code>. List
           it exactly as the browser sends it; <code>cors_denied</code> in the API’s log shows it. Firefox gives each
           installation of an extension an id of its own, so only{' '}

@@ -3,7 +3,7 @@ import { CallButton } from '../CallButton'
 import { useClient } from '../useClient'
 import { Card, type CardProps } from './Card'
 
-/** Ends the loop where the limit is off or too high to try out by hand. */
+/** Ends the loop if the limit is off or too high to reach by hand. */
 const MAX_REQUESTS = 50
 
 async function exceedUploadLimit(api: Client) {

@@ -26,8 +26,8 @@ export function Upload(card: CardProps) {
       pending={pending}
       why={
         <>
-          A form could send this file, so the upload alone needs no preflight, but listening to its progress does. The
-          API reads a file that is too large to the end and discards it, so that every browser can read the 413.
+          A form could send this file, so the upload alone needs no preflight, but listening to its progress does. If a
+          file is too large, the API reads the rest and discards it, so that every browser can read the 413.
         </>
       }
     >

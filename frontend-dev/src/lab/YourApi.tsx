@@ -34,9 +34,9 @@ export function YourApi(card: CardProps) {
       sample={commandFor(url, method, headerLines, credentials)}
       why={
         <>
-          Makes any call from this page’s origin, {pageOrigin}, and says what stops it. Nothing that may change
-          something is sent a second time. Your own frontend has another origin, which the API must allow as well: the
-          command below asks for it. Write your frontend’s origin in place of <code>{EXAMPLE_ORIGIN}</code>.
+          Make any call from this page’s origin, {pageOrigin}, and see what stops it. A request that may change data is
+          not sent a second time. Your own frontend has another origin, which the API must allow as well. To check that,
+          run the command below with your frontend’s origin in place of <code>{EXAMPLE_ORIGIN}</code>.
         </>
       }
     >

@@ -14,8 +14,8 @@ import { Upload } from './Upload'
 import { YourApi } from './YourApi'
 
 /**
- * The cards of the lab, in their order on the page. `refused` says under which
- * heading. A build leaves some cards out, because a built page has one address
+ * The cards of the lab, in their order on the page. `refused` decides the heading
+ * of a card. A build leaves some cards out, because a built page has one address
  * and one API: no blocked port, no second host name, and no other API that its
  * Content-Security-Policy allows.
  */

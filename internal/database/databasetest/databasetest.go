@@ -98,7 +98,7 @@ func Own(t *testing.T) *Postgres {
 
 func need(t testing.TB, err error) {
 	t.Helper()
-	if errors.Is(err, errNoPostgres) && os.Getenv("CI") != "true" {
+	if errors.Is(err, processtest.ErrNoPostgres) && os.Getenv("CI") != "true" {
 		t.Skipf("SKIP: %v", err)
 	}
 	if err != nil {
@@ -149,20 +149,17 @@ type Postgres struct {
 	database atomic.Int64 // counts the databases created
 }
 
-// errNoPostgres means that the programs are missing on this machine.
-var errNoPostgres = errors.New("PostgreSQL's programs are missing; apt-get install postgresql")
-
 // newPostgres creates a server that is not started yet. The caller removes dir.
 func newPostgres() (*Postgres, error) {
-	found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/postgres")
-	if len(found) == 0 {
-		return nil, errNoPostgres
+	bin, err := processtest.Postgres()
+	if err != nil {
+		return nil, err
 	}
 	dir, err := os.MkdirTemp("", "postgres")
 	if err != nil {
 		return nil, err
 	}
-	p := &Postgres{bin: filepath.Dir(found[len(found)-1]), dir: dir}
+	p := &Postgres{bin: bin, dir: dir}
 	if p.as, err = processtest.Unprivileged(); err != nil {
 		return nil, err
 	}

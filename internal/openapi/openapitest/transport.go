@@ -1,5 +1,5 @@
-// Package openapitest checks what the API really responds against its
-// description. Only tests import it.
+// Package openapitest compares the API's responses with its description. Only tests
+// import it.
 package openapitest
 
 import (
@@ -25,9 +25,9 @@ import (
 // Load returns the API's description.
 func Load() (*openapi3.T, error) { return Parse(openapi.YAML()) }
 
-// Parse reads a description and validates it and its examples. It makes the
-// description of responses stricter: in tests, a field that is not described is
-// an error, although clients must expect new fields.
+// Parse parses a description and validates it and its examples. It makes the
+// description of responses stricter. In tests, a field that is not described is an
+// error, although clients must expect new fields.
 func Parse(text []byte) (*openapi3.T, error) {
 	description, err := openapi3.NewLoader().LoadFromData(text)
 	if err != nil {

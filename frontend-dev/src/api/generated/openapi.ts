@@ -88,7 +88,7 @@ export interface paths {
         };
         /**
          * Search the names and notes of items
-         * @description Finds the items whose name or note contains the text, ignoring case. Returns one page at a time, as the list does. Counted under the policy `search`.
+         * @description Finds the items whose name or note contains the text, ignoring case. Returns one page at a time, as the list does. A page may hold fewer items than `limit`, or none, and still have a `next_cursor`, because a search for one or two characters covers only some of the items at a time. Counted under the policy `search`.
          */
         get: operations["searchItems"];
         put?: never;
@@ -535,7 +535,7 @@ export interface components {
                  *       "type": "about:blank",
                  *       "title": "Not Found",
                  *       "status": 404,
-                 *       "detail": "There is no such route; paths do not end in a slash.",
+                 *       "detail": "There is no such route. (Paths do not end in a slash.)",
                  *       "request_id": "4f1c2ab09d3e5b67812f0c9ade345b61"
                  *     }
                  */
@@ -555,7 +555,7 @@ export interface components {
                  *       "type": "about:blank",
                  *       "title": "Method Not Allowed",
                  *       "status": 405,
-                 *       "detail": "This route does not support the method; Allow lists those that it does.",
+                 *       "detail": "This path does not support the method; the header Allow lists the methods that it supports.",
                  *       "request_id": "4f1c2ab09d3e5b67812f0c9ade345b61"
                  *     }
                  */

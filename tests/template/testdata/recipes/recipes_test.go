@@ -257,7 +257,7 @@ func TestRecipeForecast(t *testing.T) {
 		t.Errorf("an invalid trace was passed on: %q, %q", got.Get("traceparent"), got.Get("tracestate"))
 	}
 	status = http.StatusInternalServerError
-	if a := call(nil); a.Code != http.StatusServiceUnavailable || !strings.Contains(a.Body.String(), "The forecast does not answer") {
+	if a := call(nil); a.Code != http.StatusServiceUnavailable || !strings.Contains(a.Body.String(), "The forecast is not available") {
 		t.Errorf("when the service fails: got %d %s, want 503", a.Code, a.Body)
 	}
 	s, _ := startRecipes(t)
