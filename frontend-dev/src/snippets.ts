@@ -37,8 +37,7 @@ function formPart(name: string, value: FormDataEntryValue): string {
   return `${name}=@"${value.name.replace(/["\\]/g, '\\$&')}"`
 }
 
-/** The text as one word of a POSIX shell. */
-export function quote(text: string): string {
+function quote(text: string): string {
   return `'${text.replaceAll("'", `'\\''`)}'`
 }
 
