@@ -112,3 +112,41 @@ test('an item that was changed meanwhile is not deleted before the user has seen
   await press('Delete permanently')
   expect(onDelete.mock.calls).toEqual([['"1"'], ['"2"']])
 })
+
+test('an item that somebody else deletes meanwhile is not said to have been changed', async () => {
+  const gone = new ProblemError({ type: 'about:blank', title: 'Not Found', status: 404 }, new Headers())
+  const onRead = vi
+    .fn(async () => Promise.reject(gone))
+    .mockImplementationOnce(async () => ({ item, etag: '"1"' }) as never)
+  const onDelete = vi.fn(async () => {}).mockRejectedValueOnce(conflict)
+  const { list, press } = await show({ onRead, onDelete })
+  await press('Delete')
+  await press('Delete permanently')
+  expect(list.querySelector('[role=alert]')!.textContent).toBe('Not Found')
+})
+
+test('an error that is not a conflict stays at the form, which keeps what was typed', async () => {
+  const full = new ProblemError({ type: 'about:blank', title: 'Too Many Requests', status: 429 }, new Headers())
+  const onSave = vi.fn(async () => {}).mockRejectedValueOnce(full)
+  const { list, press } = await show({ onSave })
+  await press('Edit')
+  list.querySelector<HTMLInputElement>('[name=name]')!.value = 'c'
+  await press('Save')
+  expect(list.querySelector('.conflict')).toBe(null)
+  expect(list.querySelector<HTMLInputElement>('[name=name]')!.value).toBe('c')
+  expect(list.textContent).toContain('Too Many Requests')
+})
+
+test('a second save that fails says why, beside both versions', async () => {
+  const failed = new ProblemError({ type: 'about:blank', title: 'Service Unavailable', status: 503 }, new Headers())
+  const onSave = vi
+    .fn(async () => {})
+    .mockRejectedValueOnce(conflict)
+    .mockRejectedValueOnce(failed)
+  const { list, press } = await show({ onRead: async () => newer, onSave })
+  await press('Edit')
+  await press('Save')
+  await press('Save yours')
+  expect([...list.querySelectorAll('.conflict b')].map((b) => b.textContent)).toEqual(['b', 'b'])
+  expect(list.querySelector('.conflict .field-error')!.textContent).toBe('Service Unavailable')
+})

@@ -34,14 +34,16 @@ export function ItemRow({ item, onRead, onSave, onDelete, onKeepTheirs }: Props)
     setError('')
   }
 
-  /** Starts with the newest version: the list may be older. */
-  const begin = async (mode: 'edit' | 'confirmDelete') => {
+  /** Starts with the newest version: the list may be older. Reports whether it could be read. */
+  const begin = async (mode: 'edit' | 'confirmDelete'): Promise<boolean> => {
     try {
       const version = await onRead()
       setError('')
       setState({ mode, version })
+      return true
     } catch (error) {
       setError((error as Error).message)
+      return false
     }
   }
 
@@ -59,12 +61,8 @@ export function ItemRow({ item, onRead, onSave, onDelete, onKeepTheirs }: Props)
     try {
       await onDelete(etag)
     } catch (error) {
-      if (isConflict(error)) {
-        await begin('confirmDelete')
-        setError('This item was changed meanwhile. This is how it is now.')
-      } else {
-        setError((error as Error).message)
-      }
+      if (!isConflict(error)) setError((error as Error).message)
+      else if (await begin('confirmDelete')) setError('This item was changed meanwhile. This is how it is now.')
     }
   }
 

@@ -104,7 +104,7 @@ export function Items() {
             const { name } = await client.request('POST', '/api/items', { json: draft })
             await changed(
               <>
-                “{name}” created, at the end of the list. <a href={LAST}>Show it</a>
+                {quoted(name)} created, at the end of the list. <a href={LAST}>Show it</a>
               </>,
             )
           }}
@@ -128,15 +128,15 @@ export function Items() {
                 json: changes,
                 headers: ifMatch(etag),
               })
-              await changed(`“${name}” saved.`)
+              await changed(<>{quoted(name)} saved.</>)
             }}
             onDelete={async (etag) => {
               await client.request('DELETE', '/api/items/{id}', { path: { id: item.id }, headers: ifMatch(etag) })
               deletedRow.current = index
               pager.forget(page.number)
-              await changed(`“${item.name}” deleted.`)
+              await changed(<>{quoted(item.name)} deleted.</>)
             }}
-            onKeepTheirs={({ name }) => changed(`“${name}” left as the other editor saved it.`)}
+            onKeepTheirs={({ name }) => changed(<>{quoted(name)} left as the other editor saved it.</>)}
           />
         ))}
       </ol>
@@ -185,6 +185,15 @@ export function Items() {
         </CallButton>
       </nav>
     </div>
+  )
+}
+
+/** A name may be written from right to left, and must not turn the sentence around. */
+function quoted(name: string) {
+  return (
+    <>
+      “<bdi>{name}</bdi>”
+    </>
   )
 }
 

@@ -1,10 +1,13 @@
 import { useState } from 'react'
-import { apiBase, apiOrigin } from '../page'
+import { apiBase, apiOrigin, pageOrigin } from '../page'
 import { useClient } from '../useClient'
 import { Card, type CardProps } from './Card'
 
 const methods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE']
 const modes = ['cors', 'no-cors'] as const
+/** Stands for the origin of the visitor's own frontend. */
+const EXAMPLE_ORIGIN = 'http://localhost:3001'
+
 const credentialsModes = ['same-origin', 'include', 'omit'] as const
 
 export function YourApi(card: CardProps) {
@@ -27,7 +30,14 @@ export function YourApi(card: CardProps) {
       {...card}
       exchange={exchange}
       pending={pending}
-      why="Make any call from this page’s origin, and see what stops it. A request that may change data is not sent a second time."
+      sample={commandFor(url, method, headerLines, credentials)}
+      why={
+        <>
+          Make any call from this page’s origin, {pageOrigin}, and see what stops it. A request that may change data is
+          not sent a second time. Your own frontend has another origin, which the API must allow as well. To check that,
+          run the command below with your frontend’s origin in place of <code>{EXAMPLE_ORIGIN}</code>.
+        </>
+      }
     >
       <form
         className="your-call"
@@ -121,6 +131,18 @@ function Choice<Value extends string>({ label, value, values, onChange }: Choice
       </select>
     </label>
   )
+}
+
+/** The text as one word of a POSIX shell. Importing it from ../snippets would split the first file of the build. */
+const quote = (text: string) => `'${text.replaceAll("'", `'\\''`)}'`
+
+/** The command that makes the same call as a page of another origin would. */
+function commandFor(url: string, method: string, headerLines: string, credentials: RequestCredentials): string {
+  const parts = ['go run ./cmd/corscheck --safe', quote(url), `--origin ${EXAMPLE_ORIGIN}`]
+  if (method !== 'GET') parts.push(`--method ${quote(method)}`)
+  for (const line of headerLines.split('\n').filter((line) => line.trim() !== '')) parts.push(`--header ${quote(line)}`)
+  if (credentials === 'include') parts.push('--credentials')
+  return parts.join(' ')
 }
 
 function targetOf(url: string): URL | undefined {
