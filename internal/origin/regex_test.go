@@ -35,6 +35,8 @@ func TestRegexIsAccepted(t *testing.T) {
 		`https://(app\.)?(example\.com|example\.net)(:8443)?`, `https://app\.example\.com:.*`, `https?://localhost(:\d+)?`, `https://\[::1\](:\d+)?`, `http://127\.\d+\.\d+\.\d+`,
 		`https://192\.168\.\d+\.\d+:5173`, `https://10(\.\d+){3}`, `https://172\.(1[6-9]|2\d|3[01])\.\d+\.\d+`, `https://192\.168\.1\.[0-9.]+`,
 		`https://deploy-preview-[0-9]+--site\.netlify\.app`, `https://[a-z0-9-]+--my-site\.netlify\.app`, `https://([a-z0-9-]+--)?site\.netlify\.app`,
+		// Many runs of a fixed length.
+		`https://[a-z0-9]{8}-[a-z0-9]{4}-[a-z0-9]{4}-[a-z0-9]{4}-[a-z0-9]{12}\.example\.com`, `https://[a-z]{6}-[a-z]{5}-[a-z]{4}-[a-z]{6}-[a-z]{5}-[a-z]{6}(\.[a-z]{2}){2}\.example\.com`,
 		`https://ex[ab]{2}\.com`, `(?i)https://app[acegikmoq]\.com`, `https://app[1-4]\.com`, `https://app(a|b|c|d|e|f|g|h|i|j|k|l|m|n|o|p)\.com`, `https://203\.0\.113\.7(:\d+)?`, `https://169\.254\.\d+\.\d+`,
 		`moz-extension://[0-9a-f-]+`, `(chrome|moz)-extension://[a-z0-9-]+`, `capacitor://localhost`, `safari-web-extension://[0-9A-F-]+`, `vscode-webview://.+`, `app://obsidian\.md|https://app\.example\.com`,
 	} {
