@@ -150,3 +150,13 @@ test('a second save that fails says why, beside both versions', async () => {
   expect([...list.querySelectorAll('.conflict b')].map((b) => b.textContent)).toEqual(['b', 'b'])
   expect(list.querySelector('.conflict .field-error')!.textContent).toBe('Service Unavailable')
 })
+
+test('a deletion that fails for another reason says that reason', async () => {
+  const failed = new ProblemError({ type: 'about:blank', title: 'Service Unavailable', status: 503 }, new Headers())
+  const onRead = vi.fn(async () => newer)
+  const { list, press } = await show({ onRead, onDelete: async () => Promise.reject(failed) })
+  await press('Delete')
+  await press('Delete permanently')
+  expect(list.querySelector('[role=alert]')!.textContent).toBe('Service Unavailable')
+  expect(onRead).toHaveBeenCalledTimes(1)
+})
