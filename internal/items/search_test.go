@@ -431,6 +431,7 @@ func fill(t testing.TB, url string, count int, note func(i int) string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer insert.Close()
 	for i := range count {
 		text := note(i)
 		if _, err := insert.Exec(uuid.New(), text, items.Fold(text), time.Now()); err != nil {

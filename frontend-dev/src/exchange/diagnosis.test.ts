@@ -92,7 +92,7 @@ test('what a GET in place of the call told is said to be so', () => {
     exchanges: [{ ...message, method: 'POST', stand_in: 'GET' }],
   })
   expect(diagnose(call('POST'), theirs(check), page).note).toMatch(
-    /^POST may change something, so it was not sent again: a GET/,
+    /^POST may change data, so it was not sent again: a GET/,
   )
 })
 
