@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/gin-gonic/gin"
@@ -96,9 +97,8 @@ func useMiddleware(engine *gin.Engine, s config.Settings, p parts, known middlew
 		headers.Handle,         // on every response, errors included
 		middleware.RequestID(), // before everything that logs the ID or responds with it
 		p.metrics.Handle,       // outside recovery, so that a panic counts as a 500
-		middleware.AccessLog(known, s.TrustedProxies, p.log),            // outside recovery, for the same reason
-		middleware.Recovery(p.log),                                      // a panic in anything below becomes a readable 500
-		middleware.BodyLimit(s.MaxBodyBytes, s.MaxBufferedBytes, known), // before anything that reads a body
+		middleware.AccessLog(known, s.TrustedProxies, p.log), // outside recovery, for the same reason
+		middleware.Recovery(p.log),                           // a panic in anything below becomes a readable 500
 		middleware.ForwardingWarnings(s.TrustedProxies, p.log),
 		middleware.AllowedHosts(s.AllowedHosts, known), // before the redirect, which goes to the request's Host
 	)
@@ -132,13 +132,14 @@ func routerOf(s config.Settings, p parts, table []route) (*gin.Engine, error) {
 	known := knownRoutes(table)
 	useMiddleware(engine, s, p, known) // before the routes: Gin gives a route only the middleware registered so far
 	limits := rateLimits(s, p)
+	bodies := middleware.NewBodyLimits(s.MaxBodyBytes, s.MaxBufferedBytes)
 	for _, r := range table {
 		if r.limit.Name() == "" {
 			return nil, fmt.Errorf("the table of routes names no limit for %s %s; give it one of config.Limits, or config.Unlimited()", r.method, r.path)
 		}
-		chain := []gin.HandlerFunc{r.handler}
+		chain := []gin.HandlerFunc{bodies.Route(r.maxBody, r.streamed), r.handler}
 		if limit := limits[r.limit]; limit != nil {
-			chain = []gin.HandlerFunc{limit, r.handler}
+			chain = slices.Insert(chain, 0, limit) // first: a request over the limit costs no memory
 		}
 		engine.Handle(r.method, r.path, chain...)
 		if r.method == http.MethodGet {
@@ -174,8 +175,6 @@ func knownRoutes(table []route) middleware.Routes {
 			path.Public = make(map[string]bool)
 		}
 		path.HealthCheck = path.HealthCheck || r.healthCheck
-		path.MaxBody = max(path.MaxBody, r.maxBody)
-		path.Streamed = path.Streamed || r.streamed
 		path.Public[r.method] = r.public
 		known[r.path] = path
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"io"
 	"log/slog"
 	"maps"
 	"net/http"
@@ -58,6 +59,34 @@ func TestEveryPolicyLimitsARoute(t *testing.T) {
 		if !used[policy] {
 			t.Errorf("no route has the policy %s: give it to a row of the table of routes, or delete its field from config.Limits, "+
 				"its line from .env.example and README.md, and its name from openapi.yaml (violated-policies)", policy.Name())
+		}
+	}
+}
+
+// The largest body is the row's own, also where another method of the path has another.
+func TestBodyLimitBelongsToTheRow(t *testing.T) {
+	settings := defaults(t)
+	read := func(c *gin.Context) {
+		if _, err := io.Copy(io.Discard, c.Request.Body); err != nil {
+			c.Status(http.StatusRequestEntityTooLarge)
+		}
+	}
+	const mebibyte = 1 << 20 // the default of MAX_BODY_BYTES
+	router, err := routerOf(settings, noParts(), []route{
+		{method: "POST", path: "/files", limit: config.Unlimited(), handler: read, maxBody: 4 * mebibyte, streamed: true},
+		{method: "PUT", path: "/files", limit: config.Unlimited(), handler: read, maxBody: 1000},
+		{method: "PATCH", path: "/files", limit: config.Unlimited(), handler: read},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for method, largest := range map[string]int{"POST": 4 * mebibyte, "PUT": 1000, "PATCH": mebibyte} {
+		for size, want := range map[int]int{largest: 200, largest + 1: 413} {
+			w := httptest.NewRecorder()
+			router.ServeHTTP(w, httptest.NewRequest(method, "http://localhost/files", strings.NewReader(strings.Repeat("x", size))))
+			if w.Code != want {
+				t.Errorf("%s with %d bytes: got %d, want %d", method, size, w.Code, want)
+			}
 		}
 	}
 }

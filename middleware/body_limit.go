@@ -15,31 +15,45 @@ import (
 // of what a connection costs. An item as a browser sends it is no larger.
 const freeBytes = 8 << 10
 
-// BodyLimit bounds what handlers read of bodies: maxBody bytes, or the route's
-// MaxBody where that is less. The handlers of all routes together may hold
-// maxBuffered bytes, not counting the first 8 KiB of each body, so that small
-// bodies are still read while large ones that stall use up the memory. Bytes
-// are counted when they arrive, until the request ends. A route that is
-// Streamed holds nothing: its MaxBody alone bounds what it reads.
+// BodyLimits bounds what handlers read of bodies. The handlers of all routes
+// together may hold maxBuffered bytes, not counting the first 8 KiB of each body, so
+// that small bodies are still read while large ones that stall use up the memory.
+// Bytes are counted when they arrive, until the request ends.
+type BodyLimits struct {
+	maxBody, maxBuffered int64
+	buffered             atomic.Int64
+}
+
+// NewBodyLimits takes the largest body of a route in bytes, and maxBuffered.
+func NewBodyLimits(maxBody, maxBuffered int64) *BodyLimits {
+	return &BodyLimits{maxBody: maxBody, maxBuffered: maxBuffered}
+}
+
+// Route returns the middleware of one route, which must come before whatever reads the
+// body. Its bodies may have maxBody bytes if that is less than other routes may read; 0
+// means no less. If the route is streamed, its handler does not hold the body in memory,
+// and maxBody alone bounds what it reads.
 //
-// Reads beyond a limit fail with *http.MaxBytesError; reads for which there is
-// no memory fail with the *problem.Problem that the client should receive.
-func BodyLimit(maxBody, maxBuffered int64, routes Routes) gin.HandlerFunc {
-	buffered := new(atomic.Int64)
+// Reads beyond a limit fail with *http.MaxBytesError. Reads for which there is no memory
+// fail with the *problem.Problem that the client should receive.
+func (l *BodyLimits) Route(maxBody int64, streamed bool) gin.HandlerFunc {
+	limit := l.maxBody
+	switch {
+	case streamed:
+		limit = maxBody
+	case maxBody > 0:
+		limit = min(limit, maxBody)
+	}
 	return func(c *gin.Context) {
 		if c.Request.Body == http.NoBody {
 			return
 		}
-		route := routes.of(c)
-		if route.Streamed {
-			c.Request.Body = limitBody(c.Request, route.MaxBody)
+		limited := limitBody(c.Request, limit)
+		if streamed {
+			c.Request.Body = limited
 			return
 		}
-		limit := maxBody
-		if route.MaxBody > 0 {
-			limit = min(limit, route.MaxBody)
-		}
-		body := &bufferedBody{ReadCloser: limitBody(c.Request, limit), buffered: buffered, maxBuffered: maxBuffered}
+		body := &bufferedBody{ReadCloser: limited, limits: l}
 		c.Request.Body = body
 		defer body.release()
 		c.Next()
@@ -70,12 +84,11 @@ func (b *limitedBody) Read(p []byte) (int, error) {
 	return b.ReadCloser.Read(p)
 }
 
-// bufferedBody counts what it has read in buffered, which all bodies share.
+// bufferedBody counts what it has read in its limits, which all bodies share.
 type bufferedBody struct {
 	io.ReadCloser
-	size        int64 // bytes read
-	buffered    *atomic.Int64
-	maxBuffered int64
+	size   int64 // bytes read
+	limits *BodyLimits
 }
 
 func (b *bufferedBody) Read(p []byte) (int, error) {
@@ -83,13 +96,13 @@ func (b *bufferedBody) Read(p []byte) (int, error) {
 	before := b.counted()
 	b.size += int64(n)
 	more := b.counted() - before
-	if more > 0 && b.buffered.Add(more) > b.maxBuffered {
-		return 0, problem.Overloaded(fmt.Errorf("the bodies that are being read use up MAX_BUFFERED_BYTES=%d", b.maxBuffered))
+	if more > 0 && b.limits.buffered.Add(more) > b.limits.maxBuffered {
+		return 0, problem.Overloaded(fmt.Errorf("the bodies that are being read use up MAX_BUFFERED_BYTES=%d", b.limits.maxBuffered))
 	}
 	return n, err
 }
 
-func (b *bufferedBody) release() { b.buffered.Add(-b.counted()) }
+func (b *bufferedBody) release() { b.limits.buffered.Add(-b.counted()) }
 
 // counted returns how many of the bytes in buffered belong to this body.
 func (b *bufferedBody) counted() int64 { return max(b.size-freeBytes, 0) }

@@ -33,12 +33,13 @@ func readBody(c *gin.Context) {
 
 func TestBodyLimit(t *testing.T) {
 	t.Parallel()
-	e := engine(middleware.BodyLimit(100, 1, middleware.Routes{
-		"/large": {MaxBody: 1000, Streamed: true}, "/less": {MaxBody: 50}, "/more": {MaxBody: 1000},
-	}))
-	for _, path := range []string{"/small", "/large", "/less", "/more"} {
-		e.POST(path, readBody)
-	}
+	limits := middleware.NewBodyLimits(100, 1)
+	e := engine()
+	e.POST("/small", limits.Route(0, false), readBody)
+	e.PUT("/small", limits.Route(1000, true), readBody) // another route of the same path
+	e.POST("/large", limits.Route(1000, true), readBody)
+	e.POST("/less", limits.Route(50, false), readBody)
+	e.POST("/more", limits.Route(1000, false), readBody)
 	tests := []struct {
 		path     string
 		size     int
@@ -99,10 +100,12 @@ func TestBodiesShareMemory(t *testing.T) {
 				defer func() { _ = recover() }()
 				c.Next()
 			},
-			middleware.BodyLimit(1000*kib, 100*kib, middleware.Routes{"/stream": {MaxBody: 1000 * kib, Streamed: true}}))
-		e.POST("/json", readBody)
-		e.POST("/stream", readBody)
-		e.POST("/panic", func(c *gin.Context) { readBody(c); panic("after it was read") })
+		)
+		limits := middleware.NewBodyLimits(1000*kib, 100*kib)
+		json := limits.Route(0, false)
+		e.POST("/json", json, readBody)
+		e.POST("/stream", limits.Route(1000*kib, true), readBody)
+		e.POST("/panic", json, func(c *gin.Context) { readBody(c); panic("after it was read") })
 		post := func(path string, size int) *httptest.ResponseRecorder {
 			return serve(e, httptest.NewRequest("POST", path, strings.NewReader(strings.Repeat("x", size))))
 		}
@@ -130,7 +133,7 @@ func TestBodiesShareMemory(t *testing.T) {
 		check("after one that panics", "/panic", 108*kib, 200)
 
 		refused := make(chan struct{})
-		e.POST("/refused", func(c *gin.Context) { readBody(c); <-refused })
+		e.POST("/refused", json, func(c *gin.Context) { readBody(c); <-refused })
 		go post("/refused", 108*kib+1)
 		synctest.Wait()
 		check("while one is refused", "/json", 8*kib, 200)
@@ -158,5 +161,5 @@ func TestBodiesShareMemory(t *testing.T) {
 func BenchmarkBodyLimit(b *testing.B) {
 	r := request("POST", "/")
 	r.Body = http.NoBody
-	benchmark(b, r, middleware.BodyLimit(1<<20, 1<<20, nil))
+	benchmark(b, r, middleware.NewBodyLimits(1<<20, 1<<20).Route(0, false))
 }

@@ -15,10 +15,6 @@ type Route struct {
 	// http and at the machine's own address. AllowedHosts and HTTPSRedirect let such
 	// requests pass, and AccessLog logs them at debug.
 	HealthCheck bool
-	// MaxBody is the largest body in bytes; 0 leaves it to BodyLimit.
-	MaxBody int64
-	// Streamed marks a path whose handler does not hold the body in memory.
-	Streamed bool
 	// Public has each method of the path except HEAD. It is true if any origin may
 	// call the method without credentials.
 	Public map[string]bool
