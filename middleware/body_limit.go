@@ -29,10 +29,10 @@ func NewBodyLimits(maxBody, maxBuffered int64) *BodyLimits {
 	return &BodyLimits{maxBody: maxBody, maxBuffered: maxBuffered}
 }
 
-// Route returns the middleware of one route, which must come before whatever reads the
-// body. Its bodies may have maxBody bytes if that is less than other routes may read; 0
-// means no less. If the route is streamed, its handler does not hold the body in memory,
-// and maxBody alone bounds what it reads.
+// Route returns the middleware of one route. It must come before whatever reads the
+// body. The bodies of the route may have maxBody bytes, but no more than NewBodyLimits
+// allows; 0 means what NewBodyLimits allows. If the route is streamed, its handler does
+// not hold the body in memory, and maxBody alone bounds what it reads.
 //
 // Reads beyond a limit fail with *http.MaxBytesError. Reads for which there is no memory
 // fail with the *problem.Problem that the client should receive.
