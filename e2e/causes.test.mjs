@@ -11,7 +11,7 @@ import { makeCertificate } from './oracle/certificate.mjs'
 import { engines } from './support/browsers.mjs'
 import { startHostileServers } from './support/hostile.mjs'
 import { axeFindings, exchange, open, overflows, press } from './support/page.mjs'
-import { corscheckBinary, freePorts, startApi, startPage } from './support/processes.mjs'
+import { corscheckBinary, freePorts, startApi, startPage, until } from './support/processes.mjs'
 
 /** How many cases run at the same time, each in a tab of its own: a few wait for timeouts. */
 const TABS = 4
@@ -61,6 +61,44 @@ for (const engine of engines) {
         .map(({ name, cause }) => ({ name, want: cause[engine.name] ?? cause, got: found.get(name) }))
         .filter(({ want, got }) => got !== want)
       assert.deepEqual(wrong, [])
+    })
+
+    test('explains the call of a page on another origin, without making it', async () => {
+      const browser = await engine.open()
+      try {
+        const page = await open(browser, `${origins.blocked}/#your-api`)
+        const url = `http://localhost:${api.port}/api/hello`
+        await page.fill('#your-api .url input', url)
+        const calls = page.calls().length
+        const ask = async (origin) => {
+          await page.fill('#your-api .from input', origin)
+          await page.click('#your-api button', 'Send')
+          await until(origin, async () => (await page.text('#your-api .exchange-status'))?.includes(` on ${origin}`))
+          return exchange(page, 'your-api')
+        }
+        const denied = await ask('http://localhost:3001')
+        assert.match(denied, /^Blocked for a page on .*does not allow the origin http:\/\/localhost:3001/s)
+        assert.match(denied, /ALLOWED_ORIGINS=\S+,http:\/\/localhost:3001/)
+        assert.match(await ask(origins.allowed), /^A page on .* may make this call.*200, and \d+ headers/s)
+        assert.deepEqual(
+          page
+            .calls()
+            .slice(calls)
+            .filter((call) => call.url === url),
+          [],
+        )
+        assert.deepEqual(await axeFindings(page), [])
+
+        await page.fill('#your-api .from input', 'localhost:3001')
+        await until('what is wrong', async () =>
+          /An origin is a scheme/.test(await page.text('#your-api .field-error')),
+        )
+        await page.fill('#your-api .from input', origins.blocked)
+        await page.click('#your-api button', 'Send') // This page makes the call itself again.
+        await until('the failure', async () => /^TypeError/.test(await exchange(page, 'your-api')))
+      } finally {
+        await browser.close()
+      }
     })
 
     test('shows the exchange step by step, and repeats nothing that may change something', async () => {

@@ -1,6 +1,7 @@
 /**
  * Tells the development page what the browser hides from it. A POST to /__exchange
- * on the page's own origin describes a call that the page has made. The response
+ * on the page's own origin describes a call that the page has made, or one that a page
+ * of another origin would make. The response
  * has the result of a browser's rules (cmd/corscheck), what the API logged about
  * the call, and the settings that a fix must keep.
  *
@@ -75,7 +76,7 @@ export function exchange({ corscheck, apiPort, traceId }) {
     const lines = ownApi ? await logOf(log, call) : []
     const check = await inTurn(() =>
       run(corscheck, [
-        ...argumentsOf(call, request.headers.origin),
+        ...argumentsOf(call, call.origin ?? request.headers.origin),
         ...(ownApi ? ['--server=api'] : []),
         ...(ownApi && traceId ? [`--trace-id=${traceId}`] : []),
       ]),
@@ -152,11 +153,12 @@ export function callOf(text) {
   } catch {
     throw new Refusal(400, 'the question is not JSON')
   }
-  const { method, url, headers, credentials, mode, hasBody, hasListener, started, ended } = call ?? {}
+  const { method, url, origin, headers, credentials, mode, hasBody, hasListener, started, ended } = call ?? {}
   if (typeof url !== 'string' || !URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol))
     throw new Refusal(400, 'url must be an http or https URL')
   if (![method, credentials, mode].every((text) => typeof text === 'string'))
     throw new Refusal(400, 'method, credentials and mode must be strings')
+  if (origin !== undefined && typeof origin !== 'string') throw new Refusal(400, 'origin must be a string')
   const pairs =
     Array.isArray(headers) &&
     headers.every((pair) => Array.isArray(pair) && pair.length === 2 && pair.every((text) => typeof text === 'string'))
@@ -166,6 +168,7 @@ export function callOf(text) {
   return {
     method,
     url: new URL(url),
+    origin,
     headers,
     credentials,
     mode,

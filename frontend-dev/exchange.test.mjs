@@ -63,6 +63,7 @@ test.each([
   ['another scheme', { ...question, url: 'file:///etc/passwd' }],
   ['no URL', { ...question, url: '--har=x' }],
   ['a method that is not text', { ...question, method: ['PUT'] }],
+  ['an origin that is not text', { ...question, origin: ['--har=x'] }],
   ['headers that are not pairs', { ...question, headers: [['x-a']] }],
   ['no time', { ...question, started: undefined }],
 ])('refuses a question with %s', (_, text) => {

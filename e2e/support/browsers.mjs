@@ -193,9 +193,9 @@ class Page {
     page.on('pageerror', (error) => this.console.push(`uncaught: ${error}`))
   }
 
-  /** The requests, apart from those to /healthz, which the page sends by itself. */
+  /** The requests, apart from those to /healthz and for the page's own files, which it sends by itself. */
   calls() {
-    return this.requests.filter(({ url }) => !url.endsWith('/healthz'))
+    return this.requests.filter(({ url }) => !/^https?:\/\/[^/]+\/(healthz$|src\/|node_modules\/|assets\/|@)/.test(url))
   }
 
   /**

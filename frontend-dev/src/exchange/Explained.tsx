@@ -4,22 +4,22 @@ import { CopyButton } from '../CopyButton'
 import { FailureAdvice } from '../FailureAdvice'
 import { recordLimit } from '../limits'
 import { isBlockedPort, isOwnApi, pageOrigin } from '../page'
-import { ask, type Answer } from './ask'
-import { diagnose } from './diagnosis'
+import { ask, thisBrowser, type Answer, type Browser } from './ask'
+import { diagnose, type Diagnosis } from './diagnosis'
 import { Sequence } from './Sequence'
 
 /** Asks once about each exchange. */
-function useAnswer(exchange: Exchange, ended: number): Answer | 'asking' | undefined {
+function useAnswer(exchange: Exchange, ended: number, origin?: string): Answer | 'asking' | undefined {
   const [state, setState] = useState<{ of: Exchange; answer: Answer | undefined }>()
   useEffect(() => {
     const controller = new AbortController()
-    void ask(exchange, ended, controller.signal).then((answer) => {
+    void ask(exchange, ended, controller.signal, origin).then((answer) => {
       if (controller.signal.aborted) return
       setState({ of: exchange, answer })
       if (answer) recordQuota(exchange, answer)
     })
     return () => controller.abort()
-  }, [exchange, ended])
+  }, [exchange, ended, origin])
   return state?.of === exchange ? state.answer : 'asking'
 }
 
@@ -51,28 +51,84 @@ export function Failure({ exchange, children }: { exchange: Exchange; children: 
       {/* Always rendered, so that a screen reader announces the cause. */}
       <div role="status">
         {isAsking && <p className="caption">Looking for the cause, outside the browser…</p>}
-        {diagnosis && (
-          <>
-            <p className="cause" data-cause={diagnosis.cause}>
-              <strong>{diagnosis.summary}</strong>
-            </p>
-            <p>{diagnosis.fix}</p>
-          </>
-        )}
+        {diagnosis && <Cause diagnosis={diagnosis} />}
       </div>
-      {diagnosis?.lines && diagnosis.lines.length > 0 && (
-        <div className="paste">
-          <pre>{diagnosis.lines.join('\n')}</pre>
-          <CopyButton text={diagnosis.lines.join('\n')} label={known?.settings ? 'Copy the line for .env' : 'Copy'} />
-        </div>
-      )}
-      {diagnosis?.note && <p className="hint">{diagnosis.note}</p>}
+      {diagnosis && <Remedy diagnosis={diagnosis} isOwn={known?.settings !== undefined} />}
       {known && <Log lines={known.log} />}
       <div className={diagnosis && 'response'}>{children}</div>
       {known && <Sequence exchange={exchange} answer={known} />}
       {!answer && <FailureAdvice exchange={exchange} />}
     </div>
   )
+}
+
+function Cause({ diagnosis: { cause, summary, fix } }: { diagnosis: Diagnosis }) {
+  return (
+    <>
+      <p className="cause" data-cause={cause}>
+        <strong>{summary}</strong>
+      </p>
+      <p>{fix}</p>
+    </>
+  )
+}
+
+/** What to paste, and where, if the API is this project's. */
+function Remedy({ diagnosis: { lines = [], note }, isOwn }: { diagnosis: Diagnosis; isOwn: boolean }) {
+  const text = lines.join('\n')
+  return (
+    <>
+      {text && (
+        <div className="paste">
+          <pre>{text}</pre>
+          <CopyButton text={text} label={isOwn ? 'Copy the line for .env' : 'Copy'} />
+        </div>
+      )}
+      {note && <p className="hint">{note}</p>}
+    </>
+  )
+}
+
+/**
+ * What a browser would do with the call of a page on another origin. Nothing is sent
+ * from this page, which cannot take another origin.
+ */
+export function Supposed({ exchange, origin }: { exchange: Exchange; origin: string }) {
+  const answer = useAnswer(exchange, useEnd(exchange), origin)
+  const known = answer === 'asking' ? undefined : answer
+  const browser = known && thisBrowser(known.check)
+  const allowed = browser?.allowed === true
+  const diagnosis = known && !allowed ? diagnose(exchange, known, origin) : undefined
+  return (
+    <div
+      className="exchange"
+      data-outcome={known ? (allowed ? 'ok' : 'failed') : 'none'}
+      aria-busy={answer === 'asking'}
+    >
+      <div className="exchange-status">
+        <p role="status">
+          {answer === 'asking' && 'Asking outside the browser…'}
+          {!answer && 'The development server does not answer'}
+          {known && (
+            <strong>{allowed ? `A page on ${origin} may make this call` : `Blocked for a page on ${origin}`}</strong>
+          )}
+        </p>
+      </div>
+      {known && (
+        <div className="exchange-detail explained">
+          {diagnosis && <Cause diagnosis={diagnosis} />}
+          {diagnosis && <Remedy diagnosis={diagnosis} isOwn={known.settings !== undefined} />}
+          <Sequence exchange={allowed ? received(exchange, browser) : exchange} answer={known} />
+        </div>
+      )}
+    </div>
+  )
+}
+
+/** The exchange with what the page on the other origin would see of the response. */
+function received(exchange: Exchange, { status = 0, readable = [] }: Browser): Exchange {
+  const headers = new Headers(readable.map((name): [string, string] => [name, '']))
+  return { ...exchange, response: { status, statusText: '', headers, body: undefined } }
 }
 
 /** The whole exchange of a call that succeeded, on demand, because it sends the request once more. */

@@ -36,7 +36,8 @@ export function Sequence({ exchange, answer: { check } }: { exchange: Exchange; 
       <Step who="Page">
         {response ? (
           <p>
-            {response.status} {response.statusText}, and {[...response.headers].length} headers that it may read
+            {`${response.status} ${response.statusText}`.trim()}, and {[...response.headers].length} headers that it may
+            read
           </p>
         ) : (
           <p>

@@ -57,14 +57,24 @@ export interface Answer {
 /** How much earlier than computed the call may have started, in milliseconds. */
 const SLACK = 50
 
-/** Resolves to undefined if there is nobody to ask. `ended` is when the call ended, on the clock of Date.now(). */
-export async function ask(exchange: Exchange, ended: number, signal: AbortSignal): Promise<Answer | undefined> {
+/**
+ * Resolves to undefined if there is nobody to ask. `ended` is when the call ended, on
+ * the clock of Date.now(). `origin` is that of the page that would make the call; by
+ * default this page, which has made it.
+ */
+export async function ask(
+  exchange: Exchange,
+  ended: number,
+  signal: AbortSignal,
+  origin?: string,
+): Promise<Answer | undefined> {
   await null // In development, React starts each effect twice, and ends the first at once.
   if (signal.aborted) return undefined
   const { method, url, credentials, mode = 'cors', requestHeaders, requestBody, progress, milliseconds } = exchange
   const question = {
     method,
     url,
+    origin,
     credentials,
     mode,
     headers: [...sendable(requestHeaders)],

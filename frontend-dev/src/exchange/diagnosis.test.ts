@@ -115,7 +115,7 @@ test('a denied origin is explained by the API’s log, and the line for .env is 
   )
   expect(found).toMatchObject({
     cause: 'OriginDenied',
-    summary: `The API does not allow this page’s origin, ${page}: port differs: 5174 is not 5173.`,
+    summary: `The API does not allow the origin ${page}: port differs: 5174 is not 5173.`,
     lines: [`ALLOWED_ORIGINS=http://localhost:5173,${page}`],
   })
   expect(diagnose(call(), ours(check), page, true).note).toMatch(/on purpose/)

@@ -174,7 +174,7 @@ function blocked(
       ...change('ALLOWED_ORIGINS', [pageOrigin], settings),
       cause: 'OriginDenied',
       // The first clause says what differs; the line of the log has the rest.
-      summary: `The API does not allow this page’s origin, ${pageOrigin}${reason ? `: ${reason.split(';')[0]}` : ''}.`,
+      summary: `The API does not allow the origin ${pageOrigin}${reason ? `: ${reason.split(';')[0]}` : ''}.`,
       note: isBlockedPort ? 'This is the lab’s second page. The API does not allow its port, on purpose.' : undefined,
     }
   }

@@ -22,11 +22,13 @@ interface Props extends CardProps {
   pending?: Pending | undefined
   /** The same call in plain code, or the setting that changes the outcome. */
   sample?: string
+  /** Takes the place of the exchange's panel. */
+  panel?: ReactNode
   /** The buttons. */
   children?: ReactNode
 }
 
-export function Card({ id, title, source, why, exchange, pending, sample, children }: Props) {
+export function Card({ id, title, source, why, exchange, pending, sample, panel, children }: Props) {
   return (
     <section
       className={exchange === null ? 'card alone' : 'card'}
@@ -50,7 +52,7 @@ export function Card({ id, title, source, why, exchange, pending, sample, childr
           </p>
         )}
       </div>
-      {exchange !== null && <ExchangePanel exchange={exchange} pending={pending} />}
+      {exchange !== null && (panel ?? <ExchangePanel exchange={exchange} pending={pending} />)}
     </section>
   )
 }
