@@ -86,7 +86,7 @@ func writeReport(results []result, process string) error {
 func chart(results []result) string {
 	const (
 		width, bar, gap = 720, 18, 6
-		names, numbers  = 150, 70 // pixels left and right of the bars
+		names, numbers  = 170, 70 // pixels left and right of the bars
 	)
 	longest := 0.0
 	for _, r := range results {
