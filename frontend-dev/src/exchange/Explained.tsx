@@ -108,7 +108,7 @@ export function Supposed({ exchange, origin }: { exchange: Exchange; origin: str
       <div className="exchange-status">
         <p role="status">
           {answer === 'asking' && 'Asking outside the browser…'}
-          {!answer && 'The development server does not answer'}
+          {!answer && 'The development server does not respond'}
           {known && (
             <strong>{allowed ? `A page on ${origin} may make this call` : `Blocked for a page on ${origin}`}</strong>
           )}
@@ -153,7 +153,7 @@ function WholeAnswer({ exchange, ended }: { exchange: Exchange; ended: number })
   const answer = useAnswer(exchange, ended)
   if (answer === 'asking') return <p className="caption">Asking outside the browser…</p>
   if (!answer)
-    return <p className="caption">There is no answer: the development server answers only pages on this machine.</p>
+    return <p className="caption">The development server does not respond. It responds only to pages on this machine.</p>
   const { cookies = [], warnings = [] } = answer.check
   return (
     <div className="explained">
