@@ -153,7 +153,9 @@ function WholeAnswer({ exchange, ended }: { exchange: Exchange; ended: number })
   const answer = useAnswer(exchange, ended)
   if (answer === 'asking') return <p className="caption">Asking outside the browser…</p>
   if (!answer)
-    return <p className="caption">The development server does not respond. It responds only to pages on this machine.</p>
+    return (
+      <p className="caption">The development server does not respond. It responds only to pages on this machine.</p>
+    )
   const { cookies = [], warnings = [] } = answer.check
   return (
     <div className="explained">
