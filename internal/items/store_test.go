@@ -370,8 +370,8 @@ func TestIfMatchRace(t *testing.T) {
 	})
 }
 
-// A change whose list has the ETag from before another editor's change and the one
-// after it is made, even if that other change ends between the two.
+// A change that waits for another editor's is rejected if its list lacks the new ETag,
+// and is made if the list has it.
 func TestIfMatchListRace(t *testing.T) {
 	t.Parallel()
 	url := databasetest.Shared(t).NewDatabase(t)
@@ -384,7 +384,7 @@ func TestIfMatchListRace(t *testing.T) {
 	defer other.Close()
 	// race starts a change while another one holds the row, and ends that one once
 	// the change waits for it.
-	race := func(change func(item items.Item, ifMatch []string) error) error {
+	race := func(change func(item items.Item, both []string) error) error {
 		item := create(t, s, "x", "")
 		later := item
 		later.UpdatedAt = item.UpdatedAt.Add(time.Hour)
@@ -408,7 +408,18 @@ func TestIfMatchListRace(t *testing.T) {
 		}
 		return <-changed
 	}
+	// The other change came first and is not in the list: it must not be overwritten.
 	name := "y"
+	for what, change := range map[string]func(items.Item) error{
+		"Update": func(item items.Item) error {
+			return second(s.Update(ctx, item.ID, items.Patch{Name: &name}, []string{item.ETag()}))
+		},
+		"Delete": func(item items.Item) error { return s.Delete(ctx, item.ID, []string{item.ETag()}) },
+	} {
+		if err := race(func(item items.Item, _ []string) error { return change(item) }); !errors.Is(err, items.ErrChanged) {
+			t.Errorf("%s after another change: got %v, want ErrChanged", what, err)
+		}
+	}
 	var updated items.Item
 	if err := race(func(item items.Item, ifMatch []string) (err error) {
 		updated, err = s.Update(ctx, item.ID, items.Patch{Name: &name}, ifMatch)
