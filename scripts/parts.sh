@@ -1,17 +1,42 @@
 #!/bin/sh
 # Runs targets of the Makefile one after another, and prints how long each took.
-# It stops at the first one that fails.
+# It stops at the first one that fails. As go test does with packages, it does not
+# repeat the tests of the page or those in browsers if they passed with the same
+# inputs, except in CI. To repeat them, call their targets.
 set -eu
 cd "$(dirname "$0")/.."
+
+# inputs PART: prints a hash of everything that a part depends on, or nothing for a
+# part that always runs. The file at the end changes with every Debian package.
+inputs() {
+	command -v npm >/dev/null || return 0
+	case ${CI:+CI}$1 in
+	test-page | test-browsers)
+		make -s frontend-dev/node_modules e2e/node_modules >&2 || return 0
+		go -C tools run ./inputs .. go node npm "${CHROMIUM:-/usr/bin/chromium}" "${FIREFOX:-/usr/bin/firefox-esr}" \
+			"${CADDY:-caddy}" redis-server curl python3 xvfb-run /var/lib/dpkg/status || true
+		;;
+	esac
+}
 
 times=
 for part; do
 	echo "== $part"
 	began=$(date +%s)
 	status=0
-	make --no-print-directory "$part" || status=$?
+	cached=
+	inputs=$(inputs "$part")
+	passed=bin/passed-$part
+	if [ -n "$inputs" ] && [ "$inputs" = "$(cat "$passed" 2>/dev/null)" ]; then
+		cached=' (cached)'
+		echo "It passed, and nothing that it depends on has changed. make $part repeats it."
+	else
+		rm -f "$passed"
+		make --no-print-directory "$part" || status=$?
+		[ -z "$inputs" ] || [ "$status" -ne 0 ] || { mkdir -p bin && echo "$inputs" >"$passed"; }
+	fi
 	seconds=$(($(date +%s) - began))
-	times="$times$(printf '%4d:%02d  %s' $((seconds / 60)) $((seconds % 60)) "$part")
+	times="$times$(printf '%4d:%02d  %s' $((seconds / 60)) $((seconds % 60)) "$part$cached")
 "
 	if [ "$status" -ne 0 ]; then
 		printf '%s         %s failed\n' "$times" "$part" >&2
