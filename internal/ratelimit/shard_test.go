@@ -120,6 +120,37 @@ func TestUsedUpCountersGoLast(t *testing.T) {
 	m.check(t)
 }
 
+// Networks that hold equally many counters give them up in turn, whether their
+// counters are used up or fresh.
+func TestNetworksOfOneRank(t *testing.T) {
+	t.Parallel()
+	const networks = 20
+	for fresh := range networks { // the only network whose counters are fresh
+		m, rate := NewMemory(2*networks), limiter.Rate{Limit: 2, Period: time.Hour}
+		for network := range networks {
+			for client := range 2 {
+				key := fmt.Sprintf("p:192.0.%d.%d", network, client)
+				if pass(m, key, rate); network != fresh {
+					pass(m, key, rate)
+				}
+			}
+		}
+		for i := range 3 * networks {
+			if !pass(m, fmt.Sprintf("p:198.51.%d.1", i), rate) {
+				t.Fatalf("fresh network %d: new client %d is refused", fresh, i)
+			}
+		}
+		for network := range networks {
+			for client := range 2 {
+				if key := fmt.Sprintf("p:192.0.%d.%d", network, client); network != fresh && pass(m, key, rate) {
+					t.Errorf("fresh network %d: %s has used up its limit and passed", fresh, key)
+				}
+			}
+		}
+		m.check(t)
+	}
+}
+
 // A shared counter stays as strict as those that were merged, when time goes
 // by and clients get counters of their own again.
 func TestClientsLeaveASharedCounter(t *testing.T) {
