@@ -42,7 +42,7 @@ var page []byte
 const docsPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 
 // YAML returns a copy of the description.
-func YAML() []byte { return []byte(string(description)) }
+func YAML() []byte { return bytes.Clone(description) }
 
 // Description serves the description. Its media type is the registered one (RFC
 // 9512), which tools accept; application/openapi+yaml is still a draft.
