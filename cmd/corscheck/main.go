@@ -132,7 +132,7 @@ type result struct {
 	Standard          *outcome
 }
 
-// A sender gets the responses to messages, from the network or from a recording.
+// sender gets the responses to messages, from the network or from a recording.
 type sender interface {
 	send(context.Context, fetch.Message) (reply, error)
 }

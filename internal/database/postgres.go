@@ -256,7 +256,7 @@ func postgresUnavailable(err error) bool {
 		strings.HasPrefix(e.Code, "28"), // invalid authorization
 		strings.HasPrefix(e.Code, "3D"), // no such database
 		strings.HasPrefix(e.Code, "53"), // disk full, out of memory, too many connections
-		strings.HasPrefix(e.Code, "57"), // shutting down, starting up, cancelled by its administrator
+		strings.HasPrefix(e.Code, "57"), // shutting down, starting up, canceled by its administrator
 		strings.HasPrefix(e.Code, "58"), // I/O error
 		e.Code == readOnlyTransaction:
 		return true

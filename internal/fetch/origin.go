@@ -120,7 +120,7 @@ func normalizePort(scheme, port string) (string, error) {
 	return ":" + strconv.FormatUint(n, 10), nil
 }
 
-// OriginOf is the serialised origin of a URL from ParseURL.
+// OriginOf is the serialized origin of a URL from ParseURL.
 func OriginOf(u *url.URL) string { return u.Scheme + "://" + u.Host }
 
 // ParseOrigin reads a page's origin, or a page's address, of which it takes
