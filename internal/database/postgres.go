@@ -99,6 +99,7 @@ func openPostgres(ctx context.Context, rawURL string, dial pgconn.DialFunc, log 
 	if dial != nil {
 		config.DialFunc = dial
 	}
+	config.ValidateConnect = nil // of target_session_attrs: findHost chooses, and a host that takes no writes can still be read
 	monitorCtx, stop := context.WithCancel(context.Background())
 	db := &DB{
 		engine: Postgres, migrations: migrations, log: log,

@@ -201,7 +201,7 @@ func URL(database string, servers ...*Postgres) string {
 	for i, p := range servers {
 		hosts[i] = net.JoinHostPort("127.0.0.1", strconv.Itoa(p.port))
 	}
-	return "postgres://api:secret-word@" + strings.Join(hosts, ",") + "/" + database + "?sslmode=disable&target_session_attrs=read-write"
+	return "postgres://api:secret-word@" + strings.Join(hosts, ",") + "/" + database + "?sslmode=disable"
 }
 
 // Standby returns a running server that replicates p by streaming. p must be running,
