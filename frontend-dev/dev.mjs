@@ -119,6 +119,7 @@ async function stop(status) {
   }
   stopping = performance.now()
   for (const watcher of watched.values()) watcher.close()
+  clearTimeout(reloadTimer) // a build that began now would write into the folder that is removed below
   await Promise.all([end(api), end(page), end(step, 'SIGINT')])
   if (scratch) await rm(scratch, { recursive: true, force: true })
   process.exit(status)
