@@ -140,8 +140,8 @@ for (const engine of engines) {
           await page.keyboard.press('Tab')
           stop = await page.evaluate(focused)
           if (!stop) break
-          // Firefox scrolls to the focus a moment later: on a busy machine, more than a second.
-          for (let n = 0; stop.problems.length > 0 && n < 400; n++) {
+          // Firefox scrolls to the focus a moment later.
+          for (let n = 0; stop.problems.length > 0 && n < 20; n++) {
             await pause(50)
             stop = await page.evaluate(focused)
           }

@@ -120,7 +120,12 @@ export const engines = [
           page.on('request', (request) => requests.push({ method: request.method(), url: request.url() }))
           return new Page(page, requests, {
             close: () => context.close(),
-            resize: (width, height) => page.setViewport({ width, height }),
+            async resize(width, height) {
+              await page.setViewport({ width, height })
+              // On a busy machine, the window may get its size only now. What has the focus by then may be out of sight.
+              const hasSize = ([width, height]) => innerWidth === width && innerHeight === height
+              await until(`${width} x ${height}`, () => page.evaluate(hasSize, [width, height]))
+            },
             choose: (input, file) => input.uploadFile(file),
             atStart: (script) => page.evaluateOnNewDocument(script),
             async cookies() {
