@@ -204,6 +204,45 @@ test('Ctrl-C during the first build leaves nothing either', async () => {
   await nothingIsLeft()
 })
 
+// The API takes half a second to end, and any other build never ends by itself.
+const firstBuildOnly = `test "$1" = build || exit 0
+if test "$4" = . && ! test -e "$3.built"; then
+  touch "$3.built"
+  cat >"$3" <<'END'
+#!${process.execPath}
+require('node:http').createServer((_, response) => response.end()).listen(process.env.PORT, '127.0.0.1')
+process.on('SIGTERM', () => setTimeout(() => process.exit(), 500))
+END
+  exec chmod +x "$3"
+fi
+echo "waiting in $4"
+exec sleep 60`
+
+test('Ctrl-C after the first build leaves nothing either', { skip: !hasCorscheck }, async () => {
+  fakeGo(firstBuildOnly)
+  const dev = launch()
+  await dev.waitForOutput(/waiting in .\/cmd\/corscheck/, 60)
+  pressCtrlC(dev)
+  assert.equal(await dev.ended, 0)
+  assert.deepEqual(marked(), [], 'processes')
+  await nothingIsLeft()
+})
+
+test('Ctrl-C right after a change of a file leaves nothing either', async () => {
+  fakeGo(firstBuildOnly.replace('echo', 'test "$4" = . || exit 1; echo'))
+  const dev = launch()
+  try {
+    await dev.waitForOutput(/Press Ctrl-C to stop both/, 60)
+    writeFileSync(path.join(copy, '.env'), '')
+    pressCtrlC(dev)
+    assert.equal(await dev.ended, 0)
+    assert.deepEqual(marked(), [], 'processes')
+  } finally {
+    rmSync(path.join(copy, '.env'), { force: true })
+  }
+  await nothingIsLeft()
+})
+
 test('Ctrl-C waits for a request that is still in progress', async () => {
   const dev = launch()
   await dev.waitForOutput(/Press Ctrl-C to stop both/, 60)

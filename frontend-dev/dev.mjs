@@ -85,6 +85,7 @@ async function start() {
   await buildApi()
   await startApi()
   await buildCorscheck()
+  if (stopping) return
   await startPage()
   if (stopping) return
 
@@ -118,6 +119,7 @@ async function stop(status) {
     process.exit(1)
   }
   stopping = performance.now()
+  clearTimeout(reloadTimer)
   for (const watcher of watched.values()) watcher.close()
   await Promise.all([end(api), end(page), end(step, 'SIGINT')])
   if (scratch) await rm(scratch, { recursive: true, force: true })
