@@ -51,6 +51,7 @@ beforeEach(async () => {
 
 afterEach(() => {
   for (const pid of marked()) process.kill(pid, 'SIGKILL')
+  rmSync(path.join(scratch, 'go'), { force: true }) // see fakeGo
 })
 
 test('one command starts a fresh checkout, and Ctrl-C leaves no process and no port', async () => {
@@ -189,7 +190,6 @@ chmod +x "$3"`)
     await pause(500)
     assert.equal(dev.child.exitCode, null, dev.output())
   } finally {
-    rmSync(path.join(scratch, 'go'))
     pressCtrlC(dev)
     await dev.ended
   }
