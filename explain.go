@@ -197,10 +197,11 @@ func describeRoute(got answers, method, path string) string {
 		}
 		return text
 	}
-	text := fmt.Sprintf("The route is %s %s, which is not public. ", got.route.method, got.route.path)
+	access := "not public"
 	if got.route.public {
-		text = strings.Replace(text, "not public", "public", 1)
+		access = "public"
 	}
+	text := fmt.Sprintf("The route is %s %s, which is %s. ", got.route.method, got.route.path, access)
 	if rate, limited := got.route.limit.Rate(); limited {
 		return fmt.Sprintf("%sIts limit is %s: %d requests per client in %.0f s.", text, got.route.limit, rate.Limit, rate.Period.Seconds())
 	}

@@ -57,19 +57,18 @@ var errUsage = errors.New("run it without arguments to serve, or with healthchec
 // settings mean for an origin. Logs go to stderr.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	command := strings.Join(args, " ")
-	explains := len(args) > 0 && args[0] == "explain"
-	if !explains && command != "" && command != "healthcheck" && command != "seed" {
-		return fmt.Errorf("unknown arguments %q: %w", args, errUsage)
-	}
-	if explains || command == "healthcheck" { // neither opens the database
-		settings, err := config.Load()
+	switch {
+	case command == "healthcheck", len(args) > 0 && args[0] == "explain":
+		settings, err := config.Load() // without checks, because neither opens the database
 		if err != nil {
 			return err
 		}
-		if explains {
-			return explain(settings, args[1:], stdout)
+		if command == "healthcheck" {
+			return healthcheck(ctx, settings)
 		}
-		return healthcheck(ctx, settings)
+		return explain(settings, args[1:], stdout)
+	case command != "" && command != "seed":
+		return fmt.Errorf("unknown arguments %q: %w", args, errUsage)
 	}
 	settings, err := config.Load(
 		config.Check{Variable: "DATABASE_URL", URL: database.CheckURL},

@@ -20,21 +20,22 @@ func itemScenarios() []scenario {
 	var lists, searches []spec
 	for _, n := range []int{1, 1_000, 1_000_000} {
 		list := ours(fmt.Sprint(n))
-		list.items = n
+		list.items, list.amount = n, n
 		search := ours(fmt.Sprint(n), "RATE_LIMIT_SEARCH="+noLimit)
-		search.items = n
+		search.items, search.amount = n, n
 		lists, searches = append(lists, list), append(searches, search)
 	}
 	var bodies []spec
 	for _, size := range []int{10, 100, 1000} {
 		body := ours(fmt.Sprintf("a note of %d characters", size))
+		body.amount = size
 		body.body = `{"name":"n","note":"` + strings.Repeat("x", size) + `"}`
 		bodies = append(bodies, body)
 	}
 	return []scenario{
-		{name: "items: list", title: "`GET /api/items`, pages of 20, by number of items", path: "/api/items", status: 200, headers: []string{origin}, servers: append(lists, last)},
-		{name: "items: search", title: "`GET /api/search?q=999`, pages of 20, by number of items", path: "/api/search?q=999", status: 200, headers: []string{origin}, servers: searches},
-		{name: "items: create", title: "`POST /api/items`", path: "/api/items", method: "POST", status: 201,
+		{name: "items: list", grows: "items, when one page is listed", title: "`GET /api/items`, pages of 20, by number of items", path: "/api/items", status: 200, headers: []string{origin}, servers: append(lists, last)},
+		{name: "items: search", grows: "items, when one page is searched", title: "`GET /api/search?q=999`, pages of 20, by number of items", path: "/api/search?q=999", status: 200, headers: []string{origin}, servers: searches},
+		{name: "items: create", grows: "characters of a new note", title: "`POST /api/items`", path: "/api/items", method: "POST", status: 201,
 			headers: []string{origin, "Content-Type: application/json"}, servers: bodies},
 	}
 }

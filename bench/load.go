@@ -10,6 +10,7 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 )
@@ -34,8 +35,9 @@ type loaded struct {
 }
 
 // load sends the request that it reads from standard input over and over on each
-// connection. It is a process of its own, so that it can have a core of its own.
-func load(addr, forHowLong string) error {
+// connection. The connections take turns with the addresses, which are separated by
+// commas. It is a process of its own, so that it can have a core of its own.
+func load(addrs, forHowLong string) error {
 	var r request
 	if err := json.NewDecoder(os.Stdin).Decode(&r); err != nil {
 		return err
@@ -44,12 +46,13 @@ func load(addr, forHowLong string) error {
 	if err != nil {
 		return err
 	}
+	servers := strings.Split(addrs, ",")
 	deadline := time.Now().Add(duration)
 	latencies := make([][]time.Duration, connections)
 	errs := make([]error, connections)
 	var all sync.WaitGroup
 	for i := range connections {
-		all.Go(func() { latencies[i], errs[i] = repeat(addr, r, i, deadline) })
+		all.Go(func() { latencies[i], errs[i] = repeat(servers[i%len(servers)], r, i, deadline) })
 	}
 	all.Wait()
 	if err := errors.Join(errs...); err != nil {

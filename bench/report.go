@@ -59,7 +59,7 @@ func (r result) text() string {
 }
 
 // writeReport puts the tables between the markers of docs/performance.md and
-// draws the chart of the first scenarios.
+// draws its two charts.
 func writeReport(results []result, process string) error {
 	const path, begin, end = "../docs/performance.md", "<!-- begin measured -->\n", "<!-- end measured -->\n"
 	page, err := os.ReadFile(path)
@@ -79,53 +79,8 @@ func writeReport(results []result, process string) error {
 	if err := os.WriteFile(path, []byte(before+begin+tables.String()+"\n"+end+after), 0o644); err != nil {
 		return err
 	}
-	return os.WriteFile("../docs/performance.svg", []byte(chart(results)), 0o644)
-}
-
-// chart draws a bar for each server of the scenarios that compare servers.
-func chart(results []result) string {
-	const (
-		width, bar, gap = 720, 18, 6
-		names, numbers  = 170, 70 // pixels left and right of the bars
-	)
-	longest := 0.0
-	for _, r := range results {
-		if r.scenario.charted {
-			for _, row := range r.rows() {
-				longest = max(longest, row.cpu)
-			}
-		}
+	if err := os.WriteFile("../docs/performance.svg", []byte(bars(results)), 0o644); err != nil {
+		return err
 	}
-	var b strings.Builder
-	y := 10
-	for _, r := range results {
-		if !r.scenario.charted {
-			continue
-		}
-		y += 22
-		fmt.Fprintf(&b, "<text class=\"title\" x=\"10\" y=\"%d\">%s</text>\n", y, strings.ReplaceAll(r.scenario.title, "`", ""))
-		y += 10
-		for i, row := range r.rows() {
-			class := "peer"
-			if i == 0 {
-				class = "ours"
-			}
-			length := row.cpu / longest * (width - names - numbers)
-			fmt.Fprintf(&b, "<text class=\"name\" x=\"%d\" y=\"%d\">%s</text><rect class=\"%s\" x=\"%d\" y=\"%d\" width=\"%.0f\" height=\"%d\" rx=\"2\"/><text x=\"%.0f\" y=\"%d\">%.1f µs</text>\n",
-				names-8, y+13, row.name, class, names, y, length, bar, names+length+6, y+13, row.cpu)
-			y += bar + gap
-		}
-		y += 8
-	}
-	return fmt.Sprintf(`<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" viewBox="0 0 %d %d" role="img" aria-label="CPU time for each request, by server; docs/performance.md has the numbers">
-<style>
-text { font: 13px system-ui, sans-serif; fill: #24292f }
-.title { font-weight: 600 }
-.name { text-anchor: end }
-.ours { fill: #0969da }
-.peer { fill: #8c959f }
-@media (prefers-color-scheme: dark) { text { fill: #e6edf3 } .ours { fill: #4493f8 } .peer { fill: #656c76 } }
-</style>
-%s</svg>
-`, width, y, width, y, b.String())
+	return os.WriteFile("../docs/performance-growth.svg", []byte(curves(results)), 0o644)
 }

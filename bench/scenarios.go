@@ -17,8 +17,8 @@ type scenario struct {
 	method     string   // GET if empty
 	path       string   // /api/hello if empty
 	status     int      // of every response
-	charted    bool     // drawn in the chart
-	clients    int      // requests come from this many clients (X-Forwarded-For); 0: from one
+	charted    bool     // its servers are compared in performance.svg
+	grows      string   // what the amounts of its servers count, drawn in performance-growth.svg; empty: not drawn
 }
 
 // spec is a server to start.
@@ -31,11 +31,14 @@ type spec struct {
 	file   string // its .env: a variable of the environment has at most 128 KiB
 	bare   bool   // sends fewer headers, so that it is not compared with the others
 	// status replaces the scenario's for this server; 0: the same
-	status  int
-	headers []string // replace the scenario's; nil: the same
-	path    string   // replaces the scenario's; empty: the same
-	body    string   // of the request
-	items   int      // the number of items in its database at the start
+	status   int
+	headers  []string // replace the scenario's; nil: the same
+	path     string   // replaces the scenario's; empty: the same
+	body     string   // of the request
+	items    int      // the number of items in its database at the start
+	clients  int      // requests come from this many clients (X-Forwarded-For); 0: from one
+	replicas int      // the number of processes that share the load; 0: one
+	amount   int      // of what the scenario varies; 0: not drawn
 }
 
 const (
@@ -108,35 +111,55 @@ func scenarios() []scenario {
 			servers: []spec{withRedis(ours("this server")), withRedis(peer("gin")), withRedis(peer("fiber")), bare(withRedis(limited))},
 		},
 		{
-			name: "origins", title: "the number of listed origins", status: 200, headers: []string{origin},
-			servers: []spec{ours("1 origin"), listing(100), listing(10000)},
+			name: "origins", grows: "listed origins", title: "the number of listed origins", status: 200, headers: []string{origin},
+			servers: []spec{listing(1), listing(100), listing(10_000)},
 		},
 		{
-			name: "clients", title: "the number of clients", status: 200, headers: []string{origin}, clients: 1_000_000,
-			servers: []spec{
-				ours("1 client"), // does not believe X-Forwarded-For
-				ours("1000000 clients", "TRUSTED_PROXIES=127.0.0.1", "RATE_LIMIT_MAX_CLIENTS=1100000", "GOMEMLIMIT=1GiB"),
-				ours("1000000 clients, 100000 counters", "TRUSTED_PROXIES=127.0.0.1", "RATE_LIMIT_MAX_CLIENTS=100000"),
-			},
+			name: "clients", grows: "clients", title: "the number of clients", status: 200, headers: []string{origin},
+			servers: []spec{from(1), from(1_000), from(1_000_000), withFewCounters(from(1_000_000))},
 		},
 		{
-			name: "headers", title: "the size of the request's headers", status: 200, headers: []string{origin},
-			servers: []spec{
-				ours("none"),
-				sending(ours("1 KiB"), "X-Large: "+strings.Repeat("x", 1<<10)),
-				sending(ours("8 KiB"), "X-Large: "+strings.Repeat("x", 8<<10)),
-			},
+			name: "headers", grows: "bytes in a header", title: "the size of the request's headers", status: 200, headers: []string{origin},
+			servers: []spec{sending(16), sending(128), sending(1 << 10), sending(8 << 10)},
 		},
 		{
-			name: "uploads", title: "`POST /api/upload`", method: "POST", path: "/api/upload", status: 201, headers: []string{},
-			servers: []spec{uploading(10 << 10), uploading(1 << 20), uploading(9 << 20)},
+			name: "uploads", grows: "bytes of an upload", title: "`POST /api/upload`", method: "POST", path: "/api/upload", status: 201, headers: []string{},
+			servers: []spec{uploading(10 << 10), uploading(100 << 10), uploading(1 << 20), uploading(9 << 20)},
+		},
+		{
+			name: "replicas", grows: "replicas with one Redis", title: "the number of replicas that share one core and count in one Redis", status: 200, headers: []string{origin}, needsRedis: true,
+			servers: []spec{withRedis(replicated(1)), withRedis(replicated(2)), withRedis(replicated(4)), withRedis(replicated(8))},
 		},
 	}, itemScenarios()...)
 }
 
-// sending adds a header to the requests.
-func sending(s spec, header string) spec {
-	s.headers = []string{origin, header}
+// from is the server when n clients call it, each with a counter of its own.
+func from(n int) spec {
+	s := ours(fmt.Sprint(n), "TRUSTED_PROXIES=127.0.0.1", "RATE_LIMIT_MAX_CLIENTS=1100000", "GOMEMLIMIT=1GiB")
+	s.clients, s.amount = n, n
+	return s
+}
+
+// withFewCounters has a tenth of the counters that its clients need.
+func withFewCounters(s spec) spec {
+	limit := s.clients / 10
+	s.name += fmt.Sprintf(", %d counters", limit)
+	s.env = append(s.env, fmt.Sprintf("RATE_LIMIT_MAX_CLIENTS=%d", limit), "GOMEMLIMIT=115MiB")
+	s.amount = 0
+	return s
+}
+
+// sending adds a header of size bytes to the requests.
+func sending(size int) spec {
+	s := ours(fmt.Sprintf("%d bytes", size))
+	s.headers, s.amount = []string{origin, "X-Large: " + strings.Repeat("x", size)}, size
+	return s
+}
+
+// replicated is n processes of the server.
+func replicated(n int) spec {
+	s := ours(fmt.Sprint(n))
+	s.replicas, s.amount = n, n
 	return s
 }
 
@@ -144,6 +167,7 @@ func sending(s spec, header string) spec {
 func uploading(size int) spec {
 	s := ours(fmt.Sprintf("%d KiB", size>>10), "RATE_LIMIT_UPLOAD="+noLimit)
 	s.headers = []string{origin, "Content-Type: multipart/form-data; boundary=b"}
+	s.amount = size
 	s.body = "--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"f\"\r\n\r\n" + strings.Repeat("x", size) + "\r\n--b--\r\n"
 	return s
 }
@@ -156,7 +180,8 @@ func listing(n int) spec {
 		list[i] = fmt.Sprintf("https://customer-%d.example.com", i)
 	}
 	list[n-1] = "https://app.example.com"
-	s := ours(fmt.Sprintf("%d origins", n))
+	s := ours(fmt.Sprint(n))
+	s.amount = n
 	s.env = slices.DeleteFunc(s.env, func(variable string) bool { return strings.HasPrefix(variable, "ALLOWED_ORIGINS=") })
 	s.file = "ALLOWED_ORIGINS=" + strings.Join(list, ",") + "\n"
 	return s
@@ -169,12 +194,12 @@ func (s scenario) request(to spec) request {
 	if to.headers != nil {
 		headers = to.headers
 	}
-	if s.clients > 0 {
+	if to.clients > 0 {
 		headers = append([]string{"X-Forwarded-For: " + placeholder}, headers...)
 	}
 	if to.body != "" {
 		headers = append([]string{fmt.Sprintf("Content-Length: %d", len(to.body))}, headers...)
 	}
 	text := method + " " + path + " HTTP/1.1\r\nHost: api.example.com\r\n" + strings.Join(headers, "\r\n") + "\r\n\r\n" + to.body
-	return request{Text: text, Status: status, Clients: s.clients}
+	return request{Text: text, Status: status, Clients: to.clients}
 }

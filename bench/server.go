@@ -17,10 +17,11 @@ import (
 
 // server is a process under test, on the first core.
 type server struct {
-	name string
-	addr string
-	cmd  *exec.Cmd
-	dir  string
+	name   string
+	addr   string
+	cmd    *exec.Cmd
+	dir    string
+	others []*server // its replicas besides itself
 }
 
 // sample is one round of load.
@@ -38,8 +39,24 @@ func pinned(core int, name string, args ...string) *exec.Cmd {
 	return exec.Command(name, args...)
 }
 
-// start starts a server and waits until it listens.
+// start starts a server with its replicas and waits until all of them listen.
 func start(work string, s spec) (*server, error) {
+	if s.replicas > 1 {
+		others := s
+		others.replicas--
+		replicas, err := start(work, others)
+		if err != nil {
+			return nil, err
+		}
+		s.replicas = 1
+		first, err := start(work, s)
+		if err != nil {
+			replicas.stop()
+			return nil, err
+		}
+		first.others = append(replicas.others, replicas)
+		return first, nil
+	}
 	port, err := freePort()
 	if err != nil {
 		return nil, err
@@ -92,6 +109,9 @@ func start(work string, s spec) (*server, error) {
 }
 
 func (s *server) stop() {
+	for _, other := range s.others {
+		other.stop()
+	}
 	_ = s.cmd.Process.Kill()
 	_ = s.cmd.Wait()
 }
@@ -122,7 +142,7 @@ func freePort() (string, error) {
 // load sends requests for the duration and measures the CPU time that the
 // server takes for them.
 func (s *server) load(r request, duration time.Duration) (sample, error) {
-	before, err := cpuTime(s.cmd.Process.Pid)
+	before, err := s.cpuTime()
 	if err != nil {
 		return sample{}, err
 	}
@@ -134,7 +154,11 @@ func (s *server) load(r request, duration time.Duration) (sample, error) {
 	if err != nil {
 		return sample{}, err
 	}
-	generator := pinned(1, self, "load", s.addr, duration.String())
+	addrs := s.addr
+	for _, other := range s.others {
+		addrs += "," + other.addr
+	}
+	generator := pinned(1, self, "load", addrs, duration.String())
 	generator.Stdin = bytes.NewReader(text)
 	generator.Env = append(os.Environ(), "GOMAXPROCS=1")
 	var failure bytes.Buffer
@@ -147,7 +171,7 @@ func (s *server) load(r request, duration time.Duration) (sample, error) {
 	if err := json.Unmarshal(output, &l); err != nil {
 		return sample{}, err
 	}
-	after, err := cpuTime(s.cmd.Process.Pid)
+	after, err := s.cpuTime()
 	if err != nil {
 		return sample{}, err
 	}
@@ -157,6 +181,16 @@ func (s *server) load(r request, duration time.Duration) (sample, error) {
 		P50:        l.P50,
 		P99:        l.P99,
 	}, nil
+}
+
+// cpuTime is what the server and its replicas have used so far.
+func (s *server) cpuTime() (time.Duration, error) {
+	sum, err := cpuTime(s.cmd.Process.Pid)
+	for _, other := range s.others {
+		used, failure := cpuTime(other.cmd.Process.Pid)
+		sum, err = sum+used, errors.Join(err, failure)
+	}
+	return sum, err
 }
 
 // cpuTime is what a process has used so far, in user mode and in the kernel. The

@@ -65,43 +65,49 @@ func (m *mistakes) url(name, value, file string, checks []Check, schemes ...stri
 	if text == "" {
 		return Secret{}
 	}
-	refuse := func(wrong string) {
-		if shown := withoutSecrets(text); file == "" && shown != "" {
-			m.add(name, shown, wrong)
-		} else {
-			m.addSecret(name, wrong) // the file may be the wrong one and contain another secret
+	var check func(string) error
+	for _, c := range checks {
+		if c.Variable == name {
+			check = c.URL
 		}
 	}
-	for _, scheme := range schemes {
-		rest, found := strings.CutPrefix(text, scheme)
-		if !found {
-			continue
-		}
-		if scheme == "file:" && rest == "" {
-			refuse("names no file; write file:app.db")
-			return Secret{}
-		}
-		i := slices.IndexFunc(checks, func(c Check) bool { return c.Variable == name })
-		// The error of net/url would quote the password. If there is a Check, it
-		// decides: net/url rejects the host of postgres://user@%2Frun%2Fpostgresql/app,
-		// which is valid.
-		if _, err := url.Parse(text); scheme != "file:" && err != nil && i < 0 || rest == "" {
-			refuse("is not a complete URL after " + scheme + "; percent-encode special characters in the password")
-			return Secret{}
-		}
-		if i >= 0 {
-			if err := checks[i].URL(text); err != nil {
-				refuse("cannot be used: " + err.Error())
-			}
-		}
-		return Secret{text}
+	wrong, shown := wrongURL(text, schemes, check), withoutSecrets(text)
+	switch {
+	case wrong == "":
+	case file == "" && shown != "":
+		m.add(name, shown, wrong)
+	default:
+		m.addSecret(name, wrong) // the file may be the wrong one and contain another secret
 	}
-	wrong := "has no scheme"
-	if scheme := schemeOf(text); scheme != "" {
-		wrong = fmt.Sprintf("has a scheme that is not supported (%q)", scheme)
+	return Secret{text}
+}
+
+// wrongURL returns what is wrong with a URL that must begin with one of the schemes,
+// or "". If there is a check, it decides: net/url would reject the host of
+// postgres://user@%2Frun%2Fpostgresql/app, which is valid.
+func wrongURL(text string, schemes []string, check func(string) error) string {
+	i := slices.IndexFunc(schemes, func(scheme string) bool { return strings.HasPrefix(text, scheme) })
+	if i < 0 {
+		wrong := "has no scheme"
+		if scheme := schemeOf(text); scheme != "" {
+			wrong = fmt.Sprintf("has a scheme that is not supported (%q)", scheme)
+		}
+		return wrong + "; write " + strings.Join(schemes, "…, ") + "…"
 	}
-	refuse(wrong + "; write " + strings.Join(schemes, "…, ") + "…")
-	return Secret{}
+	if text == "file:" {
+		return "names no file; write file:app.db"
+	}
+	_, err := url.Parse(text) // its error would quote the password
+	if text == schemes[i] || err != nil && check == nil && schemes[i] != "file:" {
+		return "is not a complete URL after " + schemes[i] + "; percent-encode special characters in the password"
+	}
+	if check == nil {
+		return ""
+	}
+	if err := check(text); err != nil {
+		return "cannot be used: " + err.Error()
+	}
+	return ""
 }
 
 // schemeOf returns the scheme of a URL, or "" if what stands there may be a secret.

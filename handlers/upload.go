@@ -27,7 +27,7 @@ func Upload(maxBytes int64) gin.HandlerFunc {
 			problem.Abort(c, wrong)
 			return
 		}
-		body := &framedBody{ReadCloser: c.Request.Body, budget: UploadFraming}
+		body := &framedBody{ReadCloser: c.Request.Body, budget: UploadFraming + 1} // one more, for the read that finds the end
 		c.Request.Body = body
 		parts, err := c.Request.MultipartReader()
 		if err != nil {

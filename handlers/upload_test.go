@@ -56,6 +56,8 @@ func TestUpload(t *testing.T) {
 		{"many headers", "", "--x\r\n" + strings.Repeat("X: y\r\n", UploadFraming/6) + "\r\n", 413, "too many part headers"},
 		{"a field as large as a file", "", form(other+strings.Repeat("y", UploadFraming), file("x")), 413, "65536 bytes besides the file"},
 		{"bytes after the form", "", form(file("hello")) + strings.Repeat("y", UploadFraming/2), 201, `"size":5`},
+		{"as many bytes after the form as there may be", "", form(file("hello")) + strings.Repeat("y", UploadFraming+len("hello")-len(form(file("hello")))), 201, `"size":5`},
+		{"a byte more after the form", "", form(file("hello")) + strings.Repeat("y", UploadFraming+len("hello")-len(form(file("hello")))+1), 413, "besides the file"},
 		{"too many bytes after the form", "", form(file("hello")) + strings.Repeat("y", UploadFraming), 413, "limit"},
 		{"no file", "", form(other), 422, `{"field":"file","detail":"is missing"}`},
 		{"no parts", "", "--x--\r\n", 422, "is missing"},

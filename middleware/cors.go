@@ -234,7 +234,7 @@ func (m *cors) deny(c *gin.Context, lines []string) {
 			tracecontext.Attr(c.Request.Header),
 		}
 	})
-	m.headers.write(c)
+	m.headers.Handle(c)
 	problem.Abort(c, problem.Forbidden(fmt.Sprintf(
 		"The origin %.200q may not call this API; the server's log says why (cors_denied).", strings.Join(lines, ", "))))
 }

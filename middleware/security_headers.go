@@ -58,13 +58,10 @@ func NewSecurityHeaders(hstsMaxAge time.Duration, always bool, proxies forwarded
 	return s
 }
 
-// Handle is the middleware.
-func (s *SecurityHeaders) Handle(c *gin.Context) { s.write(c) }
-
-// write assigns slices that all requests share. Their capacity equals their
-// length, so that a later Header.Add copies them. Nobody may assign to their
-// elements.
-func (s *SecurityHeaders) write(c *gin.Context) {
+// Handle is the middleware. It assigns slices that all requests share. Their
+// capacity equals their length, so that a later Header.Add copies them. Nobody may
+// assign to their elements.
+func (s *SecurityHeaders) Handle(c *gin.Context) {
 	header := c.Writer.Header()
 	for _, h := range s.fixed {
 		header[h.key] = h.values

@@ -86,7 +86,7 @@ func runExpect(ctx context.Context, o options, p *printer, stderr io.Writer) int
 	return exitAllowed
 }
 
-// wrong says why a row does not hold, or nothing if it does.
+// wrong returns why a row does not hold, or "" if it does.
 func (row row) wrong(r result) string {
 	for _, o := range []outcome{r.Chromium, r.Firefox} {
 		v := o.Verdict

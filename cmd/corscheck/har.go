@@ -16,16 +16,29 @@ const maxHAR = 256 << 20
 // recorded is a sender that returns the responses in a HAR file.
 type recorded struct {
 	entries []pasted.Entry
-	urls    []string // of the entries, as a browser writes them; "" for what is not a URL
 	used    []bool
+	unused  map[question][]int // indexes of entries that have a response
+}
+
+// question is what a message has in common with the entry that answers it.
+type question struct {
+	preflight bool
+	method    string // of a preflight, the method that it asks for
+	url       string // as a browser writes it
 }
 
 func newRecorded(entries []pasted.Entry) *recorded {
-	s := &recorded{entries: entries, urls: make([]string, len(entries)), used: make([]bool, len(entries))}
+	s := &recorded{entries: entries, used: make([]bool, len(entries)), unused: make(map[question][]int)}
 	for i, e := range entries {
-		if u, err := fetch.ParseURL(e.Call.URL); err == nil {
-			s.urls[i] = u.String()
+		u, err := fetch.ParseURL(e.Call.URL)
+		if err != nil || e.Status == 0 {
+			continue
 		}
+		q := question{e.Preflight, e.Call.Method, u.String()}
+		if e.Preflight {
+			q.method = e.Asked
+		}
+		s.unused[q] = append(s.unused[q], i)
 	}
 	return s
 }
@@ -34,23 +47,21 @@ var errNotRecorded = errors.New("the file has no response for it")
 
 // send returns the first recorded response that has not been used yet.
 func (s *recorded) send(_ context.Context, m fetch.Message) (reply, error) {
-	wanted := m.URL.String()
-	asked, _ := m.Header.Get("Access-Control-Request-Method")
-	for i, e := range s.entries {
-		if s.used[i] || e.Status == 0 || e.Preflight != m.Preflight || s.urls[i] != wanted {
-			continue
-		}
-		if m.Preflight && e.Asked != asked || !m.Preflight && e.Call.Method != m.Method {
-			continue
-		}
-		s.used[i] = true
-		out := reply{Response: fetch.Response{Status: e.Status}}
-		for _, h := range e.Response {
-			out.Header = append(out.Header, fetch.Field{Name: h[0], Value: h[1]})
-		}
-		return out, nil
+	q := question{m.Preflight, m.Method, m.URL.String()}
+	if m.Preflight {
+		q.method, _ = m.Header.Get("Access-Control-Request-Method")
 	}
-	return reply{}, fmt.Errorf("%s %s: %w", m.Method, m.URL, errNotRecorded)
+	unused := s.unused[q]
+	if len(unused) == 0 {
+		return reply{}, fmt.Errorf("%s %s: %w", m.Method, m.URL, errNotRecorded)
+	}
+	i := unused[0]
+	s.unused[q], s.used[i] = unused[1:], true
+	out := reply{Response: fetch.Response{Status: s.entries[i].Status}}
+	for _, h := range s.entries[i].Response {
+		out.Header = append(out.Header, fetch.Field{Name: h[0], Value: h[1]})
+	}
+	return out, nil
 }
 
 // runHAR judges the cross-origin entries of a HAR file.

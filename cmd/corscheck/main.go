@@ -36,7 +36,7 @@ const totalTimeout = 2 * time.Minute
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal kills the process at once
 	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr, os.Getenv))
 }
 
@@ -132,7 +132,7 @@ type result struct {
 	Standard          *outcome
 }
 
-// A sender gets the responses to messages, from the network or from a recording.
+// sender gets the responses to messages, from the network or from a recording.
 type sender interface {
 	send(context.Context, fetch.Message) (reply, error)
 }

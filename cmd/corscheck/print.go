@@ -28,7 +28,7 @@ type printer struct {
 	color bool
 }
 
-// useColor reports whether w is a terminal whose user wants colour.
+// useColor reports whether w is a terminal whose user wants color.
 func useColor(w io.Writer, getenv func(string) string) bool {
 	f, ok := w.(*os.File)
 	if !ok || getenv("NO_COLOR") != "" || getenv("TERM") == "dumb" {
@@ -65,7 +65,7 @@ func clean(s string) string {
 
 type ink string
 
-// The colours.
+// The colors that the printer uses.
 const (
 	plain  ink = ""
 	green  ink = "32"

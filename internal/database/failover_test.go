@@ -89,7 +89,7 @@ func TestPostgresReadOnlyForAWhile(t *testing.T) {
 	p := startOwn(t)
 	admin := p.URL("postgres") + "&default_transaction_read_only=off"
 	log := &databasetest.Log{}
-	s := openLogged(t, p.URL("postgres"), log.Logger())
+	s := openLogged(t, p.URL("postgres")+"&target_session_attrs=read-write", log.Logger()) // which must not stop reads
 	id := create(t, s, "x")
 	write := func() error { return second(s.Create(ctx, "y")) }
 	for n, tt := range []struct {

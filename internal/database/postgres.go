@@ -99,6 +99,7 @@ func openPostgres(ctx context.Context, rawURL string, dial pgconn.DialFunc, log 
 	if dial != nil {
 		config.DialFunc = dial
 	}
+	config.ValidateConnect = nil // of target_session_attrs: findHost chooses, and a host that takes no writes can still be read
 	monitorCtx, stop := context.WithCancel(context.Background())
 	db := &DB{
 		engine: Postgres, migrations: migrations, log: log,
@@ -256,7 +257,7 @@ func postgresUnavailable(err error) bool {
 		strings.HasPrefix(e.Code, "28"), // invalid authorization
 		strings.HasPrefix(e.Code, "3D"), // no such database
 		strings.HasPrefix(e.Code, "53"), // disk full, out of memory, too many connections
-		strings.HasPrefix(e.Code, "57"), // shutting down, starting up, cancelled by its administrator
+		strings.HasPrefix(e.Code, "57"), // shutting down, starting up, canceled by its administrator
 		strings.HasPrefix(e.Code, "58"), // I/O error
 		e.Code == readOnlyTransaction:
 		return true

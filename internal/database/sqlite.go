@@ -45,26 +45,16 @@ func openSQLite(ctx context.Context, path string, log *slog.Logger, migrations [
 	// first because the change to WAL needs it. FULL syncs each commit to the disk
 	// before it is acknowledged. Columns of type TIMESTAMP hold Unix microseconds as
 	// integers.
-	dsn := func(parameters string) string {
-		return (&url.URL{Scheme: "file", Path: path}).String() +
-			"?_busy_timeout=1000&_time_integer_format=unix_micro&_inttotime=1" + parameters
+	open := func(parameters string) *sql.DB {
+		db, err := sql.Open("sqlite", (&url.URL{Scheme: "file", Path: path}).String()+
+			"?_busy_timeout=1000&_time_integer_format=unix_micro&_inttotime=1"+parameters)
+		if err != nil {
+			panic(err) // the driver is missing: Open does not touch the file yet
+		}
+		return db
 	}
-	write, err := sql.Open("sqlite", dsn("&_pragma=journal_mode(WAL)&_synchronous=FULL&_txlock=immediate"))
-	if err != nil {
-		return nil, err
-	}
-	read, err := sql.Open("sqlite", dsn("&_query_only=1"))
-	if err != nil {
-		return nil, errors.Join(err, write.Close())
-	}
-	scan, err := sql.Open("sqlite", dsn("&_query_only=1"))
-	if err != nil {
-		return nil, errors.Join(err, read.Close(), write.Close())
-	}
-	probe, err := sql.Open("sqlite", dsn("&_query_only=1"))
-	if err != nil {
-		return nil, errors.Join(err, scan.Close(), read.Close(), write.Close())
-	}
+	write := open("&_pragma=journal_mode(WAL)&_synchronous=FULL&_txlock=immediate")
+	read, scan, probe := open("&_query_only=1"), open("&_query_only=1"), open("&_query_only=1")
 	probe.SetMaxOpenConns(1)
 	readers := runtime.GOMAXPROCS(0) // reading keeps a processor busy, so more connections than processors gain nothing
 	watchCtx, stop := context.WithCancel(context.Background())
@@ -135,15 +125,15 @@ type watchedFile struct {
 
 // recordFiles records the files that checkFiles must find again.
 func (db *DB) recordFiles(path string) error {
-	for _, path := range []string{path, path + "-wal"} {
-		info, err := os.Stat(path)
-		if errors.Is(err, fs.ErrNotExist) && strings.HasSuffix(path, "-wal") {
+	for _, name := range []string{path, path + "-wal"} {
+		info, err := os.Stat(name)
+		if errors.Is(err, fs.ErrNotExist) && name != path {
 			continue // SQLite cannot create it next to a read-only file
 		}
 		if err != nil {
 			return err
 		}
-		db.files = append(db.files, watchedFile{path, info})
+		db.files = append(db.files, watchedFile{name, info})
 	}
 	return nil
 }

@@ -155,8 +155,8 @@ func isLanguageRune(r rune) bool {
 	return '0' <= r && r <= '9' || 'A' <= r && r <= 'Z' || 'a' <= r && r <= 'z' || strings.ContainsRune(" *,-.;=", r)
 }
 
-// essence returns the type and subtype of a MIME type in lower case, or
-// nothing if value is not one (MIME Sniffing standard, "parse a MIME type").
+// essence returns the type and subtype of a MIME type in lower case, or ""
+// if value is not one (MIME Sniffing standard, "parse a MIME type").
 func essence(value string) string {
 	kind, rest, found := strings.Cut(trimHTTPSpace(value), "/")
 	if !found || !isToken(kind) {

@@ -13,7 +13,7 @@ func NormalizeMethod(method string) string {
 	return method
 }
 
-// IsSafelistedMethod reports whether a normalised method needs no preflight.
+// IsSafelistedMethod reports whether a normalized method needs no preflight.
 func IsSafelistedMethod(method string) bool {
 	return method == "GET" || method == "HEAD" || method == "POST"
 }

@@ -16,7 +16,7 @@ import (
 
 // ParseURL reads the address of a request as a browser would write it: http
 // or https, the host in lower case and in its ASCII form, without the
-// scheme's default port.
+// scheme's default port. The text of its error continues s: "is not a URL".
 func ParseURL(s string) (*url.URL, error) {
 	u, err := url.Parse(strings.TrimSpace(s))
 	if err != nil {
@@ -120,12 +120,13 @@ func normalizePort(scheme, port string) (string, error) {
 	return ":" + strconv.FormatUint(n, 10), nil
 }
 
-// OriginOf is the serialised origin of a URL from ParseURL.
+// OriginOf is the serialized origin of a URL from ParseURL.
 func OriginOf(u *url.URL) string { return u.Scheme + "://" + u.Host }
 
 // ParseOrigin reads a page's origin, or a page's address, of which it takes
 // the origin. Besides http and https it takes "null" and the origins of app
-// shells and extensions (capacitor://localhost, chrome-extension://ID).
+// shells and extensions (capacitor://localhost, chrome-extension://ID). The text of
+// its error continues s: "has no scheme".
 func ParseOrigin(s string) (string, error) {
 	s = strings.TrimSpace(s)
 	if s == "null" {

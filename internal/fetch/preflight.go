@@ -34,7 +34,7 @@ func (c Cause) String() string {
 }
 
 // WhyPreflight returns what makes a cross-origin request need a preflight:
-// its method, then its headers in order. method must be normalised.
+// its method, then its headers in order. method must be normalized.
 func (e Engine) WhyPreflight(method string, h Header) []Cause {
 	var why []Cause
 	if !IsSafelistedMethod(method) {
@@ -76,7 +76,7 @@ func preflightMessage(u *url.URL, origin, method string, names []string) Message
 type preflightCheck struct {
 	origin      string // as sent with the preflight
 	sameOrigin  bool   // no CORS check: see Engine.PreflightKeepsOrigin
-	method      string // normalised
+	method      string // normalized
 	names       []string
 	credentials Credentials
 	redirect    Redirect

@@ -87,7 +87,7 @@ func (r Reason) title() string {
 }
 
 // CORSError is the reason as Chromium's DevTools protocol reports it
-// (Network.CorsError), or nothing where Chromium has no such error.
+// (Network.CorsError), or "" if Chromium has no such error.
 func (v Verdict) CORSError() string {
 	switch {
 	case v.Allowed:
@@ -227,8 +227,8 @@ func (v Verdict) nearMiss() string {
 	return ""
 }
 
-// ChromiumMessage is what Chromium prints to its console, or nothing if it
-// prints nothing about this verdict.
+// ChromiumMessage is what Chromium prints to its console, or "" if it prints
+// nothing about this verdict.
 func (v Verdict) ChromiumMessage(r Request) string {
 	r = r.withDefaults()
 	hint := escapeHint(v.Param)
@@ -324,8 +324,8 @@ func escapeHint(s string) string {
 	return b.String()
 }
 
-// FirefoxMessage is what Firefox prints to its console, or nothing if it
-// prints nothing about this verdict.
+// FirefoxMessage is what Firefox prints to its console, or "" if it prints
+// nothing about this verdict.
 func (v Verdict) FirefoxMessage() string {
 	reason := ""
 	switch v.Reason {

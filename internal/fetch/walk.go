@@ -248,7 +248,7 @@ func (w *walk) message() Message {
 	return m
 }
 
-// origin is the serialised request origin.
+// origin is the serialized request origin.
 func (w *walk) origin() string {
 	if w.tainted {
 		return "null"
@@ -351,8 +351,8 @@ func (w *walk) invalidRedirect(lines []string) bool {
 	return w.block(Verdict{Reason: InvalidRedirect, Header: "Location", Value: strings.Join(lines, ", "), Present: true, Section: sectionRedirect})
 }
 
-// locations returns where a response redirects to: nothing if it does not, and
-// several lines if it is not clear.
+// locations returns the Location lines of a response that redirects, and no line
+// otherwise. With several lines, the redirect is invalid.
 func (e Engine) locations(response Response) []string {
 	lines := response.Header.Lines("Location")
 	if !isRedirect(response.Status) || e.EmptyLocationIgnored && strings.Join(lines, "") == "" {

@@ -24,7 +24,8 @@ func NewProxies(networks ...netip.Prefix) Proxies {
 
 // ParseNetwork parses an IP address or a CIDR. It rejects a network that is wider
 // than the proxies of any one operator need, because clients inside it could choose
-// the address under which they are counted.
+// the address under which they are counted. The text of its error continues s: "is
+// not an IP address or a CIDR".
 func ParseNetwork(s string) (netip.Prefix, error) {
 	if s == "*" {
 		return netip.Prefix{}, fmt.Errorf("would let every client choose its own address; name the proxies' addresses")

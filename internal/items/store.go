@@ -88,21 +88,21 @@ func (s Store) List(ctx context.Context, cursor string, limit int) (Page, error)
 	if err != nil {
 		return Page{}, err
 	}
+	limit = max(limit, 1)
 	var page Page
 	err = s.DB.Read(ctx, func(ctx context.Context, pool *sql.DB) error {
 		// One more than requested shows whether a page follows.
 		items, seqs, err := query(ctx, pool,
-			`SELECT `+columns+` FROM items WHERE seq > $1 ORDER BY seq LIMIT $2`, after, max(limit, 1)+1)
+			`SELECT `+columns+` FROM items WHERE seq > $1 ORDER BY seq LIMIT $2`, after, limit+1)
 		page = newPage(items, seqs, limit)
 		return err
 	})
 	return page, err
 }
 
-// newPage returns a page of up to limit items (at least 1). It has a cursor if there
-// are more items.
+// newPage returns a page of up to limit items. It has a cursor if there are more
+// items.
 func newPage(items []Item, seqs []int64, limit int) Page {
-	limit = max(limit, 1)
 	if len(items) <= limit {
 		return Page{Items: items}
 	}

@@ -42,7 +42,7 @@ var page []byte
 const docsPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 
 // YAML returns a copy of the description.
-func YAML() []byte { return []byte(string(description)) }
+func YAML() []byte { return bytes.Clone(description) }
 
 // Description serves the description. Its media type is the registered one (RFC
 // 9512), which tools accept; application/openapi+yaml is still a draft.
@@ -72,7 +72,7 @@ func (d *Docs) Page(c *gin.Context) {
 	c.Data(http.StatusOK, "text/html; charset=utf-8", loaded.page)
 }
 
-// File serves a script, a style sheet, or a licence of the page, named by the
+// File serves a script, a style sheet, or a license of the page, named by the
 // path parameter file. Large files are sent compressed to clients that accept
 // gzip.
 func (d *Docs) File(c *gin.Context) {
@@ -114,7 +114,7 @@ type docsFile struct {
 }
 
 // loadDocs adds a hash of the content to the names of scripts and style sheets and
-// puts these names into the page. Licences keep their names, because the scripts
+// puts these names into the page. Licenses keep their names, because the scripts
 // refer to them. Large files are embedded compressed.
 func loadDocs() (loadedDocs, error) {
 	mediaTypes := map[string]string{

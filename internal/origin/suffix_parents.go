@@ -4,7 +4,7 @@
 package origin
 
 // isSuffixParent reports whether a public suffix is somewhere below host,
-// beside names of its owner.
+// next to names of its owner.
 func isSuffixParent(host string) bool {
 	switch host {
 	case "001.test.code-builder-stg.platform.salesforce.com",

@@ -78,10 +78,10 @@ func (m *Memory) Increment(_ context.Context, key string, n int64, rate Rate) (S
 	if i != none {
 		w := &s.counters.at(i).window
 		granted := w.add(n)
-		context := w.state(n, granted, wall, now)
+		state := w.state(n, granted, wall, now)
 		s.file(i)
 		s.mu.Unlock()
-		return context, nil
+		return state, nil
 	}
 	s.mu.Unlock()
 

@@ -330,9 +330,3 @@ func (r *Redis) redact(err error) string {
 	}
 	return strings.ReplaceAll(err.Error(), r.option.Password, "***")
 }
-
-func (c *connection) forget(key string) error {
-	ctx, cancel := context.WithTimeout(context.Background(), callTimeout)
-	defer cancel()
-	return c.client.Do(ctx, c.client.B().Del().Key(key).Build()).Error()
-}

@@ -90,3 +90,10 @@ func (c *connection) count(script *rueidis.Lua, key string, n int64, rate Rate) 
 	}
 	return reply{numbers[0] == 1, numbers[1], time.Duration(numbers[2]) * time.Microsecond}, nil
 }
+
+// forget deletes the counter.
+func (c *connection) forget(key string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), callTimeout)
+	defer cancel()
+	return c.client.Do(ctx, c.client.B().Del().Key(key).Build()).Error()
+}

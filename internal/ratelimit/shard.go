@@ -174,15 +174,16 @@ func (s *shard) change(g uint32, apply func(*group)) {
 
 // evict removes a counter of a group of the highest rank, and reports whether there
 // was one to remove. It goes through the groups of that rank, and the fresh counters
-// of each, in turn, and removes the least used of a sample. If there are no fresh
-// counters, it merges two that are used up: every group of a rank above 1 then has
-// two.
+// of each, in turn, and removes the least used of a sample. If the groups of the
+// sample have no fresh counters, it merges two of the first group that are used up:
+// without fresh counters, every group of a rank above 1 has two to merge.
 func (s *shard) evict(now int64) bool {
 	top := s.top.Load()
 	if top == 0 {
 		return false
 	}
 	head := &s.ranks[top]
+	first := *head
 	victim, least := none, int64(0)
 	for range sample {
 		g := s.groups.at(*head)
@@ -197,7 +198,7 @@ func (s *shard) evict(now int64) bool {
 		*head = s.groups.entry(*head).next
 	}
 	if victim == none {
-		victim = s.merge(*head, now)
+		victim = s.merge(first, now)
 	}
 	s.remove(victim)
 	return true

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -118,6 +119,37 @@ func TestUsedUpCountersGoLast(t *testing.T) {
 		}
 	}
 	m.check(t)
+}
+
+// Networks that hold equally many counters give them up in turn, whether their
+// counters are used up or fresh.
+func TestNetworksOfOneRank(t *testing.T) {
+	t.Parallel()
+	const networks = 20
+	for fresh := range networks { // the only network whose counters are fresh
+		m, rate := NewMemory(2*networks), limiter.Rate{Limit: 2, Period: time.Hour}
+		for network := range networks {
+			for client := range 2 {
+				key := fmt.Sprintf("p:192.0.%d.%d", network, client)
+				if pass(m, key, rate); network != fresh {
+					pass(m, key, rate)
+				}
+			}
+		}
+		for i := range 3 * networks {
+			if !pass(m, fmt.Sprintf("p:198.51.%d.1", i), rate) {
+				t.Fatalf("fresh network %d: new client %d is refused", fresh, i)
+			}
+		}
+		for network := range networks {
+			for client := range 2 {
+				if key := fmt.Sprintf("p:192.0.%d.%d", network, client); network != fresh && pass(m, key, rate) {
+					t.Errorf("fresh network %d: %s has used up its limit and passed", fresh, key)
+				}
+			}
+		}
+		m.check(t)
+	}
 }
 
 // A shared counter stays as strict as those that were merged, when time goes
@@ -288,6 +320,44 @@ func memorySchedule(t *testing.T, seed uint64) error {
 	}
 	m.check(t)
 	return nil
+}
+
+// After any calls of any clients, the parts of each shard agree with each other.
+func TestRandomCalls(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(40) {
+		random := rand.New(rand.NewPCG(seed, 3))
+		m := NewMemory([]int{1, 2, 20, 50, 300, 1500}[random.IntN(6)])
+		networks, clients := 1+random.IntN(60), 1+random.IntN(40)
+		period := []time.Duration{50 * time.Millisecond, time.Second, time.Hour}[random.IntN(3)]
+		var callers sync.WaitGroup
+		for caller := range uint64(4) {
+			callers.Go(func() {
+				random := rand.New(rand.NewPCG(seed, 4+caller))
+				for range 2000 {
+					policy, network := random.IntN(3), random.IntN(networks)
+					key := fmt.Sprintf("%c:192.0.%d.%d", 'p'+policy, network, random.IntN(clients))
+					rate := limiter.Rate{Limit: int64(1 + policy), Period: period}
+					switch random.IntN(12) {
+					case 0:
+						_, _ = m.Peek(context.Background(), key, rate)
+					case 1:
+						_, _ = m.Reset(context.Background(), key, rate)
+					case 2:
+						m.block(key, rate, time.Now().Add(rate.Period/2))
+					case 3:
+						m.usedUp(key, 1, rate)
+					default:
+						_, _ = m.Increment(context.Background(), key, random.Int64N(3), rate)
+					}
+				}
+			})
+		}
+		callers.Wait()
+		if m.check(t); t.Failed() {
+			t.Fatalf("seed %d", seed)
+		}
+	}
 }
 
 // check verifies what the parts of each shard say about each other.

@@ -481,20 +481,26 @@ func (w *world) insist(v *visitor, path string, left int) {
 	w.finish(c, q)
 }
 
-// flood lets many addresses of one network use up their limits. Then clients of other
-// networks come, which the flood must not affect.
+// flood lets many addresses of one or more networks use up their limits; those of one
+// network may leave some. Then clients of other networks come, which the flood must
+// not affect.
 func (w *world) flood() {
-	base := netip.MustParseAddr("2001:db8:5::")
-	w.floodNetwork = netip.PrefixFrom(base, 48)
+	base := netip.MustParseAddr("2001:db8:500::")
+	w.floodNetwork = netip.PrefixFrom(base, 40)
+	networks, modest := 1+w.rng.IntN(12), w.rng.IntN(12)
 	for i := range w.settings.RateLimitMaxClients + w.rng.IntN(20) {
 		address := base.As16()
-		address[6], address[7], address[15] = byte(i>>8), byte(i), 1
+		address[5], address[7], address[15] = byte(i%networks), byte(i), 1
 		v := &visitor{address: netip.AddrFrom16(address)}
 		c := w.open(v)
 		if c == nil {
 			return
 		}
-		for range 2 {
+		requests := 2
+		if i%networks == modest {
+			requests = 1
+		}
+		for range requests {
 			q := w.newRequest(v.address, "POST", "/api/upload", 415)
 			c.begin(q, time.Now())
 			w.pushHead(c, q, q.raw())

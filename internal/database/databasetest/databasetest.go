@@ -1,5 +1,5 @@
-// Package databasetest gives tests of a resource empty databases, SQLite files
-// and databases of a real PostgreSQL server that it starts, stops and hurts.
+// Package databasetest gives tests empty databases: SQLite files, and databases of
+// real PostgreSQL servers, which it can also stop, kill and pause.
 package databasetest
 
 import (
@@ -28,8 +28,8 @@ import (
 	"example.com/api/internal/processtest"
 )
 
-// shared is the server for all tests of a package that do not stop it. It is
-// started by the first test that asks for it.
+// shared is the server for all tests of a package that do not stop it. The first
+// test that needs it starts it.
 var (
 	startShared = sync.OnceValues(func() (*Postgres, error) {
 		p, err := newPostgres()
@@ -72,8 +72,8 @@ func NewSQLite(t testing.TB) string {
 	return "file:" + filepath.Join(t.TempDir(), "app.db")
 }
 
-// Shared returns the running server that all tests of the package share. Where
-// PostgreSQL's programs are missing it skips the test, or fails it in CI.
+// Shared returns the running server that all tests of the package share. If
+// PostgreSQL's programs are missing, it skips the test, or fails it in CI.
 func Shared(t testing.TB) *Postgres {
 	t.Helper()
 	p, err := startShared()
@@ -81,8 +81,8 @@ func Shared(t testing.TB) *Postgres {
 	return p
 }
 
-// Own returns a server for one test, not started, which is gone when the test
-// ends.
+// Own returns a server for one test. It is not started yet, and it is removed when
+// the test ends.
 func Own(t *testing.T) *Postgres {
 	t.Helper()
 	p, err := newPostgres()
@@ -123,8 +123,8 @@ func Exec(t testing.TB, url, statement string) {
 	}
 }
 
-// Eventually polls until ok and returns how long that took; it ends the test
-// after limit.
+// Eventually polls until ok returns true, and returns how long that took. It fails
+// the test after limit.
 func Eventually(t testing.TB, limit time.Duration, what string, ok func() bool) time.Duration {
 	t.Helper()
 	start := time.Now()
@@ -201,11 +201,12 @@ func URL(database string, servers ...*Postgres) string {
 	for i, p := range servers {
 		hosts[i] = net.JoinHostPort("127.0.0.1", strconv.Itoa(p.port))
 	}
-	return "postgres://api:secret-word@" + strings.Join(hosts, ",") + "/" + database + "?sslmode=disable&target_session_attrs=read-write"
+	return "postgres://api:secret-word@" + strings.Join(hosts, ",") + "/" + database + "?sslmode=disable"
 }
 
-// Standby returns a running server that replicates p, which must run, by
-// streaming, and is gone when the test ends. p waits for it with each commit.
+// Standby returns a running server that replicates p by streaming. p must be running,
+// and waits for the standby with each commit. The standby is removed when the test
+// ends.
 func (p *Postgres) Standby(t *testing.T) *Postgres {
 	t.Helper()
 	standby := Own(t)
@@ -277,9 +278,8 @@ func (p *Postgres) Stop(signal syscall.Signal) {
 	<-p.exited
 }
 
-// SignalAll signals the server and all its backends; SIGKILL
-// stands for a power cut, Pause and Resume of processtest for a machine that hangs
-// for a while.
+// SignalAll signals the server and all its backends. SIGKILL stands for a power cut;
+// Pause and Resume of processtest stand for a machine that hangs for a while.
 func (p *Postgres) SignalAll(signal syscall.Signal) {
 	server := p.process.Process.Pid
 	processtest.Signal(server, processtest.Pause) // so that it does not start another backend
@@ -295,8 +295,8 @@ func (p *Postgres) SignalAll(signal syscall.Signal) {
 	}
 }
 
-// awaitStopped returns when pid is stopped or gone: a signal is only on its way
-// when kill returns, and a process ends the system call that it is in first.
+// awaitStopped returns when pid is stopped or gone. kill returns before the signal
+// arrives, and a process first finishes its system call.
 func awaitStopped(pid int) {
 	for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
 		if state, _ := processStat(pid); state != "R" && state != "S" && state != "D" {
@@ -319,8 +319,8 @@ func children(pid int) []int {
 	return found
 }
 
-// processStat returns a process's state, as ps shows it, and its parent; ""
-// and 0 for one that is gone.
+// processStat returns a process's state, as ps shows it, and its parent. It returns ""
+// and 0 if the process is gone.
 func processStat(pid int) (state string, parent int) {
 	stat, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	// pid (name) state ppid: the name may hold blanks and brackets.
@@ -366,5 +366,5 @@ func (l *Log) String() string {
 	return string(l.text)
 }
 
-// Count returns how often the lines hold the text.
+// Count returns how often the lines contain the text.
 func (l *Log) Count(text string) int { return strings.Count(l.String(), text) }
