@@ -3,10 +3,9 @@
 # Go takes the version that GET / and build_info show.
 # The compiler runs on the platform of the machine that builds, for the platform of
 # the image. BuildKit, the default since Docker 23, sets both variables.
-FROM --platform=$BUILDPLATFORM golang:1.26-bookworm@sha256:a688600ca24f8a4d3ca77f95b0dd40704a9fc787c826660eb7ba0b641b8b175d AS build
+FROM --platform=$BUILDPLATFORM golang:1.26-bookworm AS build
 ARG TARGETARCH
-# auto: the toolchain that go.mod names compiles the server, even if this image has an older one.
-ENV GOARCH=$TARGETARCH GOTOOLCHAIN=auto
+ENV GOARCH=$TARGETARCH
 WORKDIR /src
 COPY go.mod go.sum ./
 RUN go mod download
@@ -16,7 +15,7 @@ RUN CGO_ENABLED=0 go build -trimpath -tags nomsgpack -ldflags='-s -w' -o bin/ref
 
 # This image holds only CA certificates (for rediss:// and postgres:// over TLS),
 # time zones and a passwd file. It has no shell and no package manager.
-FROM gcr.io/distroless/static-debian12:nonroot@sha256:afa5c872c891853ca7fcf1f12c3edb23f7eeef36189728842dd51042ff57f7ab
+FROM gcr.io/distroless/static-debian12:nonroot
 LABEL org.opencontainers.image.title="reference-api" \
       org.opencontainers.image.description="API server for frontends on another origin" \
       org.opencontainers.image.licenses="MIT"

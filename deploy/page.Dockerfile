@@ -1,5 +1,5 @@
 # The proxy and the built page: Caddy, with the files of frontend-dev in /srv.
-FROM node:22-alpine@sha256:0a7108bf6c7bf5de370ffb1a3ed6be93d405b43ff159f681a8d18c0e2bc2e402 AS build
+FROM node:22-alpine AS build
 WORKDIR /src/frontend-dev
 COPY frontend-dev/package.json frontend-dev/package-lock.json ./
 RUN npm ci --no-audit --no-fund
@@ -10,7 +10,7 @@ COPY frontend-dev ./
 ARG VITE_API_URL=https://localhost
 RUN VITE_API_URL=$VITE_API_URL npm run build
 
-FROM caddy:2-alpine@sha256:ad27e531c8b286ff153c0e6e16587a1583e4111bb58c4d83bd73d6d3ef0a0ce1
+FROM caddy:2-alpine
 # The caddy in this image has a file capability to bind low ports, and the kernel
 # refuses to run it in a container that drops that capability. A copy of the file
 # has no capability. It needs none, because the container may bind every port.
