@@ -17,7 +17,9 @@ import (
 
 	"example.com/api/config"
 	"example.com/api/handlers"
+	"example.com/api/internal/origin"
 	"example.com/api/internal/requestbody"
+	"example.com/api/middleware"
 )
 
 const (
@@ -72,7 +74,11 @@ func serve(ctx context.Context, s config.Settings, listen func(address, variable
 		if err != nil {
 			return errors.Join(err, server.Close())
 		}
-		metricsServer := newServer(monitoring(p.metrics.Endpoint()), p.log)
+		handler := monitoring(p.metrics.Endpoint())
+		if !s.Production {
+			handler = onlyKnownHosts(s.AllowedHosts, handler)
+		}
+		metricsServer := newServer(handler, p.log)
 		metricsServer.IdleTimeout = s.IdleTimeout
 		defer metricsServer.Close() // last, so that the metrics show the drain
 		go func() { failed <- metricsServer.Serve(metricsListener) }()
@@ -129,6 +135,19 @@ func monitoring(metrics http.Handler) http.Handler {
 	mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
 	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
 	return mux
+}
+
+// onlyKnownHosts rejects requests for a Host that is neither local nor allowed, so that a
+// page under a DNS name that was rebound to a developer's machine cannot read profiles.
+func onlyKnownHosts(allowed origin.HostList, next http.Handler) http.Handler {
+	local := origin.LocalHosts()
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if host := middleware.HostName(r.Host); !local.Allows(host) && !allowed.Allows(host) {
+			http.Error(w, fmt.Sprintf("In development, metrics and profiles are not served for the host %q. Use localhost or an IP address, or add the host to ALLOWED_HOSTS.", host), http.StatusBadRequest)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // patientListener waits while the process has no file descriptor left for another

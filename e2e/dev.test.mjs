@@ -51,6 +51,7 @@ beforeEach(async () => {
 
 afterEach(() => {
   for (const pid of marked()) process.kill(pid, 'SIGKILL')
+  rmSync(path.join(scratch, 'go'), { force: true }) // see fakeGo
 })
 
 test('one command starts a fresh checkout, and Ctrl-C leaves no process and no port', async () => {
@@ -189,7 +190,6 @@ chmod +x "$3"`)
     await pause(500)
     assert.equal(dev.child.exitCode, null, dev.output())
   } finally {
-    rmSync(path.join(scratch, 'go'))
     pressCtrlC(dev)
     await dev.ended
   }
@@ -201,6 +201,45 @@ test('Ctrl-C during the first build leaves nothing either', async () => {
   await dev.waitForOutput(/building the API/, 60)
   pressCtrlC(dev)
   assert.equal(await dev.ended, 0)
+  await nothingIsLeft()
+})
+
+// The API takes half a second to end, and any other build never ends by itself.
+const firstBuildOnly = `test "$1" = build || exit 0
+if test "$4" = . && ! test -e "$3.built"; then
+  touch "$3.built"
+  cat >"$3" <<'END'
+#!${process.execPath}
+require('node:http').createServer((_, response) => response.end()).listen(process.env.PORT, '127.0.0.1')
+process.on('SIGTERM', () => setTimeout(() => process.exit(), 500))
+END
+  exec chmod +x "$3"
+fi
+echo "waiting in $4"
+exec sleep 60`
+
+test('Ctrl-C after the first build leaves nothing either', { skip: !hasCorscheck }, async () => {
+  fakeGo(firstBuildOnly)
+  const dev = launch()
+  await dev.waitForOutput(/waiting in .\/cmd\/corscheck/, 60)
+  pressCtrlC(dev)
+  assert.equal(await dev.ended, 0)
+  assert.deepEqual(marked(), [], 'processes')
+  await nothingIsLeft()
+})
+
+test('Ctrl-C right after a change of a file leaves nothing either', async () => {
+  fakeGo(firstBuildOnly.replace('echo', 'test "$4" = . || exit 1; echo'))
+  const dev = launch()
+  try {
+    await dev.waitForOutput(/Press Ctrl-C to stop both/, 60)
+    writeFileSync(path.join(copy, '.env'), '')
+    pressCtrlC(dev)
+    assert.equal(await dev.ended, 0)
+    assert.deepEqual(marked(), [], 'processes')
+  } finally {
+    rmSync(path.join(copy, '.env'), { force: true })
+  }
   await nothingIsLeft()
 })
 

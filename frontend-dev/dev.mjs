@@ -85,6 +85,7 @@ async function start() {
   await buildApi()
   await startApi()
   await buildCorscheck()
+  if (stopping) return
   await startPage()
   if (stopping) return
 
@@ -118,6 +119,7 @@ async function stop(status) {
     process.exit(1)
   }
   stopping = performance.now()
+  clearTimeout(reloadTimer)
   for (const watcher of watched.values()) watcher.close()
   clearTimeout(reloadTimer) // a build that began now would write into the folder that is removed below
   await Promise.all([end(api), end(page), end(step, 'SIGINT')])

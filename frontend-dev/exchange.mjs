@@ -21,6 +21,8 @@ const PATH = '/__exchange'
 
 /** Bounds: of a question in bytes, of questions at a time and waiting, of corscheck in milliseconds and bytes. */
 const MAX_QUESTION = 64 * 1024
+/** How many bytes of a question are read at most. Those beyond MAX_QUESTION are discarded. */
+const MAX_READ = 1024 * 1024
 const MAX_RUNNING = 4
 const MAX_WAITING = 64
 const REQUEST_TIMEOUT = 4_000
@@ -135,14 +137,20 @@ function isLoopback(host = '') {
   return host === 'localhost' || host === '::1' || host === '[::1]' || /^(::ffff:)?127\.\d+\.\d+\.\d+$/.test(host)
 }
 
+/**
+ * Reads a question. One that is too long is read to its end before it is refused.
+ * A client that is still sending might otherwise not read the response.
+ */
 async function bodyOf(request) {
-  let text = ''
-  request.setEncoding('utf8')
+  const parts = []
+  let size = 0
   for await (const part of request) {
-    text += part
-    if (text.length > MAX_QUESTION) throw new Refusal(413, `a question has at most ${MAX_QUESTION} bytes`)
+    size += part.length
+    if (size <= MAX_QUESTION) parts.push(part)
+    if (size > MAX_READ) break
   }
-  return text
+  if (size > MAX_QUESTION) throw new Refusal(413, `a question has at most ${MAX_QUESTION} bytes`)
+  return Buffer.concat(parts).toString()
 }
 
 /** The call that a question describes. */

@@ -1,8 +1,9 @@
 // @vitest-environment node
 import { readFileSync } from 'node:fs'
+import http from 'node:http'
 import path from 'node:path'
 import { expect, test } from 'vitest'
-import { argumentsOf, callOf, isAbout, refuseStrangers } from './exchange.mjs'
+import { argumentsOf, callOf, exchange, isAbout, refuseStrangers } from './exchange.mjs'
 import { defaults } from './src/settings.ts'
 
 const own = {
@@ -45,6 +46,46 @@ test.each([
   ['a form', withHeaders({ 'content-type': 'text/plain' }), 415],
 ])('refuses %s', (_, request, status) => {
   expect(() => refuseStrangers(request)).toThrow(expect.objectContaining({ status }))
+})
+
+/** Sends a body to a server with the plugin. Returns the status, and whether the body was read to its end by then. */
+async function post(body) {
+  let received
+  const server = http.createServer()
+  exchange({ corscheck: 'corscheck', apiPort: 1 }).configureServer({
+    httpServer: server,
+    middlewares: {
+      use: (_, handler) => server.on('request', handler).on('request', (request) => (received = request)),
+    },
+  })
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const agent = new http.Agent({ keepAlive: true }) // as a browser does; otherwise the server closes the connection
+  try {
+    const host = `127.0.0.1:${server.address().port}`
+    const headers = { ...own.headers, host, origin: `http://${host}`, 'content-length': body.length }
+    return await new Promise((resolve, reject) => {
+      const request = http.request(`http://${host}/__exchange`, { method: 'POST', headers, agent })
+      request.on('response', ({ statusCode }) => resolve({ status: statusCode, readToEnd: received.complete }))
+      request.on('error', reject).end(body)
+    })
+  } finally {
+    agent.destroy()
+    server.closeAllConnections()
+    server.close()
+  }
+}
+
+test('reads a question that is too long before it refuses it', async () => {
+  expect(await post(Buffer.alloc(1024 * 1024, ' '))).toEqual({ status: 413, readToEnd: true })
+})
+
+test('refuses an endless question before its end', async () => {
+  expect(await post(Buffer.alloc(64 * 1024 * 1024, ' '))).toEqual({ status: 413, readToEnd: false })
+})
+
+test('counts bytes, not characters', async () => {
+  expect(await post(Buffer.from('é'.repeat(40_000)))).toMatchObject({ status: 413 })
+  expect(await post(Buffer.from('é'.repeat(30_000)))).toMatchObject({ status: 400 }) // not JSON
 })
 
 const question = {

@@ -20,7 +20,7 @@ func AllowedHosts(hosts origin.HostList, routes Routes) gin.HandlerFunc {
 		if hosts.IsAny() {
 			return
 		}
-		host := hostName(c.Request.Host)
+		host := HostName(c.Request.Host)
 		if hosts.Allows(host) || routes.of(c).HealthCheck {
 			return
 		}

@@ -7,6 +7,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"example.com/api/internal/forwarded"
+	"example.com/api/internal/origin"
 	"example.com/api/internal/tracecontext"
 )
 
@@ -29,6 +30,10 @@ func ForwardingWarnings(proxies forwarded.Proxies, log *slog.Logger) gin.Handler
 		message: "a trusted proxy sends X-Forwarded-For without X-Forwarded-Proto",
 		remedy:  "let the proxy send X-Forwarded-Proto; otherwise its https requests count as plain http, which HTTPS_REDIRECT redirects forever",
 	}
+	wrongProto := onceWarning{
+		message: "a trusted proxy sends X-Forwarded-Proto: http for a request that the browser sent by https",
+		remedy:  "let the proxy that ends TLS send X-Forwarded-Proto: https, and the proxies behind it pass that on; otherwise https requests count as plain http, which HTTPS_REDIRECT redirects forever",
+	}
 	return func(c *gin.Context) {
 		header := c.Request.Header
 		hasFor, hasForwarded := header["X-Forwarded-For"] != nil, header["Forwarded"] != nil
@@ -36,8 +41,14 @@ func ForwardingWarnings(proxies forwarded.Proxies, log *slog.Logger) gin.Handler
 			if hasForwarded && !hasFor {
 				onlyForwarded.write(c, log)
 			}
-			if hasFor && proxies.Scheme(c.Request) == "" {
+			scheme := proxies.Scheme(c.Request)
+			if hasFor && scheme == "" {
 				noProto.write(c, log)
+			}
+			// Over plain http, browsers send Sec-Fetch-Site only to their own machine
+			// (Fetch Metadata, 3).
+			if scheme == "http" && header["Sec-Fetch-Site"] != nil && !(origin.Origin{Host: HostName(c.Request.Host)}).IsLoopback() {
+				wrongProto.write(c, log)
 			}
 			return
 		}

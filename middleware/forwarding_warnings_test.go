@@ -18,9 +18,13 @@ func TestForwardingWarnings(t *testing.T) {
 		untrustedFor   = "X-Forwarded-For from an untrusted peer is ignored"
 		untrustedProto = "X-Forwarded-Proto: https from an untrusted peer is ignored"
 		noProto        = "a trusted proxy sends X-Forwarded-For without X-Forwarded-Proto"
+		wrongProto     = "a trusted proxy sends X-Forwarded-Proto: http for a request that the browser sent by https"
 		onlyForwarded  = "a trusted proxy sends Forwarded, which is ignored, but no X-Forwarded-For"
 	)
+	const fetch = "Sec-Fetch-Site: none"
 	get := func(headers ...string) *http.Request { return request("GET", "/", headers...) }
+	local := get(xff, plain, fetch) // browsers send Sec-Fetch-Site to the own machine by plain http, too
+	local.Host = "localhost:8080"
 	nobody := forwarded.Proxies{}
 	tests := []struct {
 		name     string
@@ -43,6 +47,10 @@ func TestForwardingWarnings(t *testing.T) {
 		{"a trusted proxy sends only Forwarded and the scheme", trusted(), []*http.Request{get(std, https)}, []string{onlyForwarded}},
 		{"a trusted proxy sends both", trusted(), []*http.Request{get(std, xff, https)}, nil},
 		{"a trusted proxy says http", trusted(), []*http.Request{get(xff, plain)}, nil},
+		{"a trusted proxy says http for https", trusted(), []*http.Request{get(xff, plain, fetch), get(plain, fetch)}, []string{wrongProto}},
+		{"a trusted proxy says https", trusted(), []*http.Request{get(xff, https, fetch)}, nil},
+		{"a trusted proxy says http for this machine", trusted(), []*http.Request{local}, nil},
+		{"an untrusted peer says http for https", nobody, []*http.Request{get(plain, fetch)}, nil},
 		{"a trusted proxy does not tell the scheme", trusted(), []*http.Request{get(xff), get(xff)}, []string{noProto}},
 	}
 	for _, tt := range tests {

@@ -17,7 +17,7 @@ func TestHostName(t *testing.T) {
 		"evil.test\\.example.com": "", "evil.test%00.example.com": "", "é.example.com": "", "a b.example.com": "",
 		"::1": "", "[::1": "", "[::1]]": "", "[0::1]": "",
 	} {
-		if got := hostName(in); got != want {
+		if got := HostName(in); got != want {
 			t.Errorf("Host %q: got %q, want %q", in, got, want)
 		}
 	}

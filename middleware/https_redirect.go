@@ -27,7 +27,7 @@ func HTTPSRedirect(routes Routes, proxies forwarded.Proxies) gin.HandlerFunc {
 			problem.Abort(c, problem.Forbidden("This server accepts requests over https only; use the https:// URL."))
 			return
 		}
-		host := hostName(c.Request.Host)
+		host := HostName(c.Request.Host)
 		if host == "" {
 			problem.Abort(c, problem.BadRequest("The Host of this request is not a host name."))
 			return

@@ -68,7 +68,7 @@ func TestRecovery(t *testing.T) {
 		t.Errorf("after a panic: %d %s", response.StatusCode, body)
 	}
 	if log := out.String(); !strings.Contains(log, id) || !strings.Contains(log, "hunter2") || !strings.Contains(log, "recovery_test.go") || !strings.Contains(log, "trace_id=4bf92f3577b34da6a3ce929d0e0e4736") {
-		t.Errorf("the log lacks the request id, the trace id, the panic or the stack: %s", log)
+		t.Errorf("the log lacks the request ID, the trace ID, the panic or the stack: %s", log)
 	}
 	for _, path := range []string{"/late", "/abort"} {
 		response, err := http.Get(server.URL + path)

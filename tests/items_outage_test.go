@@ -2,6 +2,7 @@ package tests
 
 import (
 	"net/http"
+	"syscall"
 	"testing"
 )
 
@@ -27,5 +28,14 @@ func TestDatabaseOutagesUnderLoad(t *testing.T) {
 		if a := s.get(t, path); a.status != http.StatusOK {
 			t.Errorf("%s was acknowledged; got %d, want 200", path, a.status)
 		}
+	}
+}
+
+// stop shuts PostgreSQL down without waiting for clients to disconnect.
+func (p *postgres) stop(t *testing.T) {
+	t.Helper()
+	p.process.signal(t, syscall.SIGINT)
+	if status := p.process.wait(t); status != 0 {
+		t.Fatalf("PostgreSQL: exit status %d; log:\n%s", status, p.process.stderr)
 	}
 }

@@ -2,6 +2,7 @@ package tests
 
 import (
 	"maps"
+	"net/http"
 	"regexp"
 	"slices"
 	"strings"
@@ -148,4 +149,25 @@ func TestProfiles(t *testing.T) {
 	}
 	checkStatus(t, metrics.get(t, "/debug/pprof/nothing"), 404)
 	checkStatus(t, metrics.do(t, "POST", "/debug/pprof/profile?seconds=1", ""), 405)
+}
+
+// A page under a DNS name that was rebound to a developer's machine must not read
+// the profiles. In production, Prometheus scrapes by any name.
+func TestMetricsHosts(t *testing.T) {
+	t.Parallel()
+	development := start(t, "METRICS_ADDR=127.0.0.1:0", "ALLOWED_HOSTS=api.example.com").metrics(t)
+	production := startProduction(t, "METRICS_ADDR=127.0.0.1:0", "HOST=127.0.0.1", "ALLOWED_HOSTS=api.example.com").metrics(t)
+	for host, status := range map[string]int{
+		"localhost:9090": 200, "192.168.1.7:9090": 200, "[::1]:9090": 200, "api.example.com:9090": 200,
+		"rebind.evil.test:9090": 400, "evil.test/.localhost": 400,
+	} {
+		for _, path := range []string{"/metrics", "/debug/pprof/heap?debug=1"} {
+			a := development.get(t, path, "Host: "+host)
+			checkStatus(t, a, status)
+			if status != http.StatusOK {
+				checkContains(t, a.body, "ALLOWED_HOSTS")
+			}
+			checkStatus(t, production.get(t, path, "Host: "+host), http.StatusOK)
+		}
+	}
 }

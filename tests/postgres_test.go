@@ -5,7 +5,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"syscall"
 	"testing"
 
 	_ "github.com/jackc/pgx/v5/stdlib" // the driver "pgx"
@@ -65,15 +64,6 @@ func (p *postgres) start(t *testing.T) {
 	// No test here cuts the power, so fsync is not needed.
 	p.process = spawn(t, p.command("postgres", "-p", p.port, "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories="+p.dir, "-c", "fsync=off"))
 	p.process.waitFor(t, "response of PostgreSQL", func() bool { return p.process.ended() || p.admin.Ping() == nil })
-}
-
-// stop shuts PostgreSQL down without waiting for clients to disconnect.
-func (p *postgres) stop(t *testing.T) {
-	t.Helper()
-	p.process.signal(t, syscall.SIGINT)
-	if status := p.process.wait(t); status != 0 {
-		t.Fatalf("PostgreSQL: exit status %d; log:\n%s", status, p.process.stderr)
-	}
 }
 
 func (p *postgres) url(database string) string {

@@ -156,7 +156,8 @@ func readFiles(dir string) (map[string]string, error) {
 			return err
 		case entry.IsDir() && slices.Contains(generated, entry.Name()):
 			return fs.SkipDir
-		case !entry.Type().IsRegular() || strings.Contains(file, ".db"):
+		// In a linked worktree, .git is a file that names a directory.
+		case !entry.Type().IsRegular() || entry.Name() == ".git" || strings.Contains(file, ".db"):
 			return nil
 		}
 		text, err := os.ReadFile(filepath.Join(dir, file))

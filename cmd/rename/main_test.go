@@ -25,6 +25,11 @@ func TestRename(t *testing.T) {
 	if err := os.WriteFile(dockerfile, []byte(read(t, dir)["Dockerfile"]+label), 0o644); err != nil {
 		t.Fatal(err)
 	}
+	git := filepath.Join(dir, ".git") // of a linked worktree
+	gitdir := "gitdir: /home/you/" + original.module + "/.git/worktrees/api\n"
+	if err := os.WriteFile(git, []byte(gitdir), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	before := read(t, dir)
 	// Not in one piece, because the later renames would change it in this file.
 	const module = "git.example.net/shops" + "/quartz-api.v2/v3"
@@ -59,6 +64,10 @@ func TestRename(t *testing.T) {
 		if !strings.Contains(after[file], want) {
 			t.Errorf("%s does not contain %q", file, want)
 		}
+	}
+
+	if text, err := os.ReadFile(git); err != nil || string(text) != gitdir {
+		t.Errorf(".git: got %q, %v, want %q", text, err, gitdir)
 	}
 
 	if again := rename(t, dir, module, "quartz-api"); !strings.Contains(again, "Nothing changed") || strings.Contains(again, " is now ") {

@@ -33,6 +33,15 @@ export async function press(page, card, button, seconds) {
   const first = page.calls().length
   await page.click(`#${card} button`, button)
   await page.until(`${card}: the response to “${button}”`, () => window.ended, undefined, seconds)
+  // The page shows the status before it has loaded what shows the rest.
+  await page.until(
+    `${card}: the request and the response`,
+    (card) => {
+      const panel = document.querySelector(`#${card} .exchange`)
+      return !panel || panel.dataset.outcome === 'none' || panel.querySelector('.exchange-detail > *') !== null
+    },
+    card,
+  )
   await page.reportRequests()
   const sent = page.calls().slice(first)
   return sent.map(({ method, url }) => `${method} ${new URL(url).pathname}`)

@@ -94,6 +94,14 @@ test('sends JSON, and encodes parameters of the query and of the path', async ()
   expect(path).toBe('http://localhost:8080/docs/a%2Fb')
 })
 
+// The URL standard removes such segments, also when they are encoded as %2e.
+test.each(['.', '..'])('sends nothing when a parameter of the path is %j', async (file) => {
+  await expect(api.request('GET', '/docs/{file}', { path: { file: file as 'docs.js' } })).rejects.toThrow(
+    `{file} is "${file}"`,
+  )
+  expect(fetchMock).not.toHaveBeenCalled()
+})
+
 test('resolves to undefined when there is no body', async () => {
   fetchMock.mockResolvedValueOnce(new Response(null, { status: 204 }))
   expect(await api.request('DELETE', '/api/session')).toBeUndefined()
@@ -102,7 +110,7 @@ test('resolves to undefined when there is no body', async () => {
 })
 
 describe('rejects', () => {
-  test('with the problem, its fields, the request id and Retry-After', async () => {
+  test('with the problem, its fields, the request ID and Retry-After', async () => {
     const problem = {
       type: 'about:blank',
       title: 'Unprocessable Content',

@@ -10,16 +10,16 @@ import (
 const (
 	// maxFillings bounds the texts that are tried to find an example.
 	maxFillings = 1024
-	// maxFruitless bounds the searches that find none, for patterns with many
-	// forms.
-	maxFruitless = 16
+	// maxSteps bounds all searches for an example together, in bytes that are matched
+	// times the instructions of the program. A step takes at most 30 ns.
+	maxSteps = 4 << 20
 )
 
 // example returns an origin that the expression matches by the form, or "" if
 // it finds none. If foreign is set, the origin is the clearest example of a domain
 // that somebody else can register because of what the form leaves open.
 func (j *judge) example(f form, foreign bool) string {
-	if j.fruitless == maxFruitless {
+	if j.steps > maxSteps {
 		return ""
 	}
 	parts := f.parts()
@@ -29,6 +29,9 @@ func (j *judge) example(f form, foreign bool) string {
 	}
 	for range maxFillings {
 		text, open := fill(parts)
+		if j.steps += len(text) * j.instructions; j.steps > maxSteps {
+			break
+		}
 		if rank := j.rank(text, open); rank > bestRank {
 			best, bestRank = text, rank
 			if !foreign {
@@ -38,9 +41,6 @@ func (j *judge) example(f form, foreign bool) string {
 		if !next(parts) {
 			break
 		}
-	}
-	if best == "" {
-		j.fruitless++
 	}
 	return best
 }

@@ -8,12 +8,11 @@ import (
 )
 
 const (
-	// maxForms bounds the number of forms that a pattern is expanded to. A part
-	// that would exceed it is treated as open, which can only make the judgment
-	// stricter.
-	maxForms = 4096
+	// maxForms bounds the number of forms that a pattern is expanded to. A pattern
+	// that would exceed it is rejected.
+	maxForms = 1024
 	// maxTokens bounds the memory of the forms in the same way.
-	maxTokens = 1 << 20
+	maxTokens = 1 << 16
 	// maxListed is how many texts the classes of a pattern may list: d[ek] lists two,
 	// and the parser turns (de|dk) into it. Nobody registers more domains than that
 	// for one pattern, so with a longer list an attacker would find a free domain.
@@ -33,6 +32,7 @@ type token struct {
 	kind     kind
 	set      letters // the characters that may stand here
 	optional bool    // stands in a part that the pattern makes optional
+	tooMany  bool    // stands for a part that has more forms than the bounds allow
 }
 
 type kind int
@@ -126,7 +126,7 @@ func expand(node *syntax.Regexp) []form {
 		var all []form
 		for _, sub := range node.Sub {
 			if all = append(all, expand(sub)...); len(all) > maxForms {
-				return []form{open(anyCharacter)}
+				return tooManyForms()
 			}
 		}
 		return all
@@ -172,24 +172,21 @@ func open(set letters) form { return form{{kind: many, set: set}} }
 // anyCharacter is what . matches.
 var anyCharacter = letters{^uint64(0), ^uint64(0)}.withoutCase()
 
-// concatenate joins from the right: if there are too many forms, the parts on
-// the left are treated as open, and the domain stays spelled out.
 func concatenate(nodes []*syntax.Regexp) []form {
 	all := []form{{}}
-	for _, node := range slices.Backward(nodes) {
-		heads := expand(node)
-		if tooMany(heads, all) {
-			heads = []form{open(anyCharacter)}
-		}
-		all = join(heads, all)
+	for _, node := range nodes {
+		all = join(all, expand(node))
 	}
 	return all
 }
 
-// tooMany reports whether join would return more than the bounds allow.
-func tooMany(heads, tails []form) bool {
-	n := len(heads) * len(tails)
-	return n > maxForms || n*(longest(heads)+longest(tails)) > maxTokens
+// tooManyForms returns the form that replaces forms beyond the bounds.
+func tooManyForms() []form { return []form{{{kind: many, set: anyCharacter, tooMany: true}}} }
+
+func hasTooMany(forms []form) bool {
+	return slices.ContainsFunc(forms, func(f form) bool {
+		return slices.ContainsFunc(f, func(t token) bool { return t.tooMany })
+	})
 }
 
 func longest(forms []form) int {
@@ -214,6 +211,10 @@ func (f form) length() int {
 // join returns each head before each tail, except those that are longer than
 // any origin.
 func join(heads, tails []form) []form {
+	n := len(heads) * len(tails)
+	if n > maxForms || n*(longest(heads)+longest(tails)) > maxTokens {
+		return tooManyForms()
+	}
 	var all []form
 	for _, head := range heads {
 		for _, tail := range tails {
@@ -250,7 +251,9 @@ func optional(forms []form) []form {
 func repeated(node *syntax.Regexp, least int) []form {
 	all := expand(node)
 	if len(all) == 1 && len(all[0]) == 1 {
-		more := []form{open(all[0][0].set)}
+		t := all[0][0]
+		t.kind = many
+		more := []form{{t}}
 		if least == 0 {
 			return more
 		}
@@ -274,16 +277,10 @@ func counted(node *syntax.Regexp) []form {
 		all = repeated(sub, 0)
 	default:
 		for range node.Max - node.Min {
-			if tooMany(once, all) {
-				return []form{open(anyCharacter)}
-			}
 			all = optional(join(once, all))
 		}
 	}
 	for range node.Min {
-		if tooMany(once, all) {
-			return []form{open(anyCharacter)}
-		}
 		all = join(once, all)
 	}
 	return all

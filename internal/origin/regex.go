@@ -19,8 +19,14 @@ import (
 // domain gives. The pattern of an app must spell its scheme out; what follows is not
 // a name that anyone registers.
 
-// examplePattern is what every remedy shows.
-const examplePattern = `https://[a-z0-9-]+\.example\.com`
+const (
+	// examplePattern is what every remedy shows.
+	examplePattern = `https://[a-z0-9-]+\.example\.com`
+	// maxPattern bounds the bytes of a pattern, and the instructions of the program
+	// that it compiles to. With them, it bounds the time that startup takes, and what
+	// it costs to match the Origin of a request.
+	maxPattern = 2000
+)
 
 // parseRegex compiles a pattern that must match a whole origin. It also returns
 // what the pattern allows by mistake. If there is a mistake, the expression is nil.
@@ -28,8 +34,21 @@ func parseRegex(pattern string, secure bool) (expression *regexp.Regexp, warning
 	wrong := func(problem, remedy string) *Mistake {
 		return &Mistake{Value: pattern, Problem: problem, Remedy: remedy}
 	}
+	tooLarge := func(what string) *Mistake {
+		return wrong(what+", and cannot be checked", "list exact origins and https://*.example.com in ALLOWED_ORIGINS, or write + or * instead of optional parts and counts")
+	}
+	if len(pattern) > maxPattern {
+		return nil, nil, tooLarge(fmt.Sprintf("has %d bytes, more than %d", len(pattern), maxPattern))
+	}
 	// Parsed alone first, so that "a)|(b" cannot break out of the anchors.
 	tree, err := syntax.Parse(pattern, syntax.Perl)
+	var program *syntax.Prog
+	if err == nil {
+		program, err = syntax.Compile(tree.Simplify())
+	}
+	if err == nil && len(program.Inst) > maxPattern {
+		return nil, nil, tooLarge(fmt.Sprintf("compiles to %d instructions, more than %d", len(program.Inst), maxPattern))
+	}
 	if err == nil {
 		expression, err = regexp.Compile(`\A(?:` + pattern + `)\z`)
 	}
@@ -39,11 +58,15 @@ func parseRegex(pattern string, secure bool) (expression *regexp.Regexp, warning
 	if expression.MatchString("null") {
 		return nil, nil, wrong("lets null in, which sandboxed frames, local files and redirected requests of any site send", "spell out the scheme and the domain, such as "+examplePattern)
 	}
-	j := judge{expression: expression, secure: secure, mostInRow: maxRange}
+	forms := expand(tree)
+	if hasTooMany(forms) {
+		return nil, nil, tooLarge(fmt.Sprintf("has more than %d combinations of alternatives and optional parts", maxForms))
+	}
+	j := judge{expression: expression, secure: secure, mostInRow: maxRange, instructions: len(program.Inst)}
 	if !hasClass.MatchString(pattern) {
 		j.mostInRow = maxListed // the parser makes a class of (1|2|3|4|5), too
 	}
-	for _, f := range expand(tree) {
+	for _, f := range forms {
 		j.form(f)
 	}
 	switch {
@@ -86,7 +109,9 @@ type judge struct {
 	secure     bool // production with credentials
 	mostInRow  int  // how many consecutive characters count as listed
 	matchesAny bool // an origin was found that is matched
-	fruitless  int  // searches for an example that found none
+
+	instructions int // of the program that the expression compiles to
+	steps        int // that the searches for examples have taken
 
 	worst           verdict
 	problem, remedy string // of the worst form

@@ -132,7 +132,7 @@ func QuotaExceeded(policy string, limit, period, wait int64) *Problem {
 
 // Internal is 500. The cause goes to the log; the client gets the request ID.
 func Internal(cause error) *Problem {
-	p := newProblem(http.StatusInternalServerError, "Something failed on the server; its log has the reason under this request id.")
+	p := newProblem(http.StatusInternalServerError, "Something failed on the server; its log has the reason under this request ID.")
 	p.Cause = cause
 	return p
 }

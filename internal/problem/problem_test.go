@@ -50,7 +50,7 @@ func TestAbort(t *testing.T) {
 				`"errors":[{"field":"a","detail":"is missing"},{"field":"b","detail":"is too long"}]}`,
 			"These fields are missing or break a rule: a, b.", nil},
 		{"GET", problem.Internal(cause), 500,
-			`{"type":"about:blank","title":"Internal Server Error","status":500,"detail":"Something failed on the server; its log has the reason under this request id.","request_id":"id1"}`,
+			`{"type":"about:blank","title":"Internal Server Error","status":500,"detail":"Something failed on the server; its log has the reason under this request ID.","request_id":"id1"}`,
 			"the password is hunter2", nil},
 		{"GET", problem.Unavailable(cause), 503,
 			`{"type":"about:blank","title":"Service Unavailable","status":503,"detail":"The database is not available; retry in a moment.","request_id":"id1"}`,

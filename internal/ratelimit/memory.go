@@ -32,6 +32,9 @@ const (
 //
 // Clients are told apart by 64 bits of a hash whose seed is secret: among a
 // million clients, the chance that any two share a counter is 1 in 37 million.
+//
+// Increment releases its locks with defer. Without it, a panic, which
+// middleware.Recovery turns into a 500, would make every later request hang.
 type Memory struct {
 	start    time.Time // its monotonic reading is the origin of the windows' clock
 	seed     maphash.Seed
@@ -72,19 +75,9 @@ func (m *Memory) Len() int {
 func (m *Memory) Increment(_ context.Context, key string, n int64, rate Rate) (State, error) {
 	wall := time.Now()
 	now := int64(wall.Sub(m.start))
-	s, network, client := m.locate(key)
-	s.mu.Lock()
-	i := m.obtain(s, network, client, rate, now)
-	if i != none {
-		w := &s.counters.at(i).window
-		granted := w.add(n)
-		state := w.state(n, granted, wall, now)
-		s.file(i)
-		s.mu.Unlock()
+	if state, found := m.incrementOwn(key, n, rate, wall, now); found {
 		return state, nil
 	}
-	s.mu.Unlock()
-
 	policy, _, _ := strings.Cut(key, ":")
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -96,6 +89,23 @@ func (m *Memory) Increment(_ context.Context, key string, n int64, rate Rate) (S
 	w.update(rate, now)
 	granted := w.add(n)
 	return w.state(n, granted, wall, now), nil
+}
+
+// incrementOwn is Increment for a client that has a counter, or for which there is
+// room. It reports false for others.
+func (m *Memory) incrementOwn(key string, n int64, rate Rate, wall time.Time, now int64) (State, bool) {
+	s, network, client := m.locate(key)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	i := m.obtain(s, network, client, rate, now)
+	if i == none {
+		return State{}, false
+	}
+	w := &s.counters.at(i).window
+	granted := w.add(n)
+	state := w.state(n, granted, wall, now)
+	s.file(i)
+	return state, true
 }
 
 // Get counts one request.
@@ -180,13 +190,18 @@ func (m *Memory) obtain(s *shard, network, client uint64, rate Rate, now int64) 
 		if i := s.insert(network, client, rate, now); i != none {
 			return i
 		}
-		s.mu.Unlock()
-		room := m.makeRoom(now)
-		s.mu.Lock()
-		if !room {
+		if !m.makeRoomWithout(s, now) {
 			return s.current(network, rate, now)
 		}
 	}
+}
+
+// makeRoomWithout is makeRoom for a caller that has locked s, which it unlocks in the
+// meantime.
+func (m *Memory) makeRoomWithout(s *shard, now int64) bool {
+	s.mu.Unlock()
+	defer s.mu.Lock()
+	return m.makeRoom(now)
 }
 
 // makeRoom removes a counter and reports whether there was one to remove. It first
@@ -194,9 +209,12 @@ func (m *Memory) obtain(s *shard, network, client uint64, rate Rate, now int64) 
 // others.
 func (m *Memory) makeRoom(now int64) bool {
 	s := &m.shards[m.hand.Add(1)%uint32(len(m.shards))]
-	s.mu.Lock()
-	removed := s.sweep(now)
-	s.mu.Unlock()
+	locked := func(remove func(int64) bool) bool {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return remove(now)
+	}
+	removed := locked(s.sweep)
 	for !removed {
 		top := int32(0)
 		for i := range m.shards {
@@ -207,9 +225,7 @@ func (m *Memory) makeRoom(now int64) bool {
 		if top == 0 {
 			return false
 		}
-		s.mu.Lock()
-		removed = s.evict(now)
-		s.mu.Unlock()
+		removed = locked(s.evict)
 	}
 	return true
 }

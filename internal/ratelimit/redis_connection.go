@@ -59,6 +59,10 @@ func parseRedisURL(text string) (rueidis.ClientOption, error) {
 	if err != nil || u.Fragment != "" || u.Opaque != "" {
 		return rueidis.ClientOption{}, errRedisURL
 	}
+	if u.Path == "/" { // database 0, as without the slash
+		u.Path = ""
+		text = u.String()
+	}
 	sentinel := false
 	switch u.Scheme {
 	case "redis", "rediss":

@@ -29,7 +29,7 @@ func TestCheckURLOfSentinel(t *testing.T) {
 		"redis-sentinel://:hunter2@h:26379?master=m&master=hunter2":               master,
 		"redis-sentinel://:hunter2@h:26379?addr=i:26379":                          master,
 		"redis-sentinel://:hunter2@h:26379/hunter2?master=m":                      form,
-		"redis-sentinel://:hunter2@h:26379/?master=m":                             form,
+		"redis-sentinel://:hunter2@h:26379/?master=m":                             "",
 		"redis-sentinel://:hunter2@h:26379/-1?master=m":                           form,
 		"redis-sentinel://:hunter2@h:26379/0?master=m&addr=hunter2":               form,
 		"redis-sentinel://:hunter2@h:0/0?master=m":                                form,

@@ -187,7 +187,7 @@ export function createClient(options: ClientOptions) {
       : [options: Options<OperationOf<P, M>>]
   ): Promise<Result<OperationOf<P, M>>> {
     const { path: parameters = {}, ...rest } = (options ?? {}) as SendOptions & { path?: Record<string, string> }
-    const filled = path.replace(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(parameters[name]!))
+    const filled = path.replace(/\{(\w+)\}/g, (_, name: string) => segment(name, parameters[name]!))
     return (await send(method, filled, rest)) as Result<OperationOf<P, M>>
   }
 
@@ -319,6 +319,15 @@ function isOrigin(baseUrl: string): boolean {
   if (!URL.canParse(baseUrl)) return false
   const { protocol, href, origin } = new URL(baseUrl)
   return /^https?:$/.test(protocol) && href === `${origin}/`
+}
+
+/** A value as one segment of a path, so that it cannot lead to another path. */
+function segment(name: string, value: string): string {
+  // A URL loses such a segment, and the one before `..`, even if the dots are encoded.
+  if (value === '.' || value === '..') {
+    throw new Error(`{${name}} is ${JSON.stringify(value)}, which would change the path of the request`)
+  }
+  return encodeURIComponent(value)
 }
 
 function address(baseUrl: string, path: string, query: SendOptions['query'] = {}): string {

@@ -732,7 +732,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description Something failed on the server. Its log has the reason under the request id. */
+        /** @description Something failed on the server. Its log has the reason under the request ID. */
         Failed: {
             headers: {
                 "X-Request-ID": components["headers"]["X-Request-ID"];
@@ -744,7 +744,7 @@ export interface components {
                  *       "type": "about:blank",
                  *       "title": "Internal Server Error",
                  *       "status": 500,
-                 *       "detail": "Something failed on the server; its log has the reason under this request id.",
+                 *       "detail": "Something failed on the server; its log has the reason under this request ID.",
                  *       "request_id": "4f1c2ab09d3e5b67812f0c9ade345b61"
                  *     }
                  */
