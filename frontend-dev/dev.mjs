@@ -119,9 +119,8 @@ async function stop(status) {
     process.exit(1)
   }
   stopping = performance.now()
-  clearTimeout(reloadTimer)
-  for (const watcher of watched.values()) watcher.close()
   clearTimeout(reloadTimer) // a build that began now would write into the folder that is removed below
+  for (const watcher of watched.values()) watcher.close()
   await Promise.all([end(api), end(page), end(step, 'SIGINT')])
   if (scratch) await rm(scratch, { recursive: true, force: true })
   process.exit(status)
