@@ -49,9 +49,11 @@ type request struct {
 // response is what a client receives.
 type response struct {
 	*http.Response
-	body     []byte
-	at       time.Time
-	together int // responses that arrived by then, of which only the last did so at that time
+	body []byte
+	at   time.Time
+	// within is how long this response and those that arrived by then may take
+	// together: only the last of them is known to have arrived at that time.
+	within time.Duration
 }
 
 // client is one connection to the server. It does nothing by itself: the world sends

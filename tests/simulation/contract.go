@@ -107,13 +107,21 @@ func (w *world) judge(q *request, r *response) error {
 	return w.judgeHandler(q, r)
 }
 
-// judgeTime checks that the response came in time. A request may wait 2 s for the
-// database, 100 ms for Redis, and for a client that has stopped sending.
+// judgeTime checks that the response came in time.
 func (w *world) judgeTime(q *request, r *response) error {
 	from := q.lastAt
 	if q.conn.last.After(from) {
 		from = q.conn.last // pipelined
 	}
+	if took := r.at.Sub(from); took > r.within && q.conn.window == 0 {
+		return fmt.Errorf("answered after %s, later than %s", took, r.within)
+	}
+	return nil
+}
+
+// mayTake is how long a response may take. A request may wait 2 s for the database,
+// 100 ms for Redis, and for a client that has stopped sending.
+func (q *request) mayTake() time.Duration {
 	limit := 200 * time.Millisecond
 	if q.path == "/readyz" {
 		limit += 300 * time.Millisecond
@@ -124,10 +132,7 @@ func (w *world) judgeTime(q *request, r *response) error {
 	if !q.complete {
 		limit += 15 * time.Second // 10 s without a byte, answered within 5 s
 	}
-	if took := r.at.Sub(from); took > limit*time.Duration(r.together) && q.conn.window == 0 {
-		return fmt.Errorf("answered after %s, later than %s", took, limit)
-	}
-	return nil
+	return limit
 }
 
 func judgeCORS(q *request, r *response, anyOrigin bool) error {

@@ -265,8 +265,12 @@ func (w *world) observe() {
 		w.measure(c)
 		pending := c.pending
 		responses, err := c.receive()
+		var within time.Duration
+		for _, q := range pending[:min(len(responses), len(pending))] {
+			within += q.mayTake()
+		}
 		for i, r := range responses {
-			r.together = len(responses)
+			r.within = within
 			if i >= len(pending) {
 				w.fail("%s: a response to no request: %s", c.name, r.Status)
 				return
