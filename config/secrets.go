@@ -27,16 +27,17 @@ func (s Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "[secret]
 
 // fromFile returns the value or, if NAME_FILE is set, the content of that file
 // without the newline at its end. It reports false after adding a mistake.
+// If there is no such file, NAME_FILE is shown only if it begins like a path.
 func (m *mistakes) fromFile(name, value, file string) (string, bool) {
 	if file == "" {
 		return value, true
 	}
-	if strings.Contains(file, "://") { // a URL with its password, in the wrong variable
-		m.addSecret(name+"_FILE", "holds a value instead of the name of a file; write that value into "+name)
-		return "", false
-	}
 	content, err := readSmallFile(file)
-	if err != nil {
+	switch {
+	case err != nil && !strings.HasPrefix(file, "/") && !strings.HasPrefix(file, "."): // it may be the secret itself
+		m.addSecret(name+"_FILE", "cannot be read ("+err.Error()+") and may hold the value instead of the name of a file; name a file that this process may read, or write the value into "+name)
+		return "", false
+	case err != nil:
 		m.add(name+"_FILE", file, "cannot be read ("+err.Error()+"); name a file that this process may read")
 		return "", false
 	}
