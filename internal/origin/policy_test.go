@@ -100,7 +100,7 @@ func TestPatternsAreRefused(t *testing.T) {
 		{"https://xn--a.com,https://xn--a-ecp.ru,https://*.xn--a.com,https://xn--999999999.example.com", []string{"https://xn--a.com has a punycode label", "punycode label", "punycode label", "copy the host from the browser's address bar"}},
 		{"null,https://a..com,https://127.1", []string{"null is what sandboxed frames", "empty label", "complete IPv4 address"}},
 		{"capacitor://*.localhost", []string{"capacitor://*.localhost has a * in the origin of an app; list each app exactly"}},
-		{"https://*.bücher.example", []string{"write https://*.xn--bcher-kva.example"}},
+		{"https://*.bücher.example,https://*.bücher.example:8443", []string{"write https://*.xn--bcher-kva.example", "write https://*.xn--bcher-kva.example:8443"}},
 		{"http://app.example.com,http://*.example.com,http://127.0.0.1.example.com,http://10.0.0.1:8080", []string{"http://app.example.com is plain http", "is plain http", "is plain http", "; write https://, or set CORS_ALLOW_CREDENTIALS=false"}},
 		{"*", []string{"* cannot be used with CORS_ALLOW_CREDENTIALS=true"}},
 		{"*,https://a.com", []string{"*,https://a.com has * next to other origins", "cannot be used with"}},
