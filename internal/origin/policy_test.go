@@ -97,6 +97,8 @@ func TestPatternsAreRefused(t *testing.T) {
 			[]string{suffix, suffix, suffix, suffix, suffix, suffix, suffix, suffix}},
 		{"https://*.googleusercontent.com,https://*.bc.googleusercontent.com,https://*.azurecontainerapps.io,https://*.proxy.runpod.net,https://*.chromatic.com,https://*.plex.direct,https://*.neocities.org,https://*.m.pipedream.net,https://*.jprq.live",
 			[]string{suffix, suffix, suffix, suffix, suffix, suffix, suffix, suffix, suffix}},
+		{"https://*.eastus.cloudapp.azure.com,https://*.azure.com,https://*.eu-central-1.nhost.run,https://*.sourceforge.io,https://*.kinsta.cloud,https://*.infinityfreeapp.com",
+			[]string{suffix, suffix, suffix, suffix, suffix, suffix}},
 		{"https://xn--a.com,https://xn--a-ecp.ru,https://*.xn--a.com,https://xn--999999999.example.com", []string{"https://xn--a.com has a punycode label", "punycode label", "punycode label", "copy the host from the browser's address bar"}},
 		{"null,https://a..com,https://127.1", []string{"null is what sandboxed frames", "empty label", "complete IPv4 address"}},
 		{"capacitor://*.localhost", []string{"capacitor://*.localhost has a * in the origin of an app; list each app exactly"}},
