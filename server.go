@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/pprof"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -36,8 +37,8 @@ const (
 	// linger is for how long the server keeps serving its connections after it has
 	// stopped accepting new ones, so that each ends with a response.
 	linger = 500 * time.Millisecond
-	// acceptPause is the time between attempts to accept a connection while the
-	// process has no file descriptor left for it.
+	// acceptPause is the time between attempts to accept a connection while there is
+	// no file descriptor or memory left for it.
 	acceptPause = 50 * time.Millisecond
 )
 
@@ -150,9 +151,10 @@ func onlyKnownHosts(allowed origin.HostList, next http.Handler) http.Handler {
 	})
 }
 
-// patientListener waits while the process has no file descriptor left for another
-// connection. It closes idle connections to free some, and it logs the remedy at
-// most once a minute. Without it, net/http would only retry and log each attempt.
+// patientListener waits while the process has no file descriptor, or the kernel no
+// memory, left for another connection. It closes idle connections to free some, and it
+// logs the remedy at most once a minute. Without it, net/http would only retry and log
+// each attempt if descriptors are short, and stop serving if memory is.
 type patientListener struct {
 	net.Listener
 	closeIdle func()
@@ -161,15 +163,16 @@ type patientListener struct {
 }
 
 func (l *patientListener) Accept() (net.Conn, error) {
+	shortages := []syscall.Errno{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM} // accept(2)
 	for {
 		conn, err := l.Listener.Accept()
-		if !errors.Is(err, syscall.EMFILE) && !errors.Is(err, syscall.ENFILE) {
+		if !slices.ContainsFunc(shortages, func(shortage syscall.Errno) bool { return errors.Is(err, shortage) }) {
 			return conn, err
 		}
 		if time.Since(l.told) > time.Minute {
 			l.told = time.Now()
 			l.log.Error("cannot accept connections", "error", err,
-				"remedy", "idle connections are closed; raise the limit on open files (ulimit -n, LimitNOFILE=) or lower IDLE_TIMEOUT")
+				"remedy", "idle connections are closed; raise the limit on open files (ulimit -n, LimitNOFILE=) or on memory, or lower IDLE_TIMEOUT")
 		}
 		l.closeIdle()
 		time.Sleep(acceptPause)

@@ -43,8 +43,8 @@ func (l *failingListener) Accept() (net.Conn, error) {
 	return nil, err
 }
 
-// While no file descriptor is left, the listener frees some and tries again, and
-// the log says so once a minute.
+// While no file descriptor or memory is left, the listener frees some and tries
+// again, and the log says so once a minute.
 func TestListenerWaitsForDescriptors(t *testing.T) {
 	t.Parallel()
 	other := errors.New("other")
@@ -52,8 +52,8 @@ func TestListenerWaitsForDescriptors(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		failing := &failingListener{errs: []error{other}}
 		const attempts = 2 * 60 * 20 // two minutes at 20 a second
-		for range attempts / 2 {
-			failing.errs = append(failing.errs, accept(syscall.EMFILE), accept(syscall.ENFILE))
+		for range attempts / 4 {
+			failing.errs = append(failing.errs, accept(syscall.EMFILE), accept(syscall.ENFILE), accept(syscall.ENOBUFS), accept(syscall.ENOMEM))
 		}
 		var log bytes.Buffer
 		closed := 0
@@ -63,7 +63,7 @@ func TestListenerWaitsForDescriptors(t *testing.T) {
 		}
 		start := time.Now()
 		if _, err := l.Accept(); !errors.Is(err, net.ErrClosed) {
-			t.Errorf("got %v, want the next error that is not about descriptors", err)
+			t.Errorf("got %v, want the next error that is not about a shortage", err)
 		}
 		if took := time.Since(start); took != 2*time.Minute || closed != attempts {
 			t.Errorf("after %s and closing idle connections %d times; want 2m and each time", took, closed)
