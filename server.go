@@ -64,11 +64,7 @@ func serve(ctx context.Context, s config.Settings, listen func(address, variable
 	server := newServer(count(&inFlight, closeWhile(&closing, paced)), p.log)
 	server.IdleTimeout = s.IdleTimeout
 	failed := make(chan error, 2) // each of the two servers can fail once
-	patient := &patientListener{Listener: listener, log: p.log, closeIdle: func() {
-		server.SetKeepAlivesEnabled(false) // closes the connections that are idle now
-		server.SetKeepAlivesEnabled(true)
-	}}
-	go func() { failed <- server.Serve(patient) }()
+	go func() { failed <- server.Serve(newPatientListener(listener, server, p.log)) }()
 
 	if p.metrics != nil {
 		metricsListener, err := listen(s.MetricsAddr, "METRICS_ADDR")
@@ -82,7 +78,7 @@ func serve(ctx context.Context, s config.Settings, listen func(address, variable
 		metricsServer := newServer(handler, p.log)
 		metricsServer.IdleTimeout = s.IdleTimeout
 		defer metricsServer.Close() // last, so that the metrics show the drain
-		go func() { failed <- metricsServer.Serve(metricsListener) }()
+		go func() { failed <- metricsServer.Serve(newPatientListener(metricsListener, metricsServer, p.log)) }()
 		p.log.Info("metrics", "url", "http://"+metricsListener.Addr().String()+"/metrics")
 	}
 	announce(s, p.log, listener.Addr())
@@ -160,6 +156,13 @@ type patientListener struct {
 	closeIdle func()
 	log       *slog.Logger
 	told      time.Time // when the remedy was logged last
+}
+
+func newPatientListener(l net.Listener, server *http.Server, log *slog.Logger) *patientListener {
+	return &patientListener{Listener: l, log: log, closeIdle: func() {
+		server.SetKeepAlivesEnabled(false) // closes the connections that are idle now
+		server.SetKeepAlivesEnabled(true)
+	}}
 }
 
 func (l *patientListener) Accept() (net.Conn, error) {

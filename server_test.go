@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"log/slog"
 	"net"
@@ -12,6 +13,10 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"example.com/api/config"
+	"example.com/api/internal/origin"
+	"example.com/api/middleware"
 )
 
 // A connection that does nothing, or next to nothing, is closed in time.
@@ -28,14 +33,18 @@ func TestConnectionsAreBounded(t *testing.T) {
 	}
 }
 
-// failingListener returns its errors, then net.ErrClosed.
+// failingListener returns its errors, then connections of Listener, or net.ErrClosed
+// without one.
 type failingListener struct {
 	net.Listener
 	errs []error
 }
 
 func (l *failingListener) Accept() (net.Conn, error) {
-	if len(l.errs) == 0 {
+	switch {
+	case len(l.errs) == 0 && l.Listener != nil:
+		return l.Listener.Accept()
+	case len(l.errs) == 0:
 		return nil, net.ErrClosed
 	}
 	err := l.errs[0]
@@ -72,6 +81,48 @@ func TestListenerWaitsForDescriptors(t *testing.T) {
 			t.Errorf("got %d lines, want one with the remedy a minute:\n%s", lines, &log)
 		}
 	})
+}
+
+// A shortage at either listener does not end the process.
+func TestBothListenersWait(t *testing.T) {
+	t.Parallel()
+	for _, short := range []string{"PORT", "METRICS_ADDR"} {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		addresses := make(chan string, 2)
+		listen := func(_, variable string) (net.Listener, error) {
+			l, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				return nil, err
+			}
+			failing := &failingListener{Listener: l}
+			if variable == short {
+				failing.errs = []error{&net.OpError{Op: "accept", Err: os.NewSyscallError("accept4", syscall.ENOMEM)}}
+			}
+			addresses <- l.Addr().String()
+			return failing, nil
+		}
+		p := parts{log: slog.New(slog.DiscardHandler), metrics: middleware.NewMetrics()}
+		s := config.Settings{IdleTimeout: time.Minute, ShutdownTimeout: 10 * time.Second, AllowedHosts: origin.LocalHosts(), Origins: origin.Any()}
+		ended := make(chan error, 1)
+		go func() { ended <- serve(ctx, s, listen, p, http.NotFoundHandler()) }()
+		for range 2 {
+			select {
+			case address := <-addresses:
+				response, err := http.Get("http://" + address)
+				if err != nil {
+					t.Fatalf("a shortage at %s: %v", short, err)
+				}
+				response.Body.Close()
+			case err := <-ended:
+				t.Fatalf("a shortage at %s ended the server: %v", short, err)
+			}
+		}
+		cancel()
+		if err := <-ended; err != nil {
+			t.Errorf("a shortage at %s: %v, want no error", short, err)
+		}
+	}
 }
 
 // An IPv4 address in HOST must not open IPv6: net.Listen takes 0.0.0.0 for every
