@@ -193,7 +193,7 @@ func listen(address, variable string) (net.Listener, error) {
 		return nil, fmt.Errorf("the address %s is in use: stop the program that listens there, or set %s to another port", address, variable)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("listen (HOST, %s): %w", variable, err)
+		return nil, fmt.Errorf("listen (%s): %w", variable, err)
 	}
 	return listener, nil
 }

@@ -148,3 +148,23 @@ func TestIPv4AddressListensOnIPv4Alone(t *testing.T) {
 		listener.Close()
 	}
 }
+
+func TestListenNamesTheSetting(t *testing.T) {
+	t.Parallel()
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	for address, want := range map[string]string{
+		taken.Addr().String(): "set METRICS_ADDR to another port",
+		"203.0.113.9:0":       "listen (METRICS_ADDR): ", // not an address of this machine
+	} {
+		if l, err := listen(address, "METRICS_ADDR"); err == nil {
+			l.Close()
+			t.Errorf("listen(%s): no error, want one with %q", address, want)
+		} else if !strings.Contains(err.Error(), want) {
+			t.Errorf("listen(%s): got %v, want %q in it", address, err, want)
+		}
+	}
+}
