@@ -40,11 +40,11 @@ func TestDotEnv(t *testing.T) {
 	}
 
 	write("secret", secret+"\n")
-	write(".env", "SESSION_SECRET=from-the-file-but-much-too-short\nSESSION_SECRET_FILE=/nowhere\n")
+	write(".env", "SESSION_SECRET=from-the-file-but-much-too-short\nSESSION_SECRET_FILE=nowhere\n")
 	if s, err = load(t, "SESSION_SECRET="+secret); err != nil || s.SessionSecret.Reveal() != secret {
 		t.Errorf("the environment's secret against the file's *_FILE: %v", err)
 	}
-	if _, err = load(t); err == nil || !strings.Contains(err.Error(), `SESSION_SECRET_FILE="/nowhere"`) {
+	if _, err = load(t); err == nil || !strings.Contains(err.Error(), `SESSION_SECRET_FILE="nowhere"`) {
 		t.Errorf("of a variable and its *_FILE in the same file the second does not win: %v", err)
 	}
 	if s, err = load(t, "SESSION_SECRET_FILE=secret"); err != nil || s.SessionSecret.Reveal() != secret {

@@ -27,14 +27,13 @@ func (s Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "[secret]
 
 // fromFile returns the value or, if NAME_FILE is set, the content of that file
 // without the newline at its end. It reports false after adding a mistake.
-// If there is no such file, NAME_FILE is shown only if it begins like a path.
 func (m *mistakes) fromFile(name, value, file string) (string, bool) {
 	if file == "" {
 		return value, true
 	}
 	content, err := readSmallFile(file)
 	switch {
-	case err != nil && !strings.HasPrefix(file, "/") && !strings.HasPrefix(file, "."): // it may be the secret itself
+	case err != nil && !fileForm.MatchString(file): // it may be the secret itself
 		m.addSecret(name+"_FILE", "cannot be read ("+err.Error()+") and may hold the value instead of the name of a file; name a file that this process may read, or write the value into "+name)
 		return "", false
 	case err != nil:
@@ -48,6 +47,10 @@ func (m *mistakes) fromFile(name, value, file string) (string, bool) {
 	}
 	return text, true
 }
+
+// fileForm matches the name of a file that begins like a path, or that is too short to
+// be a secret.
+var fileForm = regexp.MustCompile(`^([/.].*|[A-Za-z0-9._/-]{1,31})$`)
 
 func (m *mistakes) sessionSecret(name, value, file string, required bool) Secret {
 	text, ok := m.fromFile(name, value, file)
