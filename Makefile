@@ -58,7 +58,7 @@ test-go:
 	sh scripts/postgres.sh >/dev/null || echo "SKIP the tests on PostgreSQL: install postgresql"; \
 	test "$$(id -u)" = 0 || echo "SKIP the test of a full disk: run it as root"
 
-# Follows docs/make-it-yours.md in a copy, whose tests must pass. It runs alone,
+# Follows docs/make-it-yours.md in copies, whose tests must pass. It runs alone,
 # because it runs all other tests again, twice.
 test-template:
 	@$(REQUIRE_GO); go test -count=1 -timeout 20m ./tests/template
