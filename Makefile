@@ -44,14 +44,13 @@ test: ## run every test, and say how long each part took
 	@sh scripts/parts.sh test-go test-openapi test-page test-browsers test-template
 
 # The race detector needs a C compiler. CI also shuffles the tests; go test does not
-# do that here, because it would not reuse the results of unchanged packages. The
-# package tests takes longest, so it starts first.
+# do that here, because it would not reuse the results of unchanged packages.
 test-go:
 	@$(REQUIRE_GO)
 	go vet ./...
 	@race=-race; echo '#include <stdlib.h>' | $$(go env CC) -E - >/dev/null 2>&1 || { \
 	  echo "SKIP the race detector: no C compiler with its headers; install gcc (and musl-dev on Alpine)"; test -z "$$CI" || exit 1; race=; }; \
-	set -x; go test $$race $${CI:+-shuffle=on} $$(go list ./tests ./... | grep -v /tests/template)
+	set -x; go test $$race $${CI:+-shuffle=on} $$(go list ./... | grep -v /tests/template)
 	go test -run '^(TestAllocations|TestSimulation)' . # the race detector adds allocations, and simulates a tenth of the seeds
 	@# go test hides what tests of a package that passes have skipped.
 	@for program in redis-server caddy nginx curl promtool; do \
