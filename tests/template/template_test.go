@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -45,6 +46,10 @@ func TestWithoutResources(t *testing.T) {
 	c.run(t, ".", "go", "test", "./config", "./internal/openapi", ".")
 	c.run(t, ".", "go", "test", "./tests", "-run", "^TestOrders$")
 }
+
+// oneAtATime is locked while all tests in Go of a copy run, because they use every
+// core. What npm runs uses one, so it runs beside them.
+var oneAtATime sync.Mutex
 
 // clone is a copy of the repository.
 type clone struct{ dir string }
@@ -179,7 +184,7 @@ func (c clone) check(t *testing.T) {
 	for _, link := range reliabilityLink.FindAllStringSubmatch(c.read(t, reliability), -1) {
 		names = append(names, link[1])
 	}
-	c.run(t, ".", "go", append([]string{"test", "-skip", "^(" + strings.Join(names, "|") + ")$"}, packages...)...)
+	c.testAlone(t, append([]string{"-skip", "^(" + strings.Join(names, "|") + ")$"}, packages...)...)
 	if _, err := exec.LookPath("node"); err != nil {
 		if os.Getenv("CI") == "true" {
 			t.Fatal("Node.js is missing; install version 20.19 or later")
@@ -191,6 +196,14 @@ func (c clone) check(t *testing.T) {
 	for _, script := range []string{"check-generated", "build", "test"} { // build checks the types first
 		c.run(t, "frontend-dev", "npm", "run", script)
 	}
+}
+
+// testAlone runs go test while no other copy does.
+func (c clone) testAlone(t *testing.T, args ...string) {
+	t.Helper()
+	oneAtATime.Lock()
+	defer oneAtATime.Unlock()
+	c.run(t, ".", "go", append([]string{"test"}, args...)...)
 }
 
 // removeTest deletes what calls this package, which the copy does not have.
