@@ -51,7 +51,8 @@ test-go:
 	@race=-race; echo '#include <stdlib.h>' | $$(go env CC) -E - >/dev/null 2>&1 || { \
 	  echo "SKIP the race detector: no C compiler with its headers; install gcc (and musl-dev on Alpine)"; test -z "$$CI" || exit 1; race=; }; \
 	set -x; go test $$race $${CI:+-shuffle=on} $$(go list ./... | grep -v /tests/template)
-	go test -run '^(TestAllocations|TestSimulation)' . # the race detector adds allocations, and simulates a tenth of the seeds
+	@# The race detector adds allocations, simulates a tenth of the seeds, and takes long to measure memory.
+	go test -run '^(TestAllocations|TestSimulation|TestMemoryPerClient)' . ./internal/ratelimit
 	@# go test hides what tests of a package that passes have skipped.
 	@for program in redis-server caddy nginx curl promtool; do \
 	  command -v $$program >/dev/null || echo "SKIP the tests that need $$program: install it"; done; \
