@@ -188,3 +188,27 @@ func TestSQLitePingsPastReads(t *testing.T) {
 		t.Error("got down, want up")
 	}
 }
+
+// An operation whose time is over is interrupted, and database/sql closes its
+// connection. If that happens to every connection, the write-ahead log must still be
+// the one that was opened, or the file would count as replaced until a restart.
+func TestSQLiteInterruptedConnections(t *testing.T) {
+	t.Parallel()
+	db, err := Open(context.Background(), "file:"+filepath.Join(t.TempDir(), "app.db"), nil, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	for _, pool := range []*sql.DB{db.read.DB, db.scan.DB, db.write.DB, db.probe} {
+		ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
+		var n int
+		err := pool.QueryRowContext(ctx, "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n").Scan(&n)
+		cancel()
+		if !errors.Is(err, context.DeadlineExceeded) {
+			t.Fatalf("a query without an end: got %v, want context.DeadlineExceeded", err)
+		}
+	}
+	if err := db.checkFiles(); err != nil {
+		t.Error(err)
+	}
+}
