@@ -124,9 +124,14 @@ type watchedFile struct {
 	info os.FileInfo
 }
 
-// recordFiles records the files that checkFiles must find again.
+// recordFiles records the files that checkFiles must find again. The write-ahead log
+// is next to the file that a symbolic link names, not next to the link.
 func (db *DB) recordFiles(path string) error {
-	for _, name := range []string{path, path + "-wal"} {
+	file, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		return err
+	}
+	for _, name := range []string{path, file + "-wal"} {
 		info, err := os.Stat(name)
 		if errors.Is(err, fs.ErrNotExist) && name != path {
 			continue // SQLite cannot create it next to a read-only file
