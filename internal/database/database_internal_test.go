@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"net"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -16,6 +17,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"example.com/api/internal/database/databasetest"
 )
 
 // That a commit is on the disk before it is acknowledged shows only when the
@@ -210,5 +213,50 @@ func TestSQLiteInterruptedConnections(t *testing.T) {
 	}
 	if err := db.checkFiles(); err != nil {
 		t.Error(err)
+	}
+}
+
+// A connection that was begun to one host and completed after another host has taken
+// over must not be used again.
+func TestPostgresConnectionOfTheTimeBefore(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	var armed atomic.Bool
+	held, release := make(chan struct{}), make(chan struct{})
+	dial := func(ctx context.Context, network, address string) (net.Conn, error) {
+		if armed.CompareAndSwap(true, false) {
+			close(held)
+			<-release
+		}
+		return new(net.Dialer).DialContext(ctx, network, address)
+	}
+	db, err := Open(ctx, databasetest.Shared(t).NewDatabase(t), dial, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	backend := func() (pid int, err error) {
+		err = db.Read(ctx, func(ctx context.Context, pool *sql.DB) error {
+			return pool.QueryRowContext(ctx, "SELECT pg_backend_pid()").Scan(&pid)
+		})
+		return pid, err
+	}
+	armed.Store(true)
+	var before, after int
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		before, _ = backend() // on a busy machine, its time may be over
+	}()
+	<-held
+	db.generation.Add(1) // as reconnect does
+	close(release)
+	<-done
+	databasetest.Eventually(t, 10*time.Second, "a second read", func() (ok bool) {
+		after, err = backend()
+		return err == nil
+	})
+	if before == after {
+		t.Errorf("both reads used the connection %d", before)
 	}
 }
