@@ -60,6 +60,7 @@ type DB struct {
 	// see openSQLite and openPostgres.
 	read, write, scan pool
 	probe             *sql.DB // one connection, only for pings
+	held              *sql.DB // of SQLite: one connection that only stays open; nil with PostgreSQL
 	pings             singleflight.Group
 	rules             rules
 	migrations        []Migrations
@@ -137,8 +138,12 @@ func (db *DB) Engine() Engine { return db.engine }
 func (db *DB) Close() error {
 	db.stop()
 	<-db.done
+	var held error
+	if db.held != nil {
+		held = db.held.Close()
+	}
 	// SQLite's writer closes last: it moves the write-ahead log into the file.
-	return errors.Join(db.probe.Close(), db.scan.Close(), db.read.Close(), db.write.Close())
+	return errors.Join(held, db.probe.Close(), db.scan.Close(), db.read.Close(), db.write.Close())
 }
 
 // Read runs an operation that changes nothing. It may use one connection of

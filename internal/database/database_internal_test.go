@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"net"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -16,6 +17,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"example.com/api/internal/database/databasetest"
 )
 
 // That a commit is on the disk before it is acknowledged shows only when the
@@ -186,5 +189,74 @@ func TestSQLitePingsPastReads(t *testing.T) {
 	}
 	if !db.Up(ctx) {
 		t.Error("got down, want up")
+	}
+}
+
+// An operation whose time is over is interrupted, and database/sql closes its
+// connection. If that happens to every connection, the write-ahead log must still be
+// the one that was opened, or the file would count as replaced until a restart.
+func TestSQLiteInterruptedConnections(t *testing.T) {
+	t.Parallel()
+	db, err := Open(context.Background(), "file:"+filepath.Join(t.TempDir(), "app.db"), nil, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	for _, pool := range []*sql.DB{db.read.DB, db.scan.DB, db.write.DB, db.probe} {
+		ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
+		var n int
+		err := pool.QueryRowContext(ctx, "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n").Scan(&n)
+		cancel()
+		if !errors.Is(err, context.DeadlineExceeded) {
+			t.Fatalf("a query without an end: got %v, want context.DeadlineExceeded", err)
+		}
+	}
+	if err := db.checkFiles(); err != nil {
+		t.Error(err)
+	}
+}
+
+// A connection that was begun to one host and completed after another host has taken
+// over must not be used again.
+func TestPostgresConnectionOfTheTimeBefore(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	var armed atomic.Bool
+	held, release := make(chan struct{}), make(chan struct{})
+	dial := func(ctx context.Context, network, address string) (net.Conn, error) {
+		if armed.CompareAndSwap(true, false) {
+			close(held)
+			<-release
+		}
+		return new(net.Dialer).DialContext(ctx, network, address)
+	}
+	db, err := Open(ctx, databasetest.Shared(t).NewDatabase(t), dial, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	backend := func() (pid int, err error) {
+		err = db.Read(ctx, func(ctx context.Context, pool *sql.DB) error {
+			return pool.QueryRowContext(ctx, "SELECT pg_backend_pid()").Scan(&pid)
+		})
+		return pid, err
+	}
+	armed.Store(true)
+	var before, after int
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		before, _ = backend() // on a busy machine, its time may be over
+	}()
+	<-held
+	db.generation.Add(1) // as reconnect does
+	close(release)
+	<-done
+	databasetest.Eventually(t, 10*time.Second, "a second read", func() (ok bool) {
+		after, err = backend()
+		return err == nil
+	})
+	if before == after {
+		t.Errorf("both reads used the connection %d", before)
 	}
 }

@@ -327,3 +327,23 @@ func FuzzCheckURL(f *testing.F) {
 		}
 	})
 }
+
+// A migration that fails is tried again until somebody mends it, but the log says only
+// once that it is pending.
+func TestFailingMigration(t *testing.T) {
+	t.Parallel()
+	log := &databasetest.Log{}
+	db, err := database.Open(context.Background(), databasetest.Shared(t).NewDatabase(t), nil, log.Logger(), database.Migrations{
+		Table: "failing_migrations",
+		Files: fstest.MapFS{"migrations/postgres/00001_failing.sql": {Data: []byte("-- +goose Up\nCREATE TABLE x (y nonsense);\n")}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	databasetest.Eventually(t, 20*time.Second, "several attempts", func() bool { return log.Count("partial migration error") >= 6 })
+	// On a busy machine, an attempt may fail for another reason, and the next one is news.
+	if n := log.Count("migrations are pending"); n == 0 || n > 2 {
+		t.Errorf("got %d lines that it is pending, want 1:\n%s", n, log)
+	}
+}

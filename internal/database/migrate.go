@@ -3,6 +3,7 @@ package database
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"io/fs"
 	"time"
 
@@ -57,7 +58,10 @@ func (db *DB) migrateResource(ctx context.Context, m Migrations) error {
 	if err != nil || !pending {
 		return err
 	}
-	db.log.Info("database migrations are pending", "table", m.Table)
+	var failed *goose.PartialError
+	if !errors.As(db.state.Load().down, &failed) { // otherwise monitor is trying again, several times a second
+		db.log.Info("database migrations are pending", "table", m.Table)
+	}
 	upCtx, cancelUp := context.WithCancel(ctx)
 	defer cancelUp()
 	go db.cancelWhenSilent(upCtx, cancelUp)

@@ -224,11 +224,14 @@ func (db *DB) openPool(conns int, writes bool) pool {
 	}
 	connections := stdlib.OpenDB(*db.hosts[0],
 		stdlib.OptionBeforeConnect(func(_ context.Context, config *pgx.ConnConfig) error {
+			// Read before the host, so that a connection to an earlier host never has a
+			// later generation, even if it takes until then.
+			begun := db.generation.Load()
 			*config = *db.host.Load().Copy()
-			return nil
-		}),
-		stdlib.OptionAfterConnect(func(_ context.Context, c *pgx.Conn) error {
-			c.PgConn().CustomData()[generation] = db.generation.Load()
+			config.AfterConnect = func(_ context.Context, c *pgconn.PgConn) error {
+				c.CustomData()[generation] = begun
+				return nil
+			}
 			return nil
 		}),
 		stdlib.OptionShouldPing(func(_ context.Context, p stdlib.ShouldPingParams) bool {

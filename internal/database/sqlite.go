@@ -54,12 +54,12 @@ func openSQLite(ctx context.Context, path string, log *slog.Logger, migrations [
 		return db
 	}
 	write := open("&_pragma=journal_mode(WAL)&_synchronous=FULL&_txlock=immediate")
-	read, scan, probe := open("&_query_only=1"), open("&_query_only=1"), open("&_query_only=1")
+	read, scan, probe, held := open("&_query_only=1"), open("&_query_only=1"), open("&_query_only=1"), open("&_query_only=1")
 	probe.SetMaxOpenConns(1)
 	readers := runtime.GOMAXPROCS(0) // reading keeps a processor busy, so more connections than processors gain nothing
 	watchCtx, stop := context.WithCancel(context.Background())
 	db := &DB{
-		engine: SQLite, read: newPool(read, readers, false), write: newPool(write, 1, true), scan: newPool(scan, 1, false), probe: probe,
+		engine: SQLite, read: newPool(read, readers, false), write: newPool(write, 1, true), scan: newPool(scan, 1, false), probe: probe, held: held,
 		migrations: migrations, log: log, stop: stop, done: make(chan struct{}),
 		rules: rules{
 			timeout: sqliteTimeout, wait: sqliteTimeout, // an operation may wait for the one writer all the time
@@ -113,8 +113,9 @@ func (db *DB) tryStartSQLite(ctx context.Context) error {
 		return err
 	}
 	// From here on, one connection is always open, because SQLite removes the
-	// write-ahead log when the last one closes.
-	return db.rules.ping(ctx, db.probe)
+	// write-ahead log when the last one closes. It is never used again, because
+	// database/sql closes a connection whose operation was interrupted.
+	return db.rules.ping(ctx, db.held)
 }
 
 // watchedFile is a file of the database as it was when it was opened.
@@ -123,9 +124,14 @@ type watchedFile struct {
 	info os.FileInfo
 }
 
-// recordFiles records the files that checkFiles must find again.
+// recordFiles records the files that checkFiles must find again. The write-ahead log
+// is next to the file that a symbolic link names, not next to the link.
 func (db *DB) recordFiles(path string) error {
-	for _, name := range []string{path, path + "-wal"} {
+	file, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		return err
+	}
+	for _, name := range []string{path, file + "-wal"} {
 		info, err := os.Stat(name)
 		if errors.Is(err, fs.ErrNotExist) && name != path {
 			continue // SQLite cannot create it next to a read-only file

@@ -117,3 +117,32 @@ func TestSQLiteFileIsGoneDuringWrite(t *testing.T) {
 		t.Errorf("Write: got %v, want ErrUnavailable and ErrOutcomeUnknown", err)
 	}
 }
+
+// SQLite keeps the write-ahead log next to the file that a symbolic link names, not
+// next to the link. Both the log and the link are watched.
+func TestSQLiteFileIsGoneBehindLink(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	for name, remove := range map[string]func(link, file string) error{
+		"write-ahead log removed": func(_, file string) error { return os.Remove(file + "-wal") },
+		"link removed":            func(link, _ string) error { return os.Remove(link) },
+		"file removed":            func(_, file string) error { return os.Remove(file) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			link, file := filepath.Join(dir, "link.db"), filepath.Join(dir, "app.db")
+			if err := errors.Join(os.WriteFile(file, nil, 0o600), os.Symlink(file, link)); err != nil {
+				t.Fatal(err)
+			}
+			s := open(t, "file:"+link)
+			create(t, s, "x")
+			if err := remove(link, file); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := s.Create(ctx, "y"); !errors.Is(err, database.ErrUnavailable) {
+				t.Errorf("Create: got %v, want ErrUnavailable", err)
+			}
+		})
+	}
+}

@@ -43,6 +43,11 @@ type Page struct {
 	Next  string // cursor of the page that follows, "" on the last page
 }
 
+// maxPageText is how many bytes of JSON the texts of a page may take. The server holds a
+// page until the client has received it, so many clients that receive slowly would
+// otherwise use up its memory. A page of 20 items with the longest texts in ASCII fits.
+const maxPageText = 24 << 10
+
 const columns = "seq, id, name, note, created_at, updated_at"
 
 // scan reads columns from one row. Without a row it returns ErrNotFound.
@@ -76,8 +81,8 @@ func query(ctx context.Context, pool *sql.DB, text string, args ...any) (items [
 // now returns the current time in the precision that both databases keep.
 func now() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
 
-// List returns up to limit items (at least 1) that follow cursor. The cursor "" is
-// the start.
+// List returns up to limit items (at least 1) that follow cursor, but fewer if their
+// texts are long. The cursor "" is the start.
 //
 // On every replica, items are in the order in which they were committed: an item
 // that is created later comes after every item that any reader has seen. A client that
@@ -100,13 +105,33 @@ func (s Store) List(ctx context.Context, cursor string, limit int) (Page, error)
 	return page, err
 }
 
-// newPage returns a page of up to limit items. It has a cursor if there are more
-// items.
+// newPage returns a page of up to limit items. It ends early with the item whose texts
+// exceed maxPageText. It has a cursor if there are more items.
 func newPage(items []Item, seqs []int64, limit int) Page {
+	text := 0
+	for i := range min(limit, len(items)) {
+		text += jsonSize(items[i].Name) + jsonSize(items[i].Note)
+		if text > maxPageText {
+			limit = i + 1
+			break
+		}
+	}
 	if len(items) <= limit {
 		return Page{Items: items}
 	}
 	return Page{Items: items[:limit], Next: encodeCursor(seqs[limit-1])}
+}
+
+// jsonSize returns about how many bytes the text takes in JSON: encoding/json writes
+// control characters, and those that are special in HTML, as \u00XX.
+func jsonSize(text string) int {
+	size := len(text)
+	for i := range len(text) {
+		if b := text[i]; b < ' ' || b == '<' || b == '>' || b == '&' {
+			size += len(`\u00XX`) - 1
+		}
+	}
+	return size
 }
 
 // Get returns one item, or ErrNotFound.

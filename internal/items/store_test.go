@@ -190,6 +190,51 @@ func TestPages(t *testing.T) {
 	})
 }
 
+// A page of items with the longest texts ends early, so that it takes little memory
+// while a client receives it slowly. The pages together still hold every item.
+func TestPagesOfLongTexts(t *testing.T) {
+	t.Parallel()
+	databasetest.Each(t, func(t *testing.T, newURL func(testing.TB) string) {
+		ctx := context.Background()
+		s := open(t, newURL(t))
+		var want []string
+		for _, text := range []string{"x", "😀", "<", "\x01"} {
+			for range 20 {
+				item := create(t, s, strings.Repeat(text, 100), "tea"+strings.Repeat(text, 997))
+				want = append(want, item.ID.String())
+			}
+		}
+		if page, err := s.List(ctx, "", 20); err != nil || len(page.Items) != 20 {
+			t.Errorf("List of the longest texts in ASCII: got %d items, %v, want 20", len(page.Items), err)
+		}
+		for name, read := range map[string]func(cursor string) (items.Page, error){
+			"List":   func(cursor string) (items.Page, error) { return s.List(ctx, cursor, 100) },
+			"Search": func(cursor string) (items.Page, error) { return s.Search(ctx, "tea", cursor, 100) },
+		} {
+			var got []string
+			for cursor := ""; ; {
+				page, err := read(cursor)
+				if err != nil || len(page.Items) == 0 {
+					t.Fatalf("%s: %d items, %v", name, len(page.Items), err)
+				}
+				for _, item := range page.Items {
+					got = append(got, item.ID.String())
+				}
+				const longest = 40 << 10 // bytes; see docs/deployment.md
+				if text, err := json.Marshal(page.Items); err != nil || len(text) > longest {
+					t.Errorf("%s: a page of %d items has %d bytes, %v, want at most %d", name, len(page.Items), len(text), err, longest)
+				}
+				if cursor = page.Next; cursor == "" {
+					break
+				}
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("%s (-want +got):\n%s", name, diff)
+			}
+		}
+	})
+}
+
 // two returns the stores of two replicas. With SQLite they are the same, since
 // one process owns a file: another may write now and then, but SQLite's lock is
 // not fair, and a process that writes without a pause keeps it.

@@ -2,12 +2,12 @@ import { expect, test, vi } from 'vitest'
 import { createPager, PAGE_SIZE } from './pager'
 import type { Item } from './types'
 
-/** A list of that length, whose cursors are the index of the next item. */
-function setUp(length: number) {
+/** A list of that length, whose cursors are the index of the next item. A response holds at most `fitting` items. */
+function setUp(length: number, fitting = 100) {
   const all = Array.from({ length }, (_, i) => ({ id: String(i) }) as Item)
   const list = vi.fn(async ({ limit, cursor = '0' }: { limit: number; cursor?: string }) => {
     if (limit > 100) throw new Error(`limit ${limit}`)
-    const end = Number(cursor) + limit
+    const end = Number(cursor) + Math.min(limit, fitting)
     return { items: all.slice(Number(cursor), end), ...(end < all.length && { next_cursor: String(end) }) }
   })
   return { all, list, pager: createPager(list) }
@@ -48,6 +48,12 @@ test('the next and the previous page take one request each, and the search for t
   expect(list).toHaveBeenCalledTimes(3)
   expect((await pager.load(Infinity)).number).toBe(247)
   expect((await pager.load(Infinity)).number).toBe(488)
+})
+
+test('passes over no page where a response holds fewer items than asked for, because their texts are long', async () => {
+  const { all, pager } = setUp(50, 20)
+  expect(await pager.load(Infinity)).toMatchObject({ number: 8, items: all.slice(48), isLast: true })
+  expect(await pager.load(7)).toMatchObject({ number: 7, items: all.slice(40, 48), isLast: false })
 })
 
 test('once the last item of a page is deleted, the page before is the last one', async () => {

@@ -41,7 +41,7 @@ export function createPager(list: List) {
       const pages = Math.min(STRIDE, wanted - number)
       const { items, next_cursor } = await read(number, pages)
       if (next_cursor) {
-        number += pages
+        number += Math.ceil(items.length / PAGE_SIZE) // fewer than asked for if their texts are long
         cursors.set(number, next_cursor)
       } else {
         wanted = number + Math.max(0, Math.ceil(items.length / PAGE_SIZE) - 1)
