@@ -23,6 +23,7 @@ type visitor struct {
 const (
 	proxyAddress = "10.9.0.1"
 	chunked      = "Transfer-Encoding: chunked"
+	byHTTPS      = "X-Forwarded-Proto: https" // the trusted proxy says so
 )
 
 // plan plans the clients and the faults of a run.
@@ -32,7 +33,7 @@ func (w *world) plan() {
 	w.settings.ShutdownTimeout = []time.Duration{0, 3 * time.Second, 15 * time.Second}[w.rng.IntN(3)]
 	w.settings.IdleTimeout = []time.Duration{5 * time.Second, 30 * time.Second, 120 * time.Second}[w.rng.IntN(3)]
 	for i := range 3 + w.rng.IntN(4) {
-		v := &visitor{address: netip.AddrFrom4([4]byte{192, 0, byte(i), byte(1 + w.rng.IntN(250))})}
+		v := &visitor{address: w.address(byte(i))}
 		w.visitors = append(w.visitors, v)
 		for range 3 + w.rng.IntN(12) {
 			w.after(w.between(0, horizon), "", func() { w.visit(v) })
@@ -48,7 +49,7 @@ func (w *world) plan() {
 		w.planFault(0) // while the server starts
 	}
 	if w.chance(20) {
-		w.after(w.between(0, horizon/2), "flood", w.flood)
+		w.planFlood(w.between(0, horizon/2))
 	}
 	if w.chance(25) {
 		w.after(w.between(0, horizon), "large bodies that stall", w.stallMany)
@@ -95,8 +96,11 @@ func (w *world) open(v *visitor) *client {
 
 func (w *world) connect(address netip.Addr, number int) *client {
 	peer := address
-	if w.scenario.proxied {
+	switch {
+	case w.scenario.proxied:
 		peer = netip.MustParseAddr(proxyAddress)
+	case number%2 == 0:
+		peer = netip.AddrFrom16(address.As16()) // as a socket for both protocols reports IPv4
 	}
 	conn := w.network.connect(netip.AddrPortFrom(peer, uint16(10000+number)))
 	if conn == nil {
@@ -120,18 +124,55 @@ func (w *world) newRequest(address netip.Addr, method, path string, statuses ...
 	if q.route == nil && w.resource != nil {
 		q.route = w.resource.routes(path)
 	}
+	q.scheme = "http"
 	if w.scenario.proxied {
-		q.headers = append(q.headers, "X-Forwarded-For: "+address.String(), "X-Forwarded-Proto: https")
+		q.scheme = "https"
+		q.headers = append(w.forwardedFor(address), byHTTPS)
+	} else if w.chance(5) {
+		q.headers = []string{"X-Forwarded-For: 203.0.113.99", "X-Forwarded-Proto: https", "X-Real-IP: 203.0.113.99", "Forwarded: for=203.0.113.99"}
 	}
 	return q
 }
 
-// scheme is that of the server's own pages.
-func (w *world) scheme() string {
-	if w.scenario.proxied {
-		return "https"
+// forwardedFor returns lines that name the address as the client, in one of the ways
+// that proxies and liars write them.
+func (w *world) forwardedFor(address netip.Addr) []string {
+	entry := address.String()
+	switch w.rng.IntN(8) {
+	case 0:
+		entry = netip.AddrPortFrom(address, 40000).String()
+	case 1:
+		entry = netip.AddrFrom16(address.As16()).String()
+	case 2:
+		if address.Is6() {
+			entry = "[" + entry + "]"
+		}
 	}
-	return "http"
+	if w.chance(20) {
+		entry += []string{", 10.9.0.2", " ,\t[fd00:9::2]:443", ",10.9.0.3:80, fd00:9::1"}[w.rng.IntN(3)] // more trusted proxies
+	}
+	before := []string{"203.0.113.99", "unknown", "10.9.0.5", "", "203.0.113.99, ,"}[w.rng.IntN(5)] // what the client claims
+	switch w.rng.IntN(6) {
+	case 0:
+		return []string{"X-Forwarded-For: " + before + ", " + entry}
+	case 1:
+		return []string{"X-Forwarded-For: " + before, "X-Forwarded-For: " + entry}
+	}
+	return []string{"X-Forwarded-For: " + entry}
+}
+
+// address returns the address of the client with the number i: IPv4, or IPv6 of one
+// of four networks, in some of which clients share a /64.
+func (w *world) address(i byte) netip.Addr {
+	switch w.rng.IntN(4) {
+	case 0:
+		a := netip.MustParseAddr("2001:db8:1::").As16()
+		a[5], a[7], a[15] = i%2, i/2%2, 1+i
+		return netip.AddrFrom16(a)
+	case 1:
+		return netip.AddrFrom4([4]byte{192, 0, 0, 1 + i}) // neighbors
+	}
+	return netip.AddrFrom4([4]byte{192, 0, 1 + i, byte(1 + w.rng.IntN(250))})
 }
 
 // visit sends a random request of a visitor.
@@ -145,22 +186,35 @@ func (w *world) visit(v *visitor) {
 	} else {
 		q = w.anyRequest(v)
 	}
-	q.origin = randomOrigin(w.rng, w.scheme())
+	if i := slices.Index(q.headers, byHTTPS); i >= 0 && w.chance(8) {
+		q.scheme, q.headers[i] = "http", "X-Forwarded-Proto: https , HTTP"
+	}
+	q.origin = randomOrigin(w.rng, q.scheme)
 	switch {
-	case w.chance(4):
-		q.host = "evil.example.net"
-		if q.origin.kind == own {
+	case w.chance(6):
+		q.host = []string{"evil.example.net", "evil-api.example.com", "api.example.com.evil.test", "", "[::1]", "a..b", "API.example.com:8443", "api.example.com.:8443"}[w.rng.IntN(8)]
+		if q.origin.kind == own || q.host == "" {
 			q.origin = origin{}
 		}
-	case w.chance(5) && len(q.origin.lines) == 0:
-		q.site = []string{"cross-site", "same-site", "none"}[w.rng.IntN(3)]
+	case w.chance(5) && len(q.origin.lines) < 2:
+		q.site = []string{"cross-site", "same-site", "none", "same-origin"}[w.rng.IntN(4)]
+		if q.site == "same-origin" && q.origin.kind == denied {
+			q.origin.kind = own // browsers know better than the server, behind a proxy that rewrites Host
+		}
 	case w.chance(10) && len(q.origin.lines) > 0:
 		q.method, q.asks, q.body, q.readsBody = "OPTIONS", q.method, nil, false
+		if w.chance(30) {
+			q.asks = []string{"patch", "PURGE", "TRACE", "not a name"}[w.rng.IntN(4)]
+		}
+		q.asksFor = []string{"", "content-type", "authorization,content-type", ",,if-match,", "x-other,content-type", "not a name"}[w.rng.IntN(6)]
 		q.settle, q.answered, q.unanswered = nil, nil, nil
 		q.headers = slices.DeleteFunc(q.headers, func(line string) bool { return line == chunked || strings.HasPrefix(line, "Expect:") })
 	case w.chance(5) && q.method == "GET":
 		q.method = "HEAD"
 		q.answered = nil
+	}
+	if w.chance(5) {
+		q.badID = []string{"not an ID", strings.Repeat("x", 65), "a\r\nX-Request-ID: b"}[w.rng.IntN(3)]
 	}
 	if w.chance(8) {
 		q.headers = append(q.headers, "Connection: close")
@@ -481,43 +535,51 @@ func (w *world) insist(v *visitor, path string, left int) {
 	w.finish(c, q)
 }
 
-// flood lets many addresses of one or more networks use up their limits; those of one
-// network may leave some. Then clients of other networks come, which the flood must
-// not affect.
-func (w *world) flood() {
-	base := netip.MustParseAddr("2001:db8:500::")
-	w.floodNetwork = netip.PrefixFrom(base, 40)
-	networks, modest := 1+w.rng.IntN(12), w.rng.IntN(12)
-	for i := range w.settings.RateLimitMaxClients + w.rng.IntN(20) {
-		address := base.As16()
-		address[5], address[7], address[15] = byte(i%networks), byte(i), 1
-		v := &visitor{address: netip.AddrFrom16(address)}
+// planFlood plans that many addresses of one or more networks use up their limits;
+// those of one network may leave some. More of them may come when the limits of the
+// first are no longer used up. After each wave, clients of other networks come, which
+// the flood must not affect.
+func (w *world) planFlood(at time.Duration) {
+	networks, modest, isIPv4 := 1+w.rng.IntN(12), w.rng.IntN(12), w.chance(30)
+	path := []string{"/api/upload", "/api/session"}[w.rng.IntN(2)]
+	limit := int(w.rates[path[len("/api/"):]].Limit)
+	come := func(address netip.Addr, requests int) {
+		v := &visitor{address: address}
 		c := w.open(v)
-		if c == nil {
-			return
-		}
-		requests := 2
-		if i%networks == modest {
-			requests = 1
-		}
 		for range requests {
-			q := w.newRequest(v.address, "POST", "/api/upload", 415)
+			if c == nil {
+				return
+			}
+			q := w.newRequest(v.address, "POST", path, 415)
 			c.begin(q, time.Now())
 			w.pushHead(c, q, q.raw())
 			w.finish(c, q)
 		}
 	}
-	w.after(time.Millisecond, "", func() {
-		for i := range 4 {
-			v := &visitor{address: netip.AddrFrom4([4]byte{203, 0, byte(i), 9})}
-			if c := w.open(v); c != nil {
-				q := w.newRequest(v.address, "POST", "/api/upload", 415)
-				c.begin(q, time.Now())
-				w.pushHead(c, q, q.raw())
-				w.finish(c, q)
+	for wave := range 1 + w.rng.IntN(3) {
+		w.after(at, "flood", func() {
+			for i := range w.settings.RateLimitMaxClients + w.rng.IntN(20) {
+				a := netip.MustParseAddr("2001:db8:500::").As16()
+				a[5], a[6], a[7], a[15] = byte(i%networks), byte(wave), byte(i/networks), 1
+				address := netip.AddrFrom16(a)
+				if isIPv4 {
+					address = netip.AddrFrom4([4]byte{198, 19, byte(i % networks), byte(wave<<6 + i/networks)})
+				}
+				w.flooders[address] = true
+				if i%networks == modest {
+					come(address, 1)
+				} else {
+					come(address, limit)
+				}
 			}
-		}
-	})
+		})
+		w.after(at+time.Millisecond, "", func() {
+			for i := range byte(4) {
+				come(netip.AddrFrom4([4]byte{203, byte(wave), i, 9}), 1)
+			}
+		})
+		at += w.between(time.Second, 10*time.Second)
+	}
 }
 
 // stallMany sends large bodies of many clients, but not their last bytes.

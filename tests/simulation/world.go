@@ -29,7 +29,7 @@ type scenario struct {
 	settings  config.Settings
 	anyOrigin bool // ALLOWED_ORIGINS=*
 	redis     bool
-	proxied   bool // clients come through a trusted proxy, by https
+	proxied   bool // clients come through a trusted proxy
 }
 
 // Resource is what the simulation must know about a resource with tables of its
@@ -62,7 +62,7 @@ type world struct {
 	start    time.Time
 	scenario scenario
 	settings config.Settings
-	rates    map[string]limiter.Rate
+	rates    map[string]limiter.Rate // by policy, without those that are off
 	network  *Network
 	database *cluster
 	redis    *redisServer
@@ -79,7 +79,7 @@ type world struct {
 	redisChanges                         []time.Time // when a fault of Redis began or ended
 	ledger                               *ledger
 	uncounted                            map[string]int // requests without a response, by policy and client
-	floodNetwork                         netip.Prefix
+	flooders                             map[netip.Addr]bool
 	buffered                             map[int]int64 // bytes of bodies that were held, by tick
 
 	stop    context.CancelFunc
@@ -339,7 +339,7 @@ func (w *world) answer(q *request, r *response) {
 		w.fail("%s: %s -> %d", q.conn.name, q, r.StatusCode)
 	}
 	if r.StatusCode >= 500 {
-		w.note("%s", r.body)
+		w.note("%s", strings.ReplaceAll(string(r.body), r.Header.Get("X-Request-Id"), q.id))
 	}
 	if q.settle != nil {
 		q.settle()
@@ -347,7 +347,7 @@ func (w *world) answer(q *request, r *response) {
 	if err := w.judge(q, r); err != nil {
 		w.fail("%s: %s -> %d: %v", q.conn.name, q, r.StatusCode, err)
 	}
-	if q.readsBody && q.host == apiHost && slices.Contains([]int{200, 201, 400, 408, 422}, r.StatusCode) {
+	if q.readsBody && isAPIHost(q.host) && slices.Contains([]int{200, 201, 400, 408, 422}, r.StatusCode) {
 		for tick, n := range q.held {
 			w.buffered[tick] += n
 		}
@@ -407,8 +407,12 @@ func (w *world) cutOff() bool {
 	return !w.stopped.IsZero() && time.Since(w.stopped) >= w.settings.ShutdownTimeout+w.settings.ShutdownDelay
 }
 
-// flooding reports whether a client is in the network that sends the flood.
-func (w *world) flooding(client netip.Addr) bool { return w.floodNetwork.Contains(client) }
+// flooding reports whether a client takes part in a flood.
+func (w *world) flooding(client netip.Addr) bool { return w.flooders[client] }
+
+// crowded reports whether the settings allow fewer counters than there are clients
+// without a flood. Then clients of different networks share counters too.
+func (w *world) crowded() bool { return w.settings.RateLimitMaxClients < 64 }
 
 // places returns in how many places requests may have been counted: in this process,
 // and in Redis, again after each change of its state.
