@@ -83,6 +83,8 @@ func (w *world) healAll() {
 	w.redisTrouble.clear(time.Now())
 	w.redisChanges = append(w.redisChanges, time.Now())
 	w.log.set(false, false)
+	w.network.full.Store(false)
+	w.full.clear(time.Now())
 }
 
 // open returns the visitor's connection, or a new one; nil if nobody listens.
@@ -629,9 +631,9 @@ func (w *world) planFault(at time.Duration) {
 		after(at+lasts, "Redis "+name+": over", func() { end(); changed(); w.redisTrouble.finish(time.Now()) })
 	}
 	set := w.database.change
-	kind := w.rng.IntN(18)
-	if !w.scenario.redis && kind >= 13 {
-		kind = w.rng.IntN(13)
+	kind := w.rng.IntN(21)
+	if !w.scenario.redis && kind >= 14 {
+		kind = w.rng.IntN(14)
 	}
 	if w.resource != nil && w.chance(20) {
 		kind = 7 // at the right moment, this is rare
@@ -659,7 +661,10 @@ func (w *world) planFault(at time.Duration) {
 		delay := w.between(time.Millisecond, 2*time.Second)
 		database("is slow", func() { set(func() { server.delay = delay }) }, func() { set(func() { server.delay = 0 }) })
 	case 5, 6:
-		code := []string{"53300", "57P03", "58030", "XX000", "garbage", "08006", "57P01", "53200"}[w.rng.IntN(8)]
+		code := []string{
+			"garbage", "08006", "0A000", "25006", "28P01", "3D000", "40001", "40P01", "42501", "42P01", "53100", "53200",
+			"53300", "55P03", "57014", "57P01", "57P02", "57P03", "58030", "XX000", "XX001",
+		}[w.rng.IntN(21)]
 		database("answers "+code, func() { w.wrong.begin(time.Now()); set(func() { server.failure = code }) },
 			func() { w.wrong.finish(time.Now()); set(func() { server.failure = "" }) })
 	case 7, 8:
@@ -681,12 +686,17 @@ func (w *world) planFault(at time.Duration) {
 		lasts = time.Millisecond
 		database("loses its connections", func() { set(server.endSessions) }, func() {})
 	case 13:
+		after(at, "no file descriptor is left", func() { w.full.begin(time.Now()); w.network.full.Store(true) })
+		after(at+lasts, "file descriptors are left again", func() { w.network.full.Store(false); w.full.finish(time.Now()) })
+	case 18:
 		redis("hangs", func() { w.redis.change(func() { w.redis.hung = true }) }, func() { w.redis.change(func() { w.redis.hung = false }) })
 	case 14:
 		redis("is killed", w.redis.kill, func() { w.redis.change(func() { w.redis.down = false; clear(w.redis.windows) }) })
-	case 15:
-		failure := []string{"OOM command not allowed when used memory > 'maxmemory'.", "READONLY You can't write against a read only replica.", "LOADING Redis is loading the dataset in memory"}[w.rng.IntN(3)]
-		redis("answers "+failure[:3], func() { w.redis.change(func() { w.redis.failure = failure }) }, func() { w.redis.change(func() { w.redis.failure = "" }) })
+	case 15, 19:
+		failure := append(brokenReplies(), "OOM command not allowed when used memory > 'maxmemory'.", "READONLY You can't write against a read only replica.",
+			"LOADING Redis is loading the dataset in memory", "MOVED 1 10.2.0.9:6379", "ASK 1 10.2.0.9:6379", "TRYAGAIN later", "CLUSTERDOWN Hash slot not served",
+			"MASTERDOWN Link with MASTER is down", "NOSCRIPT No matching script.", "NOAUTH Authentication required.", "NOPERM no permissions", "BUSY Redis is busy", "ERR simulated")[w.rng.IntN(16)]
+		redis(fmt.Sprintf("answers %.5q", failure), func() { w.redis.change(func() { w.redis.failure = failure }) }, func() { w.redis.change(func() { w.redis.failure = "" }) })
 	case 16:
 		step := w.between(-20*time.Second, 20*time.Second)
 		redis(fmt.Sprintf("steps its clock by %s and forgets", step), func() { w.redis.change(func() { w.redis.skew += step }); w.redis.forget() }, func() {})
@@ -701,6 +711,9 @@ func (w *world) planFault(at time.Duration) {
 		}, func() {
 			set(func() { w.database.servers[0].hung, w.database.servers[1].hung = false, false })
 		})
+	case 20:
+		lasts = w.between(time.Microsecond, 10*time.Millisecond)
+		redis("loses its connections for a moment", w.redis.kill, func() { w.redis.change(func() { w.redis.down = false }) })
 	case 17:
 		delay := w.between(time.Millisecond, 200*time.Millisecond)
 		redis("is slow", func() { w.redis.change(func() { w.redis.delay = delay }) }, func() { w.redis.change(func() { w.redis.delay = 0 }) })

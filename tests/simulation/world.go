@@ -76,6 +76,7 @@ type world struct {
 	tick     int // observations
 
 	databaseTrouble, wrong, redisTrouble spans
+	full                                 spans // no file descriptor was left
 	redisChanges                         []time.Time // when a fault of Redis began or ended
 	ledger                               *ledger
 	uncounted                            map[string]int // requests without a response, by policy and client
@@ -311,8 +312,10 @@ func (w *world) measure(c *client) {
 // bodies returns the requests whose bodies a handler may hold in memory.
 func (w *world) bodies() (found []*request) {
 	for _, c := range w.clients {
-		if n := len(c.pending); n > 0 && c.pending[n-1].readsBody && c.pending[n-1].bodyFrom > 0 {
-			found = append(found, c.pending[n-1])
+		for _, q := range c.pending {
+			if q.readsBody && q.bodyFrom > 0 {
+				found = append(found, q)
+			}
 		}
 	}
 	return found
@@ -381,6 +384,7 @@ func (w *world) lose(q *request, err error) {
 		// net/http closes the connection although requests are pipelined behind
 		// this one, which resets it.
 	case q.headAt.IsZero() && time.Since(q.begunAt) >= 5*time.Second: // headers too slow
+	case q.headAt.IsZero() && w.full.overlaps(q.begunAt, time.Now()): // until its headers are complete, its connection counts as idle
 	case q.conn.pending[0].is("Expect: 100-continue"): // it did not wait, and nobody reads the body of one that is refused
 	case q.conn.window > 0 && time.Since(q.lastAt) >= 25*time.Second: // reads too slowly
 	default:
