@@ -2,6 +2,7 @@ package simulation
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
@@ -238,7 +239,7 @@ func (w *world) anyRequest(v *visitor) *request {
 	from := func(method, path string, statuses ...int) *request {
 		return w.newRequest(v.address, method, path, statuses...)
 	}
-	switch w.rng.IntN(14) {
+	switch w.rng.IntN(15) {
 	case 0:
 		return from("GET", "/", 200)
 	case 1:
@@ -255,12 +256,26 @@ func (w *world) anyRequest(v *visitor) *request {
 		return from([]string{"DELETE", "PATCH", "TRACE", "OPTIONS"}[w.rng.IntN(4)], "/api/hello")
 	case 8:
 		q := from("GET", "/api/session", 401)
-		if v.cookie != "" {
-			q.headers, q.statuses = append(q.headers, "Cookie: "+v.cookie), []int{200}
+		switch {
+		case w.chance(20):
+			q.headers = append(q.headers, "Cookie: __Host-session=forged; other=1")
+		case v.cookie != "":
+			q.headers, q.statuses = append(q.headers, "Cookie: __Host-session=forged; "+v.cookie), []int{200}
 		}
 		return q
 	case 9:
-		return from("DELETE", "/api/session", 204)
+		q := from("DELETE", "/api/session", 204)
+		if v.cookie != "" {
+			q.headers = append(q.headers, "Cookie: "+v.cookie)
+		}
+		q.answered = func(r *response) {
+			if r.StatusCode == http.StatusNoContent && !strings.Contains(r.Header.Get("Set-Cookie"), "Max-Age=0") {
+				w.fail("%s: Set-Cookie: %q", q, r.Header["Set-Cookie"])
+			}
+		}
+		return q
+	case 12:
+		return from("GET", "/docs/nothing.js", 404)
 	case 10:
 		return w.signIn(v)
 	case 11:
@@ -272,9 +287,13 @@ func (w *world) anyRequest(v *visitor) *request {
 func (w *world) signIn(v *visitor) *request {
 	q := w.newRequest(v.address, "POST", "/api/session", 201)
 	w.setJSON(q, `{"name": "Mika"}`, 422)
+	if v.cookie != "" && w.chance(50) {
+		q.headers = append(q.headers, "Cookie: "+v.cookie)
+	}
 	q.answered = func(r *response) {
 		if cookies := r.Cookies(); r.StatusCode == http.StatusCreated && len(cookies) > 0 {
-			v.cookie = cookies[0].Name + "=" + cookies[0].Value
+			last := cookies[len(cookies)-1] // before it, another of the name may be cleared
+			v.cookie = last.Name + "=" + last.Value
 		}
 	}
 	return q
@@ -294,8 +313,13 @@ func (w *world) setJSON(q *request, body string, missing int) {
 	case 2:
 		body, q.statuses = body+" {}", []int{400}
 	case 3:
-		q.headers[len(q.headers)-1], q.statuses = "Content-Type: text/plain", []int{415}
-		q.readsBody = false
+		q.headers[len(q.headers)-1] = []string{
+			"Content-Type: text/plain", "X-No-Content-Type: 1", "Content-Type: application/json; charset=latin1", "Content-Type: application/json;",
+			"Content-Type: application/json\r\nContent-Type: application/json", "Content-Type: application/json\r\nContent-Encoding: gzip",
+		}[w.rng.IntN(6)]
+		if q.headers[len(q.headers)-1] != "Content-Type: application/json;" { // which mime.ParseMediaType accepts
+			q.statuses, q.readsBody = []int{415}, false
+		}
 	case 4:
 		body, q.statuses = strings.Repeat(" ", 256<<10)+body, []int{413}
 		q.readsBody = false
@@ -305,19 +329,72 @@ func (w *world) setJSON(q *request, body string, missing int) {
 		q.headers = append(q.headers, "Expect: 100-continue")
 	case 7:
 		q.headers = append(q.headers, chunked)
-		body = fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", len(body), body)
+		body = chunks(body)
+	case 8, 9:
+		mistakes := jsonMistakes()
+		one := mistakes[w.rng.IntN(len(mistakes))]
+		body, q.statuses = one.body, []int{one.status}
 	}
 	q.body = []byte(body)
 }
 
+func chunks(body string) string { return fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", len(body), body) }
+
+type mistake struct {
+	body   string
+	status int
+}
+
+// jsonMistakes are wrong wherever an object with a name is expected.
+func jsonMistakes() []mistake {
+	return []mistake{
+		{"", 400}, {"null", 400}, {"[]", 400}, {`{"name": "a"`, 400}, {`{"name": "a",}`, 400}, {"\ufeff{}", 400}, {"{\"name\": \"\xff\"}", 400},
+		{`{"name": "a", "mane": 1}`, 400}, {`{"name": "a", "name": "b"}`, 400}, {`{"name": "\ud800"}`, 400}, {`{"name": "\ud800\u0061"}`, 400},
+		{`{"name": 1}`, 422}, {`{"name": null}`, 422}, {`{"name": ""}`, 422}, {`{"name": "\u0000"}`, 422},
+		{`{"name": "` + strings.Repeat("\\ud83d\\ude00", 101) + `"}`, 422},
+	}
+}
+
 func (w *world) upload(v *visitor) *request {
-	q := w.newRequest(v.address, "POST", "/api/upload", 201)
-	var b bytes.Buffer
-	b.WriteString("--boundary\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.txt\"\r\n\r\n")
-	b.WriteString(strings.Repeat("x", w.rng.IntN(100<<10)))
-	b.WriteString("\r\n--boundary--\r\n")
-	q.body = b.Bytes()
-	q.headers = append(q.headers, "Content-Type: multipart/form-data; boundary=boundary")
+	part := func(disposition string, size int) string {
+		return "--boundary\r\nContent-Disposition: form-data; " + disposition + "\r\n\r\n" + strings.Repeat("x", size) + "\r\n"
+	}
+	const named, end = `name="file"; filename="a.txt"`, "--boundary--\r\n"
+	size := w.rng.IntN(100 << 10)
+	file := part(named, size)
+	form, status := file+end, http.StatusCreated
+	contentType := "Content-Type: multipart/form-data; boundary=boundary"
+	switch w.rng.IntN(16) {
+	case 0:
+		form = part(`name="other"`, w.rng.IntN(10<<10)) + form + "more"
+	case 1:
+		form, status = file+file+end, http.StatusUnprocessableEntity
+	case 2:
+		form, status = part(`name="file"`, size)+end, http.StatusUnprocessableEntity
+	case 3:
+		form, status = part(`name="other"; filename="a.txt"`, 10)+end, http.StatusUnprocessableEntity
+	case 4:
+		form, status = file[:w.rng.IntN(len(file))], http.StatusBadRequest
+	case 5:
+		form, status = part(named, int(w.settings.MaxUploadBytes)+1)+end, http.StatusRequestEntityTooLarge
+	case 6:
+		form, status = part(`name="other"`, 65<<10)+file+end, http.StatusRequestEntityTooLarge
+	case 7:
+		contentType, status = "Content-Type: multipart/form-data", http.StatusBadRequest
+	}
+	q := w.newRequest(v.address, "POST", "/api/upload", status)
+	q.headers = append(q.headers, contentType)
+	q.answered = func(r *response) {
+		sum := fmt.Sprintf(`"size":%d,"content_type":"application/octet-stream","sha256":"%x"`, size, sha256.Sum256(bytes.Repeat([]byte("x"), size)))
+		if r.StatusCode == http.StatusCreated && !strings.Contains(string(r.body), sum) {
+			w.fail("%s: %s, want %s", q, r.body, sum)
+		}
+	}
+	if w.chance(20) {
+		q.headers = append(q.headers, chunked)
+		form = chunks(form)
+	}
+	q.body = []byte(form)
 	return q
 }
 

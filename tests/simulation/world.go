@@ -76,7 +76,7 @@ type world struct {
 	tick     int // observations
 
 	databaseTrouble, wrong, redisTrouble spans
-	full                                 spans // no file descriptor was left
+	full                                 spans       // no file descriptor was left
 	redisChanges                         []time.Time // when a fault of Redis began or ended
 	ledger                               *ledger
 	uncounted                            map[string]int // requests without a response, by policy and client
