@@ -770,9 +770,12 @@ func (w *world) planFault(at time.Duration) {
 	case 14:
 		redis("is killed", w.redis.kill, func() { w.redis.change(func() { w.redis.down = false; clear(w.redis.windows) }) })
 	case 15, 19:
-		failure := append(brokenReplies(), "OOM command not allowed when used memory > 'maxmemory'.", "READONLY You can't write against a read only replica.",
+		failure := []string{"OOM command not allowed when used memory > 'maxmemory'.", "READONLY You can't write against a read only replica.",
 			"LOADING Redis is loading the dataset in memory", "MOVED 1 10.2.0.9:6379", "ASK 1 10.2.0.9:6379", "TRYAGAIN later", "CLUSTERDOWN Hash slot not served",
-			"MASTERDOWN Link with MASTER is down", "NOSCRIPT No matching script.", "NOAUTH Authentication required.", "NOPERM no permissions", "BUSY Redis is busy", "ERR simulated")[w.rng.IntN(16)]
+			"MASTERDOWN Link with MASTER is down", "NOSCRIPT No matching script.", "NOAUTH Authentication required.", "NOPERM no permissions", "BUSY Redis is busy", "ERR simulated"}[w.rng.IntN(13)]
+		if w.chance(40) {
+			failure = brokenReplies()[w.rng.IntN(3)]
+		}
 		redis(fmt.Sprintf("answers %.5q", failure), func() { w.redis.change(func() { w.redis.failure = failure }) }, func() { w.redis.change(func() { w.redis.failure = "" }) })
 	case 16:
 		step := w.between(-20*time.Second, 20*time.Second)

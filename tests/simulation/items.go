@@ -164,14 +164,13 @@ func (s *itemStore) request(w *world, v *visitor) *request {
 	}
 	k := certain[w.rng.IntN(len(certain))]
 	switch w.rng.IntN(10) {
-	case 0, 1:
+	case 0:
 		return s.list(w, v)
+	case 1:
+		return s.walk(w, v)
 	case 2:
-		switch w.rng.IntN(4) {
-		case 0:
+		if w.chance(40) {
 			return s.mistaken(w, v, k)
-		case 1:
-			return s.walk(w, v)
 		}
 		return s.search(w, v, k)
 	case 3, 4:
@@ -300,7 +299,7 @@ func (s *itemStore) page(w *world, v *visitor, path, text string) *request {
 // mistaken asks for a page or an item that nobody can name like this.
 func (s *itemStore) mistaken(w *world, v *visitor, k *knownItem) *request {
 	if w.chance(30) {
-		id := []string{"nothing", strings.ToUpper("x" + k.id), "%00", "00000000-0000-0000-0000-000000000000"}[w.rng.IntN(4)]
+		id := []string{"nothing", "urn:uuid:" + k.id, strings.ReplaceAll(k.id, "-", ""), "00000000-0000-0000-0000-000000000000"}[w.rng.IntN(4)]
 		method := []string{"GET", "DELETE"}[w.rng.IntN(2)]
 		q := s.newRequest(w, v, method, "/api/items/"+id, 404)
 		q.shown = "/api/items/..."

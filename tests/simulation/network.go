@@ -82,6 +82,11 @@ type listener struct {
 
 func (l *listener) Accept() (net.Conn, error) {
 	select {
+	case <-l.closed:
+		return nil, net.ErrClosed
+	default:
+	}
+	select {
 	case c := <-l.queue:
 		if l.full.Load() {
 			l.queue <- c // it stays in the kernel's queue

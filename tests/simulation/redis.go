@@ -101,7 +101,7 @@ func (r *redisServer) serve(conn *Conn) {
 			time.Sleep(delay)
 		}
 		reply := r.run(command)
-		if _, err := io.WriteString(conn, reply); err != nil || slices.Contains(brokenReplies(), reply) {
+		if _, err := io.WriteString(conn, reply); err != nil || slices.Contains(brokenReplies()[1:], reply) {
 			return
 		}
 	}
@@ -139,10 +139,10 @@ func readLength(in *bufio.Reader, kind byte) (int, error) {
 	return strconv.Atoi(strings.TrimSpace(line[1:]))
 }
 
-// brokenReplies are those after which the server closes the connection: text that is
-// not a reply, one of another shape, and one that is cut off.
+// brokenReplies are one of another shape, text that is not a reply, and a reply that
+// is cut off. After the last two, the server closes the connection.
 func brokenReplies() []string {
-	return []string{"HTTP/1.1 400 Bad Request\r\n\r\n", "*2\r\n:1\r\n:1\r\n", "*3\r\n:1\r\n:9"}
+	return []string{"*2\r\n:1\r\n:1\r\n", "HTTP/1.1 400 Bad Request\r\n\r\n", "*3\r\n:1\r\n:9"}
 }
 
 func (r *redisServer) run(command []string) string {

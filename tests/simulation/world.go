@@ -380,6 +380,7 @@ func (w *world) lose(q *request, err error) {
 	switch {
 	case q.conn.gaveUp, q.conn.closing:
 	case w.late(q), w.cutOff():
+	case !w.stopped.IsZero() && w.full.overlaps(q.begunAt, time.Now()): // its connection waited when the listener was closed
 	case !w.stopped.IsZero() && (len(q.conn.pending) > 1 || q.conn.window > 0):
 		// net/http closes the connection although requests are pipelined behind
 		// this one, which resets it.
