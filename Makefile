@@ -51,14 +51,15 @@ test-go:
 	@race=-race; echo '#include <stdlib.h>' | $$(go env CC) -E - >/dev/null 2>&1 || { \
 	  echo "SKIP the race detector: no C compiler with its headers; install gcc (and musl-dev on Alpine)"; test -z "$$CI" || exit 1; race=; }; \
 	set -x; go test $$race $${CI:+-shuffle=on} $$(go list ./... | grep -v /tests/template)
-	go test -run '^(TestAllocations|TestSimulation)' . # the race detector adds allocations, and simulates a tenth of the seeds
+	@# The race detector adds allocations, simulates a tenth of the seeds, and takes long to measure memory.
+	go test -run '^(TestAllocations|TestSimulation|TestMemoryPerClient)' . ./internal/ratelimit
 	@# go test hides what tests of a package that passes have skipped.
 	@for program in redis-server caddy nginx curl promtool; do \
 	  command -v $$program >/dev/null || echo "SKIP the tests that need $$program: install it"; done; \
 	sh scripts/postgres.sh >/dev/null || echo "SKIP the tests on PostgreSQL: install postgresql"; \
 	test "$$(id -u)" = 0 || echo "SKIP the test of a full disk: run it as root"
 
-# Follows docs/make-it-yours.md in a copy, whose tests must pass. It runs alone,
+# Follows docs/make-it-yours.md in copies, whose tests must pass. It runs alone,
 # because it runs all other tests again, twice.
 test-template:
 	@$(REQUIRE_GO); go test -count=1 -timeout 20m ./tests/template

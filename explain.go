@@ -53,12 +53,9 @@ func explain(s config.Settings, args []string, stdout io.Writer) error {
 		return err
 	}
 	path = got.path
-	allowOrigin := got.response.Header().Get("Access-Control-Allow-Origin")
-	denied := got.response.Code == http.StatusForbidden && allowOrigin == ""
+	access := got.access(s)
 	isOwnHost := hostAndPort(page) == hostAndPort(api)
-	isOwn := !denied && allowOrigin == ""
-	isPublic := allowOrigin == "*" && !s.Origins.AllowsAny()
-	refused := denied || len(args) == 3 && got.response.Code >= http.StatusBadRequest
+	refused := access == denied || len(args) == 3 && got.response.Code >= http.StatusBadRequest
 
 	var out strings.Builder
 	say := func(format string, values ...any) {
@@ -68,7 +65,7 @@ func explain(s config.Settings, args []string, stdout io.Writer) error {
 		say("To allow it, write this line into .env (the environment takes precedence):")
 		out.WriteString("\n" + line + "\n\n")
 	}
-	switch setting, entry := s.Origins.AllowedBy(value); {
+	switch access {
 	case denied:
 		say("%s may not call this API.", shown)
 		say("  %s", s.Origins.Why([]string{value}, hostAndPort(api)))
@@ -81,40 +78,41 @@ func explain(s config.Settings, args []string, stdout io.Writer) error {
 		case !isOwnHost: // for its own host, the reason names another setting
 			sayLine("ALLOWED_ORIGINS=" + strings.Join(append(s.Origins.Entries(), value), ","))
 		}
-	case isOwn:
+	case own:
 		say("%s is this API's own origin, whose pages need no CORS headers.", shown)
-	case isPublic:
+	case public:
 		say("%s may call this route, which is public.", shown)
-	default:
+	case listed:
+		setting, entry := s.Origins.AllowedBy(value)
 		say("%s may call this API: %s in %s allows it.", shown, entry, setting)
 	}
 	if len(args) == 3 {
 		say("%s", describeRoute(got, method, path))
 	}
-	if !isOwn { // browsers send no preflight to the page's own origin
+	if access != own { // browsers send no preflight to the page's own origin
 		preflight := got.preflight.Header()
 		say("A preflight for %s with the header content-type gets %s:", method, status(got.preflight.Code))
 		out.WriteString(corsHeaders(preflight))
 		simple := []string{http.MethodGet, http.MethodHead, http.MethodPost}
 		allowed := append(simple, strings.Split(preflight.Get("Access-Control-Allow-Methods"), ",")...)
-		if got.route != nil && !denied && !slices.Contains(allowed, method) {
+		if got.route != nil && access != denied && !slices.Contains(allowed, method) {
 			refused = true
 			say("The browser stops here, because CORS_ALLOWED_METHODS lacks %s.", method)
 			sayLine("CORS_ALLOWED_METHODS=" + strings.Join(append(slices.Clone(s.CORSMethods), method), ","))
 		}
 	}
 	response := status(got.response.Code)
-	if got.route != nil && !denied {
+	if got.route != nil && access != denied {
 		response = "the route's response"
 	}
 	say("%s %s gets %s:", method, path, response)
 	out.WriteString(corsHeaders(got.response.Header()))
 	switch {
-	case isOwn:
+	case access == own:
 		say("Session cookie: %s. Browsers send it with every call.", got.cookie)
-	case isPublic:
+	case access == public:
 		say("Session cookie: calls to public routes carry none.")
-	case page.Host != "" && !(denied && isOwnHost):
+	case page.Host != "" && !(access == denied && isOwnHost):
 		say("Session cookie: %s. %s", got.cookie, describeCookie(s, page, api))
 	}
 	for _, warning := range s.Warnings {
@@ -136,6 +134,28 @@ type answers struct {
 	noOrigin            *httptest.ResponseRecorder
 	preflight, response *httptest.ResponseRecorder
 	cookie              string // the attributes of the session cookie
+}
+
+// accessKind says why a page may call, or that it may not.
+type accessKind int
+
+const (
+	denied accessKind = iota
+	own               // the page is this API's own, so browsers apply no CORS
+	public            // any page may call the route
+	listed            // a setting allows the origin
+)
+
+func (a answers) access(s config.Settings) accessKind {
+	switch allowed := a.response.Header().Get("Access-Control-Allow-Origin"); {
+	case allowed == "" && a.response.Code == http.StatusForbidden:
+		return denied
+	case allowed == "":
+		return own
+	case allowed == "*" && !s.Origins.AllowsAny():
+		return public
+	}
+	return listed
 }
 
 // ask builds the router with handlers that only record their route, because the

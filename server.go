@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/pprof"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -36,8 +37,8 @@ const (
 	// linger is for how long the server keeps serving its connections after it has
 	// stopped accepting new ones, so that each ends with a response.
 	linger = 500 * time.Millisecond
-	// acceptPause is the time between attempts to accept a connection while the
-	// process has no file descriptor left for it.
+	// acceptPause is the time between attempts to accept a connection while there is
+	// no file descriptor or memory left for it.
 	acceptPause = 50 * time.Millisecond
 )
 
@@ -63,11 +64,7 @@ func serve(ctx context.Context, s config.Settings, listen func(address, variable
 	server := newServer(count(&inFlight, closeWhile(&closing, paced)), p.log)
 	server.IdleTimeout = s.IdleTimeout
 	failed := make(chan error, 2) // each of the two servers can fail once
-	patient := &patientListener{Listener: listener, log: p.log, closeIdle: func() {
-		server.SetKeepAlivesEnabled(false) // closes the connections that are idle now
-		server.SetKeepAlivesEnabled(true)
-	}}
-	go func() { failed <- server.Serve(patient) }()
+	go func() { failed <- server.Serve(newPatientListener(listener, server, p.log)) }()
 
 	if p.metrics != nil {
 		metricsListener, err := listen(s.MetricsAddr, "METRICS_ADDR")
@@ -81,7 +78,7 @@ func serve(ctx context.Context, s config.Settings, listen func(address, variable
 		metricsServer := newServer(handler, p.log)
 		metricsServer.IdleTimeout = s.IdleTimeout
 		defer metricsServer.Close() // last, so that the metrics show the drain
-		go func() { failed <- metricsServer.Serve(metricsListener) }()
+		go func() { failed <- metricsServer.Serve(newPatientListener(metricsListener, metricsServer, p.log)) }()
 		p.log.Info("metrics", "url", "http://"+metricsListener.Addr().String()+"/metrics")
 	}
 	announce(s, p.log, listener.Addr())
@@ -150,9 +147,10 @@ func onlyKnownHosts(allowed origin.HostList, next http.Handler) http.Handler {
 	})
 }
 
-// patientListener waits while the process has no file descriptor left for another
-// connection. It closes idle connections to free some, and it logs the remedy at
-// most once a minute. Without it, net/http would only retry and log each attempt.
+// patientListener waits while the process has no file descriptor, or the kernel no
+// memory, left for another connection. It closes idle connections to free some, and it
+// logs the remedy at most once a minute. Without it, net/http would only retry and log
+// each attempt if descriptors are short, and stop serving if memory is.
 type patientListener struct {
 	net.Listener
 	closeIdle func()
@@ -160,16 +158,24 @@ type patientListener struct {
 	told      time.Time // when the remedy was logged last
 }
 
+func newPatientListener(l net.Listener, server *http.Server, log *slog.Logger) *patientListener {
+	return &patientListener{Listener: l, log: log, closeIdle: func() {
+		server.SetKeepAlivesEnabled(false) // closes the connections that are idle now
+		server.SetKeepAlivesEnabled(true)
+	}}
+}
+
 func (l *patientListener) Accept() (net.Conn, error) {
+	shortages := []syscall.Errno{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM} // accept(2)
 	for {
 		conn, err := l.Listener.Accept()
-		if !errors.Is(err, syscall.EMFILE) && !errors.Is(err, syscall.ENFILE) {
+		if !slices.ContainsFunc(shortages, func(shortage syscall.Errno) bool { return errors.Is(err, shortage) }) {
 			return conn, err
 		}
 		if time.Since(l.told) > time.Minute {
 			l.told = time.Now()
 			l.log.Error("cannot accept connections", "error", err,
-				"remedy", "idle connections are closed; raise the limit on open files (ulimit -n, LimitNOFILE=) or lower IDLE_TIMEOUT")
+				"remedy", "idle connections are closed; raise the limit on open files (ulimit -n, LimitNOFILE=) or on memory, or lower IDLE_TIMEOUT")
 		}
 		l.closeIdle()
 		time.Sleep(acceptPause)
@@ -187,7 +193,7 @@ func listen(address, variable string) (net.Listener, error) {
 		return nil, fmt.Errorf("the address %s is in use: stop the program that listens there, or set %s to another port", address, variable)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("listen (HOST, %s): %w", variable, err)
+		return nil, fmt.Errorf("listen (%s): %w", variable, err)
 	}
 	return listener, nil
 }

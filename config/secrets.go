@@ -31,12 +31,12 @@ func (m *mistakes) fromFile(name, value, file string) (string, bool) {
 	if file == "" {
 		return value, true
 	}
-	if strings.Contains(file, "://") { // a URL with its password, in the wrong variable
-		m.addSecret(name+"_FILE", "holds a value instead of the name of a file; write that value into "+name)
-		return "", false
-	}
 	content, err := readSmallFile(file)
-	if err != nil {
+	switch {
+	case err != nil && !fileForm.MatchString(file): // it may be the secret itself
+		m.addSecret(name+"_FILE", "cannot be read ("+err.Error()+") and may hold the value instead of the name of a file; name a file that this process may read, or write the value into "+name)
+		return "", false
+	case err != nil:
 		m.add(name+"_FILE", file, "cannot be read ("+err.Error()+"); name a file that this process may read")
 		return "", false
 	}
@@ -47,6 +47,10 @@ func (m *mistakes) fromFile(name, value, file string) (string, bool) {
 	}
 	return text, true
 }
+
+// fileForm matches the name of a file that begins like a path, or that is too short to
+// be a secret.
+var fileForm = regexp.MustCompile(`^([/.].*|[A-Za-z0-9._/-]{1,31})$`)
 
 func (m *mistakes) sessionSecret(name, value, file string, required bool) Secret {
 	text, ok := m.fromFile(name, value, file)

@@ -130,8 +130,8 @@ func (m *mistakes) host(name, value string, production bool) string {
 		}
 		return host
 	}
-	if err := origin.CheckHost(host); err != nil {
-		m.add(name, value, err.Error()+"; write an IP address such as 127.0.0.1 or 0.0.0.0, without scheme and port")
+	if origin.CheckHost(host) != nil {
+		m.add(name, value, "is neither an IP address nor a host name in lower case; write an IP address such as 127.0.0.1 or 0.0.0.0, without scheme and port")
 		return host
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), lookupTimeout)

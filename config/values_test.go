@@ -70,6 +70,7 @@ func TestValuesRejects(t *testing.T) {
 		{[]string{"PORT=http"}, []string{`PORT="http"`, "not a whole number", "0 to 65535"}},
 		{[]string{"HOST=http://localhost"}, []string{`HOST="http://localhost"`, "without scheme"}},
 		{[]string{"HOST=0.0.0.0:8080"}, []string{`HOST="0.0.0.0:8080"`}},
+		{[]string{"HOST=LOCALHOST"}, []string{`HOST="LOCALHOST" is neither an IP address nor a host name in lower case`}},
 		{[]string{"HOST=203.0.113.7"}, []string{`HOST="203.0.113.7" is not an address of this machine`, "0.0.0.0"}},
 		{[]string{"HOST=2001:db8::1"}, []string{`HOST="2001:db8::1" is not an address of this machine`}},
 		{[]string{"HOST=nowhere.invalid"}, []string{`HOST="nowhere.invalid" is not a name of this machine`, "0.0.0.0"}},

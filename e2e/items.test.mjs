@@ -274,28 +274,6 @@ for (const engine of engines) {
   })
 }
 
-// The engines share one address, and so the limit: they wait at the same time.
-describe('after a 429', { concurrency: true }, () => {
-  for (const engine of engines) {
-    test(`the search continues by itself: ${engine.name}`, { skip: engine.missing }, async (t) => {
-      const browser = await engine.open()
-      t.after(() => browser.close())
-      const page = await open(browser, allowed)
-      for (let status; status !== 429; ) ({ status } = await fetch(`${api.url}/api/search?q=lab`))
-      await page.fill('#search input', 'engine')
-      await until('the wait', async () => /continues in \d+ s/.test(await page.text('[data-search-state]')))
-      const started = performance.now()
-      const [, seconds] = /continues in (\d+) s/.exec(await page.text('[data-search-state]'))
-      assert.match(await page.text('[data-policy=search]'), /^search0 \/ 6wait \d+ s/)
-      await until('the search continues', async () => (await exchange(page, 'search')).startsWith('200'), 80)
-      const waited = (performance.now() - started) / 1000
-      assert.ok(waited > seconds - 2, `said ${seconds} s, took ${waited} s`)
-      assert.match(await exchange(page, 'search'), /q=engine/)
-      assert.match(await page.text('[data-search-state]'), /found$/)
-    })
-  }
-})
-
 /**
  * Runs in the page: types into the search, all in one task. On a slow machine, the
  * time between two real keystrokes can be long enough for a search.

@@ -137,6 +137,8 @@ for (const engine of engines) {
         const stops = []
         await page.evaluate(() => document.querySelector('.skip').focus())
         for (let stop; stops.length < 150; stops.push(stop)) {
+          // If the focus moves twice in one frame, Firefox may scroll to neither element, and stay there.
+          await page.evaluate(() => new Promise(requestAnimationFrame))
           await page.keyboard.press('Tab')
           stop = await page.evaluate(focused)
           if (!stop) break

@@ -28,7 +28,8 @@ func AllowedHosts(hosts origin.HostList, routes Routes) gin.HandlerFunc {
 	}
 }
 
-// whyHost does not list the allowed hosts: the client may be a stranger.
+// whyHost does not list the allowed hosts: the client may be a stranger. The text is
+// ASCII, because logText would escape every quote of another one.
 func whyHost(header, host string) string {
 	switch {
 	case header == "":
@@ -37,5 +38,5 @@ func whyHost(header, host string) string {
 		return fmt.Sprintf("The Host %.100q is not a host name.", header)
 	}
 	return fmt.Sprintf("The host %q is not in ALLOWED_HOSTS. If it is a name of this server, add it after the names that should keep working "+
-		"(in development, localhost): ALLOWED_HOSTS=…,%s", host, host)
+		"(in development, localhost): ALLOWED_HOSTS=...,%s", host, host)
 }

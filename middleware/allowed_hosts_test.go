@@ -34,8 +34,8 @@ func TestAllowedHosts(t *testing.T) {
 		}
 	}
 	for host, wants := range map[string][]string{
-		"Laptop.test:8080":                  {`"laptop.test"`, "ALLOWED_HOSTS=…,laptop.test"},
-		"[::2]":                             {`"[::2]"`, "ALLOWED_HOSTS=…,[::2]"},
+		"Laptop.test:8080":                  {`"laptop.test"`, "ALLOWED_HOSTS=...,laptop.test"},
+		"[::2]":                             {`"[::2]"`, "ALLOWED_HOSTS=...,[::2]"},
 		"":                                  {"no Host"},
 		"a<b>":                              {"not a host name"},
 		strings.Repeat("x", 10_000) + "/":   {"not a host name"},

@@ -1,8 +1,8 @@
 #!/bin/sh
 # Runs targets of the Makefile one after another, and prints how long each took.
 # It stops at the first one that fails. As go test does with packages, it does not
-# repeat the tests of the page or those in browsers if they passed with the same
-# inputs, except in CI. To repeat them, call their targets.
+# repeat the tests of the page, those in browsers or those of the template if they
+# passed with the same inputs, except in CI. To repeat them, call their targets.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -10,10 +10,14 @@ cd "$(dirname "$0")/.."
 # part that always runs. The file at the end changes with every Debian package.
 inputs() {
 	command -v npm >/dev/null || return 0
+	tests=
 	case ${CI:+CI}$1 in
-	test-page | test-browsers)
+	test-template) tests=-tests ;;
+	esac
+	case ${CI:+CI}$1 in
+	test-page | test-browsers | test-template)
 		make -s frontend-dev/node_modules e2e/node_modules >&2 || return 0
-		go -C tools run ./inputs .. go node npm "${CHROMIUM:-/usr/bin/chromium}" "${FIREFOX:-/usr/bin/firefox-esr}" \
+		go -C tools run ./inputs $tests .. go node npm "${CHROMIUM:-/usr/bin/chromium}" "${FIREFOX:-/usr/bin/firefox-esr}" \
 			"${CADDY:-caddy}" redis-server curl python3 xvfb-run /var/lib/dpkg/status || true
 		;;
 	esac

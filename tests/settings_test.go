@@ -134,6 +134,7 @@ func TestSecretsAreNotPrinted(t *testing.T) {
 			files: map[string]string{"secret": secret[1:] + "\n"}, want: []string{"SESSION_SECRET", "32"}},
 		{name: "secret file is a directory", env: []string{"SESSION_SECRET_FILE=."}, want: []string{"SESSION_SECRET_FILE"}},
 		{name: "missing secret file", env: []string{"REDIS_URL_FILE=nowhere"}, want: []string{"REDIS_URL_FILE", "nowhere"}},
+		{name: "secret instead of its file", env: []string{"SESSION_SECRET_FILE=" + password + secret[1:]}, want: []string{"SESSION_SECRET_FILE", "write the value into SESSION_SECRET"}},
 		{name: "port of the database", env: []string{"DATABASE_URL=postgres://me:" + password + "@db:port/app"}, want: []string{"DATABASE_URL"}},
 		{name: "control character in the database URL", env: []string{"DATABASE_URL=postgres://me:" + password + "\n@db/app"}, want: []string{"DATABASE_URL"}},
 		{name: "Redis URL in a file", env: []string{"REDIS_URL_FILE=url"},

@@ -59,10 +59,15 @@ function unprivileged() {
   return { uid: Number(uid), gid: Number(gid) }
 }
 
-/** Builds the page for the API at that address, as deploy/page.Dockerfile does. The caller removes the folder. */
+/**
+ * Builds the page for the API at that address, as deploy/page.Dockerfile does, but
+ * without checking its types, which `npm run typecheck` does. The caller removes
+ * the folder.
+ */
 export function buildPage(apiUrl) {
   const folder = mkdtempSync(path.join(tmpdir(), 'e2e-page-'))
-  const build = spawnSync('npm', ['run', 'build', '--', '--outDir', folder, '--emptyOutDir', '--logLevel', 'warn'], {
+  const vite = ['node_modules/vite/bin/vite.js', 'build', '--outDir', folder, '--emptyOutDir', '--logLevel', 'warn']
+  const build = spawnSync(process.execPath, vite, {
     cwd: path.join(root, 'frontend-dev'),
     env: { ...process.env, VITE_API_URL: apiUrl },
     encoding: 'utf8',

@@ -50,7 +50,7 @@ func ParseHosts(entries []string) (HostList, []*Mistake) {
 }
 
 func parseHost(entry string) (string, *Mistake) {
-	if addr, err := netip.ParseAddr(strings.Trim(entry, "[]")); err == nil {
+	if addr, err := netip.ParseAddr(strings.Trim(entry, "[]")); err == nil && addr.Zone() == "" {
 		if addr.Is6() {
 			return FormatIPv6(addr), nil
 		}

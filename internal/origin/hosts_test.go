@@ -62,6 +62,7 @@ func TestParseHostsRefuses(t *testing.T) {
 		"*.1.2.3.4":               "has a * before an IP address, which has no subdomains; list each address",
 		"*.[::1]":                 "has a * before an IP address",
 		"127.1":                   "not a complete IPv4 address",
+		"fe80::1%eth0":            "has the character ':'", // no Host header has a zone
 		"É.example":               "punycode",
 	} {
 		_, mistakes := origin.ParseHosts([]string{"a.example.com", entry})

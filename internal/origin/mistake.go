@@ -40,8 +40,8 @@ func guess(s string) (string, bool) {
 	switch {
 	case !found:
 		scheme, rest = "https", strings.TrimPrefix(s, "//")
-		if host, _, _ := strings.Cut(rest, ":"); host == "localhost" || host == "127.0.0.1" {
-			scheme = "http"
+		if host, _, _ := strings.Cut(rest, ":"); host == "localhost" || isAddress(host) || strings.HasPrefix(rest, "[") {
+			scheme = "http" // certificates for addresses are rare
 		}
 		if !strings.Contains(rest, ".") && scheme == "https" {
 			return "", false // a bare word: nobody can tell what was meant
@@ -66,24 +66,21 @@ func guess(s string) (string, bool) {
 // guessHost returns the host and the port that a browser would send, if there
 // are any.
 func guessHost(scheme, rest string) string {
-	host, port, _ := strings.Cut(rest, ":")
-	port = strings.TrimLeft(port, "0")
-	if port == "" || port == DefaultPort(scheme) {
-		rest = host
-	} else {
-		rest = strings.TrimSuffix(host, ".") + ":" + port
-	}
-	rest = strings.TrimSuffix(rest, ".")
+	var host, port string
 	if inner, ok := strings.CutPrefix(rest, "["); ok {
-		inner, tail, _ := strings.Cut(inner, "]")
+		inner, port, _ = strings.Cut(inner, "]")
+		port = strings.TrimPrefix(port, ":")
 		addr, _ := netip.ParseAddr(inner)
-		if tail == ":"+DefaultPort(scheme) {
-			tail = ""
+		host = FormatIPv6(addr.WithZone(""))
+	} else {
+		host, port, _ = strings.Cut(rest, ":")
+		host = strings.TrimSuffix(host, ".")
+		if ascii, err := idna.Lookup.ToASCII(host); err == nil {
+			host = ascii
 		}
-		rest = FormatIPv6(addr.WithZone("")) + tail
 	}
-	if ascii, err := idna.Lookup.ToASCII(rest); err == nil {
-		rest = ascii
+	if port = strings.TrimLeft(port, "0"); port == "" || port == DefaultPort(scheme) {
+		return host
 	}
-	return rest
+	return host + ":" + port
 }

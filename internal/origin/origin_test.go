@@ -61,6 +61,8 @@ func TestParseRefuses(t *testing.T) {
 		{"null", "sandboxed", "leave it out"},
 		{"example.com", "no scheme", "https://example.com"},
 		{"localhost:5173", "no scheme", "http://localhost:5173"},
+		{"192.168.1.5:5173", "no scheme", "http://192.168.1.5:5173"},
+		{"[::1]:5173", "no scheme", "http://[::1]:5173"},
 		{"//example.com", "no scheme", "https://example.com"},
 		{"example", "no scheme", ""},
 		{"ftp://example.com", `scheme "ftp"`, ""},
@@ -126,6 +128,8 @@ func TestParseRefuses(t *testing.T) {
 		{"https://example.com:http", "not a number", ""},
 		{"https://example.com:+1", "not a number", ""},
 		{"https://münchen.example", "punycode", "https://xn--mnchen-3ya.example"},
+		{"https://münchen.example:8443", "punycode", "https://xn--mnchen-3ya.example:8443"},
+		{"http://[0:0:0:0:0:0:0:1]:03000", "leading zeros", "http://[::1]:3000"},
 		{"https://exаmple.com", "punycode", "https://xn--exmple-4nf.com"}, // Cyrillic а
 		{"https://a..com", "empty label", ""},
 		{"https://.a.com", "empty label", ""},

@@ -18,10 +18,10 @@ var sharedHosts = slices.Concat(
 	// here. Below bc.googleusercontent.com, every machine of Compute Engine has one.
 	strings.Fields(`
 	aliyuncs.com amazonaws.com amazonaws.com.cn amazoncognito.com amazonlightsail.com amazonwebservices.com.cn
-	amazonwebservices.eu appdomain.cloud azurecontainerapps.io chinacloudapp.cn chinacloudsites.cn crm.dev
+	amazonwebservices.eu appdomain.cloud azure.com azurecontainerapps.io chinacloudapp.cn chinacloudsites.cn crm.dev
 	databricksapps.com fcapp.run gigalixirapp.com googleusercontent.com kinsta.app kinsta.page mendixcloud.com
-	msappproxy.net myqcloud.com on.aws ondemand.com oraclecloud.com sagemaker.aws sagemaker.com.cn scalingo.io
-	scw.cloud sevalla.app sevalla.page tcloudbaseapp.com usgovcloudapi.net windows.net`),
+	msappproxy.net myqcloud.com nhost.run on.aws ondemand.com oraclecloud.com sagemaker.aws sagemaker.com.cn
+	scalingo.io scw.cloud sevalla.app sevalla.page tcloudbaseapp.com usgovcloudapi.net usgovcloudapp.net windows.net`),
 
 	// Development environments, sandboxes of AI agents, and previews: every workspace
 	// has a name.
@@ -32,11 +32,11 @@ var sharedHosts = slices.Concat(
 
 	// Tunnels: every client has a name.
 	strings.Fields(`
-	bore.pub devtunnels.ms exp.direct gradio.live instatunnel.my jprq.app jprq.live lhr.life lhr.rocks lhrtunnel.link
-	loca.lt localcan.dev localhost.run localtunnel.me loclx.io loophole.site netlify.live nport.link packetriot.net
-	pagekite.me pinggy-free.link pinggy.io pinggy.link pitunnel.com pktriot.net portmap.host portmap.io remote.moe
-	rt3.io serveo.net serveousercontent.com sharedwithexpose.com telebit.cloud tuna.am tunnelto.dev tuns.sh tunwg.com
-	zrok.io`),
+	bore.pub cpolar.top devtunnels.ms exp.direct gradio.live instatunnel.my jprq.app jprq.live lhr.life lhr.rocks
+	lhrtunnel.link loca.lt localcan.dev localhost.run localtunnel.me loclx.io loophole.site netlify.live nport.link
+	packetriot.net pagekite.me pinggy-free.link pinggy.io pinggy.link pitunnel.com pktriot.net portmap.host
+	portmap.io remote.moe rt3.io serveo.net serveousercontent.com sharedwithexpose.com telebit.cloud tuna.am
+	tunnelto.dev tuns.sh tunwg.com zrok.io`),
 
 	// DNS: every IP address has a name.
 	strings.Fields(`local-ip.co local-ip.sh nip.io plex.direct sslip.io traefik.me xip.io`),
@@ -50,9 +50,10 @@ var sharedHosts = slices.Concat(
 	// Hosts and builders of sites: every site has a name.
 	strings.Fields(`
 	4everland.app anvil.app arweave.net beeceptor.com budibase.app edgeone.app emergentagent.com eth.limo ghost.io
-	godaddysites.com hostingersite.com hs-sites.com ic0.app koyeb.app manus.space mystrikingly.com neocities.org
-	shinyapps.io softr.app squarespace.com stormkit.dev tiiny.host tiiny.site tilda.ws tumblr.com webhook.site
-	webnode.page weebly.com wordpress.com wpcomstaging.com`),
+	godaddysites.com hostingersite.com hs-sites.com ic0.app infinityfreeapp.com instawp.xyz kinsta.cloud koyeb.app
+	manus.space mystrikingly.com neocities.org shinyapps.io softr.app sourceforge.io squarespace.com stormkit.dev
+	tastewp.com tiiny.host tiiny.site tilda.ws tumblr.com webhook.site webnode.page weebly.com wordpress.com
+	wpcomstaging.com`),
 )
 
 // coversPublicSuffix reports whether strangers can own names below host. That is so

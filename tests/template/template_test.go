@@ -14,11 +14,13 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 )
 
 // TestShop names the project, adds a resource, and then removes the sample.
 func TestShop(t *testing.T) {
+	t.Parallel()
 	c := copyRepository(t)
 	c.removeTest(t)
 	guide := c.read(t, "docs/make-it-yours.md")
@@ -34,6 +36,7 @@ func TestShop(t *testing.T) {
 // TestWithoutResources removes the sample, which leaves no resource, and adds one
 // afterwards.
 func TestWithoutResources(t *testing.T) {
+	t.Parallel()
 	c := copyRepository(t)
 	guide := c.read(t, "docs/make-it-yours.md")
 	c.removeSample(t, guide)
@@ -43,6 +46,10 @@ func TestWithoutResources(t *testing.T) {
 	c.run(t, ".", "go", "test", "./config", "./internal/openapi", ".")
 	c.run(t, ".", "go", "test", "./tests", "-run", "^TestOrders$")
 }
+
+// oneAtATime is locked while all tests in Go of a copy run, because they use every
+// core. What npm runs uses one, so it runs beside them.
+var oneAtATime sync.Mutex
 
 // clone is a copy of the repository.
 type clone struct{ dir string }
@@ -177,7 +184,7 @@ func (c clone) check(t *testing.T) {
 	for _, link := range reliabilityLink.FindAllStringSubmatch(c.read(t, reliability), -1) {
 		names = append(names, link[1])
 	}
-	c.run(t, ".", "go", append([]string{"test", "-skip", "^(" + strings.Join(names, "|") + ")$"}, packages...)...)
+	c.testAlone(t, append([]string{"-skip", "^(" + strings.Join(names, "|") + ")$"}, packages...)...)
 	if _, err := exec.LookPath("node"); err != nil {
 		if os.Getenv("CI") == "true" {
 			t.Fatal("Node.js is missing; install version 20.19 or later")
@@ -186,9 +193,17 @@ func (c clone) check(t *testing.T) {
 		return
 	}
 	c.run(t, ".", "make", "test-openapi")
-	for _, script := range []string{"check-generated", "typecheck", "test", "build"} {
+	for _, script := range []string{"check-generated", "build", "test"} { // build checks the types first
 		c.run(t, "frontend-dev", "npm", "run", script)
 	}
+}
+
+// testAlone runs go test while no other copy does.
+func (c clone) testAlone(t *testing.T, args ...string) {
+	t.Helper()
+	oneAtATime.Lock()
+	defer oneAtATime.Unlock()
+	c.run(t, ".", "go", append([]string{"test"}, args...)...)
 }
 
 // removeTest deletes what calls this package, which the copy does not have.
@@ -246,6 +261,9 @@ func (c clone) follow(t *testing.T, guide string) int {
 			c.write(t, name, text)
 			continue
 		}
+		if strings.HasSuffix(name, ".go") && strings.Contains(beginning, "//") {
+			t.Fatalf("the guide names a line of %s by a comment, %q; name it by its code, because tools/inputs does not count comments", name, beginning)
+		}
 		lines := strings.SplitAfter(c.read(t, name), "\n")
 		at := slices.IndexFunc(lines, func(line string) bool {
 			return strings.HasPrefix(strings.Join(strings.Fields(line), " "), beginning) // gofmt may have aligned it with more spaces
@@ -272,10 +290,24 @@ func (c clone) generate(t *testing.T) {
 	if _, err := exec.LookPath("npm"); err != nil {
 		return // check reports that Node.js is missing
 	}
-	if _, err := os.Stat(filepath.Join(c.dir, "frontend-dev/node_modules")); err != nil {
-		c.run(t, "frontend-dev", "npm", "ci", "--no-audit", "--no-fund")
-	}
+	c.install(t, "internal/openapi")
+	c.install(t, "frontend-dev")
 	c.run(t, "frontend-dev", "npm", "run", "generate")
+}
+
+// install makes the folder's npm packages those that are installed in this
+// repository, which takes less time than npm ci. If they are missing or out
+// of date there, make installs them in the copy.
+func (c clone) install(t *testing.T, folder string) {
+	t.Helper()
+	installed := filepath.Join("../..", folder, "node_modules")
+	copied := filepath.Join(c.dir, folder, "node_modules")
+	if _, err := os.Stat(copied); err != nil && exec.Command("make", "-C", "../..", "-q", filepath.Join(folder, "node_modules")).Run() == nil {
+		if text, err := exec.Command("cp", "-R", "-P", installed, copied).CombinedOutput(); err != nil {
+			t.Fatalf("cp: %v\n%s", err, text)
+		}
+	}
+	c.run(t, ".", "make", filepath.Join(folder, "node_modules"))
 }
 
 // removeSample follows the guide's instructions for removing the sample.
@@ -295,7 +327,7 @@ func (c clone) removeSample(t *testing.T, guide string) {
 	c.generate(t)
 	if _, err := exec.LookPath("npm"); err == nil {
 		missing := regexp.MustCompile(`(?m)^(\S+\.tsx?)\((\d+),\d+\): error TS(?:2304|2307|2552): `)
-		c.removeUndefined(t, missing, "frontend-dev", "npx", "tsc", "--noEmit")
+		c.removeUndefined(t, missing, "frontend-dev", "npx", "tsc", "--incremental", "--tsBuildInfoFile", "node_modules/.tsbuildinfo")
 	}
 }
 

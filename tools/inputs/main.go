@@ -1,15 +1,16 @@
-// Command inputs prints a hash of what the tests of the page and the tests in
-// browsers depend on: every file of the repository, the programs, and the
-// environment. Comments and tests in Go do not count, because neither the page nor
-// the server contains them. scripts/parts.sh does not repeat a part that passed
-// with the same hash.
+// Command inputs prints a hash of what a part of the tests depends on: every file of
+// the repository, the programs, and the environment. Comments in Go do not count,
+// because no program contains them. Tests in Go count only with -tests: the tests of
+// the page and those in browsers do not run them. scripts/parts.sh does not repeat a
+// part that passed with the same hash.
 //
-// Usage: inputs DIRECTORY PROGRAM...
+// Usage: inputs [-tests] DIRECTORY PROGRAM...
 package main
 
 import (
 	"bytes"
 	"crypto/sha256"
+	"flag"
 	"fmt"
 	"go/scanner"
 	"go/token"
@@ -23,14 +24,16 @@ import (
 )
 
 func main() {
-	if len(os.Args) < 2 {
-		fmt.Fprintln(os.Stderr, "usage: inputs DIRECTORY PROGRAM...")
+	withTests := flag.Bool("tests", false, "include tests in Go")
+	flag.Parse()
+	if flag.NArg() == 0 {
+		fmt.Fprintln(os.Stderr, "usage: inputs [-tests] DIRECTORY PROGRAM...")
 		os.Exit(2)
 	}
 	hash := sha256.New()
-	writePrograms(hash, os.Args[2:])
+	writePrograms(hash, flag.Args()[1:])
 	fmt.Fprintf(hash, "%q\n", slices.Sorted(slices.Values(os.Environ())))
-	if err := writeFiles(hash, os.Args[1]); err != nil {
+	if err := writeFiles(hash, flag.Arg(0), *withTests); err != nil {
 		fmt.Fprintln(os.Stderr, "inputs:", err)
 		os.Exit(1)
 	}
@@ -57,7 +60,7 @@ func writePrograms(w io.Writer, programs []string) {
 // writeFiles writes the name and the content of each file, also of those that Git
 // ignores, such as .env. It leaves out what the project generates. Of installed npm
 // packages, it writes the list.
-func writeFiles(w io.Writer, top string) error {
+func writeFiles(w io.Writer, top string, withTests bool) error {
 	generated := []string{".git", "bin", "dist"}
 	return filepath.WalkDir(top, func(path string, entry fs.DirEntry, err error) error {
 		name := entry.Name()
@@ -70,7 +73,7 @@ func writeFiles(w io.Writer, top string) error {
 			return filepath.SkipDir
 		case entry.IsDir() && slices.Contains(generated, name):
 			return filepath.SkipDir
-		case !entry.Type().IsRegular(), strings.HasSuffix(name, "_test.go"), strings.Contains(name, ".db"):
+		case !entry.Type().IsRegular(), strings.HasSuffix(name, "_test.go") && !withTests, strings.Contains(name, ".db"):
 			return nil
 		}
 		text, err := os.ReadFile(path)

@@ -32,25 +32,41 @@ func TestWriteFiles(t *testing.T) {
 		{"page/node_modules/.package-lock.json", "a", "b", true},
 	} {
 		top := t.TempDir()
-		hash := func(text string) string {
-			t.Helper()
-			path := filepath.Join(top, tt.name)
-			if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-				t.Fatal(err)
-			}
-			if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-				t.Fatal(err)
-			}
-			var written strings.Builder
-			if err := writeFiles(&written, top); err != nil {
-				t.Fatal(err)
-			}
-			return written.String()
-		}
+		hash := func(text string) string { return written(t, top, tt.name, text, false) }
 		if changes := hash(tt.before) != hash(tt.after); changes != tt.changes {
 			t.Errorf("%s: %q to %q: got %t, want %t", tt.name, tt.before, tt.after, changes, tt.changes)
 		}
 	}
+}
+
+// With -tests, the code of a test counts, but its comments do not.
+func TestWriteTests(t *testing.T) {
+	top := t.TempDir()
+	hash := func(text string) string { return written(t, top, "a_test.go", text, true) }
+	const code = "package a // a test\n"
+	if hash(code) != hash("package a // the same test\n") {
+		t.Error("a comment counts")
+	}
+	if hash(code) == hash("package b // a test\n") {
+		t.Error("the code does not count")
+	}
+}
+
+// written returns what writeFiles writes of a directory once it holds that file.
+func written(t *testing.T, top, name, text string, withTests bool) string {
+	t.Helper()
+	path := filepath.Join(top, name)
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var written strings.Builder
+	if err := writeFiles(&written, top, withTests); err != nil {
+		t.Fatal(err)
+	}
+	return written.String()
 }
 
 func TestWritePrograms(t *testing.T) {

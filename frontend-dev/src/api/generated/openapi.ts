@@ -421,7 +421,7 @@ export interface components {
                  *       "type": "about:blank",
                  *       "title": "Bad Request",
                  *       "status": 400,
-                 *       "detail": "The host \"other.test\" is not in ALLOWED_HOSTS. If it is a name of this server, add it after the names that should keep working (in development, localhost): ALLOWED_HOSTS=…,other.test",
+                 *       "detail": "The host \"other.test\" is not in ALLOWED_HOSTS. If it is a name of this server, add it after the names that should keep working (in development, localhost): ALLOWED_HOSTS=...,other.test",
                  *       "request_id": "4f1c2ab09d3e5b67812f0c9ade345b61"
                  *     }
                  */
