@@ -16,7 +16,8 @@ import (
 
 // request is what a client sends, and what the model knows about it.
 type request struct {
-	id         string // its X-Request-ID; its number where there is none in the response
+	id         string // its X-Request-ID, or its number where the response has another or none
+	badID      string // the X-Request-ID that it sends instead of its own; "": none
 	client     netip.Addr
 	conn       *client
 	method     string
@@ -25,8 +26,10 @@ type request struct {
 	route      *route // nil: no route has the path
 	origin     origin
 	host       string
+	scheme     string // that the client used
 	site       string // Sec-Fetch-Site; "": none
 	asks       string // Access-Control-Request-Method; "": no preflight
+	asksFor    string // Access-Control-Request-Headers
 	version    string // of HTTP
 	headers    []string
 	body       []byte // nil: none
@@ -75,7 +78,7 @@ type client struct {
 // raw returns the bytes of the head.
 func (q *request) raw() []byte {
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "%s %s HTTP/%s\r\nHost: %s\r\nX-Request-ID: %s\r\n", q.method, q.path, q.version, q.host, q.id)
+	fmt.Fprintf(&b, "%s %s HTTP/%s\r\nHost: %s\r\nX-Request-ID: %s\r\n", q.method, q.path, q.version, q.host, cmp.Or(q.badID, q.id))
 	for _, line := range q.origin.lines {
 		fmt.Fprintf(&b, "Origin: %s\r\n", line)
 	}
@@ -83,7 +86,7 @@ func (q *request) raw() []byte {
 		fmt.Fprintf(&b, "Sec-Fetch-Site: %s\r\n", q.site)
 	}
 	if q.asks != "" {
-		fmt.Fprintf(&b, "Access-Control-Request-Method: %s\r\nAccess-Control-Request-Headers: content-type\r\n", q.asks)
+		fmt.Fprintf(&b, "Access-Control-Request-Method: %s\r\nAccess-Control-Request-Headers: %s\r\n", q.asks, q.asksFor)
 	}
 	for _, line := range q.headers {
 		b.WriteString(line + "\r\n")
@@ -177,7 +180,7 @@ func parseResponse(data []byte, method string, ended bool) (*response, int, erro
 	if err != nil {
 		return nil, 0, err
 	}
-	if r.ContentLength < 0 && len(r.TransferEncoding) == 0 && !ended {
+	if method != http.MethodHead && r.ContentLength < 0 && len(r.TransferEncoding) == 0 && !ended {
 		return nil, 0, nil // it goes on until the connection is closed
 	}
 	body, err := io.ReadAll(r.Body)

@@ -44,6 +44,8 @@ func routes() map[string]*route {
 		"/readyz":       health,
 		"/openapi.yaml": public,
 		"/docs":         newRoute("GET", "docs"),
+
+		"/docs/nothing.js": newRoute("GET", "docs"),
 	}
 }
 
@@ -64,16 +66,17 @@ func (w *world) judge(q *request, r *response) error {
 	}
 	mayCall := anyOrigin || q.origin.kind == allowed
 	if len(q.origin.lines) > 0 && q.asks != "" && q.method == "OPTIONS" && mayCall {
-		return judgePreflight(r, w.scenario.anyOrigin)
+		return w.judgePreflight(q, r)
 	}
-	if err := judgeSecurityHeaders(q, r); err != nil {
+	if err := w.judgeSecurityHeaders(q, r); err != nil {
 		return err
 	}
 	if q.origin.kind == denied && !anyOrigin {
 		return w.isProblem(q, r, "", http.StatusForbidden)
 	}
-	if got := r.Header.Get("X-Request-Id"); got != q.id {
-		return fmt.Errorf("X-Request-ID %q", got)
+	id := strings.Join(r.Header["X-Request-Id"], "|")
+	if id != q.id && !(q.badID != "" && len(id) == 32 && strings.Trim(id, "0123456789abcdef") == "") {
+		return fmt.Errorf("X-Request-ID %q", id)
 	}
 	policy, served := "", false
 	if q.route != nil {
@@ -83,8 +86,16 @@ func (w *world) judge(q *request, r *response) error {
 		q.origin.kind != allowed && (!w.scenario.anyOrigin || len(q.origin.lines) == 0)
 	isHealth := q.route != nil && q.route.health
 	switch {
-	case q.host != apiHost && !isHealth:
+	case !isAPIHost(q.host) && !isHealth:
 		return w.isProblem(q, r, q.id, http.StatusBadRequest)
+	case w.settings.HTTPSRedirect && q.scheme == "http" && !isHealth:
+		if q.method != "GET" && q.method != "HEAD" {
+			return w.isProblem(q, r, q.id, http.StatusForbidden)
+		}
+		if got := r.Header.Get("Location"); got != "https://"+apiHost+q.path {
+			return fmt.Errorf("redirects to %q", got)
+		}
+		return hasStatus(r, http.StatusPermanentRedirect)
 	case forged:
 		return w.isProblem(q, r, q.id, http.StatusForbidden)
 	case q.route == nil:
@@ -96,8 +107,7 @@ func (w *world) judge(q *request, r *response) error {
 	case !served:
 		return w.isProblem(q, r, q.id, http.StatusMethodNotAllowed)
 	}
-	if policy != "" {
-		rate := w.rates[policy]
+	if rate, limited := w.rates[policy]; limited {
 		if err := w.judgeLimit(q, r, policy, rate); err != nil || r.StatusCode == http.StatusTooManyRequests {
 			return err
 		}
@@ -112,6 +122,9 @@ func (w *world) judgeTime(q *request, r *response) error {
 	from := q.lastAt
 	if q.conn.last.After(from) {
 		from = q.conn.last // pipelined
+	}
+	if w.full.overlaps(from, r.at) {
+		return nil // its connection may have waited
 	}
 	if took := r.at.Sub(from); took > r.within && q.conn.window == 0 {
 		return fmt.Errorf("answered after %s, later than %s", took, r.within)
@@ -148,6 +161,9 @@ func judgeCORS(q *request, r *response, anyOrigin bool) error {
 	if allowedOrigin != want {
 		return fmt.Errorf("Access-Control-Allow-Origin %q, want %q", allowedOrigin, want)
 	}
+	if exposed := h.Get("Access-Control-Expose-Headers"); want != "" && q.asks == "" && (!strings.Contains(exposed, "X-Request-Id") || !strings.Contains(exposed, "Retry-After")) {
+		return fmt.Errorf("Access-Control-Expose-Headers %q", exposed)
+	}
 	credentials := strings.Join(h["Access-Control-Allow-Credentials"], "|")
 	if wantTrue := !anyOrigin && want != ""; wantTrue && credentials != "true" || !wantTrue && credentials != "" {
 		return fmt.Errorf("Access-Control-Allow-Credentials %q", credentials)
@@ -165,14 +181,32 @@ func judgeCORS(q *request, r *response, anyOrigin bool) error {
 	return nil
 }
 
-func judgePreflight(r *response, anyOrigin bool) error {
+func (w *world) judgePreflight(q *request, r *response) error {
 	if len(r.body) > 0 {
 		return errors.New("a preflight with a body")
 	}
-	for _, name := range []string{"Access-Control-Allow-Methods", "Access-Control-Allow-Headers", "Access-Control-Max-Age"} {
-		if len(r.Header[name]) != 1 {
-			return fmt.Errorf("%s %q", name, r.Header[name])
+	// A list of * stands for what the preflight asks for, if all of that is a name.
+	want := func(setting []string, asked ...string) string {
+		switch {
+		case !slices.Equal(setting, []string{"*"}):
+			return strings.Join(setting, ",")
+		case slices.ContainsFunc(asked, func(name string) bool { return strings.Contains(name, " ") }):
+			return ""
 		}
+		return strings.Join(asked, ",")
+	}
+	names := strings.FieldsFunc(q.asksFor, func(c rune) bool { return c == ',' })
+	for name, value := range map[string]string{
+		"Access-Control-Allow-Methods": want(w.settings.CORSMethods, q.asks),
+		"Access-Control-Allow-Headers": want(w.settings.CORSHeaders, names...),
+		"Access-Control-Max-Age":       "600",
+	} {
+		if got := strings.Join(r.Header[name], "|"); !strings.EqualFold(got, value) {
+			return fmt.Errorf("%s %q, want %q", name, got, value)
+		}
+	}
+	if vary := strings.Join(r.Header["Vary"], ","); !strings.Contains(vary, "Access-Control-Request-Method") || !strings.Contains(vary, "Access-Control-Request-Headers") {
+		return fmt.Errorf("preflight with Vary: %q", vary)
 	}
 	for _, name := range []string{"X-Request-Id", "X-Ratelimit-Limit"} {
 		if r.Header.Get(name) != "" {
@@ -182,7 +216,7 @@ func judgePreflight(r *response, anyOrigin bool) error {
 	return hasStatus(r, http.StatusNoContent)
 }
 
-func judgeSecurityHeaders(q *request, r *response) error {
+func (w *world) judgeSecurityHeaders(q *request, r *response) error {
 	want := map[string]string{
 		"X-Content-Type-Options":       "nosniff",
 		"X-Frame-Options":              "DENY",
@@ -191,9 +225,14 @@ func judgeSecurityHeaders(q *request, r *response) error {
 		"Cache-Control":                "no-store",
 		"Cross-Origin-Resource-Policy": "same-origin",
 		"Cross-Origin-Opener-Policy":   "same-origin",
-		"Strict-Transport-Security":    "max-age=31536000; includeSubDomains",
+		"Strict-Transport-Security":    "",
+		"Server":                       "",
+		"X-Powered-By":                 "",
 	}
-	if strings.HasPrefix(q.path, "/docs") {
+	if seconds := int(w.settings.HSTSMaxAge / time.Second); seconds > 0 && (q.scheme == "https" || !w.scenario.proxied) {
+		want["Strict-Transport-Security"] = fmt.Sprintf("max-age=%d; includeSubDomains", seconds)
+	}
+	if q.path == "/docs" {
 		delete(want, "Content-Security-Policy")
 		delete(want, "Cache-Control")
 	}
@@ -212,8 +251,8 @@ func hasStatus(r *response, status int) error {
 	return nil
 }
 
-// isProblem checks a problem. The id is that of the request, or "" if the problem
-// must not have one.
+// isProblem checks a problem. The id is not "" if the problem has that of the
+// response.
 func (w *world) isProblem(q *request, r *response, id string, status int) error {
 	if err := hasStatus(r, status); err != nil {
 		return err
@@ -232,8 +271,8 @@ func (w *world) isProblem(q *request, r *response, id string, status int) error 
 	if err := json.Unmarshal(r.body, &p); err != nil {
 		return fmt.Errorf("a problem that is not JSON: %w: %.200q", err, r.body)
 	}
-	if p.Type == "" || p.Title == "" || p.Detail == "" || p.Status != status || p.RequestID != id {
-		return fmt.Errorf("problem %s, want status %d and request_id %q", r.body, status, id)
+	if p.Type == "" || p.Title == "" || p.Detail == "" || p.Status != status || (id != "") != (p.RequestID != "") || p.RequestID != r.Header.Get("X-Request-Id") {
+		return fmt.Errorf("problem %s, want status %d and request_id %q", r.body, status, r.Header.Get("X-Request-Id"))
 	}
 	return nil
 }
@@ -287,6 +326,11 @@ func (w *world) judgeHandler(q *request, r *response) error {
 	switch {
 	case q.path == "/readyz":
 		return w.judgeReady(q, r)
+	case status == http.StatusCreated && q.path == "/api/session":
+		if cookie := strings.Join(r.Header["Set-Cookie"], "\n"); !strings.Contains(cookie, "__Host-") || !strings.Contains(cookie, "; HttpOnly; Secure") {
+			return fmt.Errorf("Set-Cookie: %s", cookie)
+		}
+		return hasStatus(r, q.statuses[0])
 	case slices.Contains(q.statuses, status):
 		if status >= 400 {
 			if err := w.isProblem(q, r, q.id, status); err != nil {

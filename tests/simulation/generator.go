@@ -2,6 +2,7 @@ package simulation
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
@@ -23,6 +24,7 @@ type visitor struct {
 const (
 	proxyAddress = "10.9.0.1"
 	chunked      = "Transfer-Encoding: chunked"
+	byHTTPS      = "X-Forwarded-Proto: https" // the trusted proxy says so
 )
 
 // plan plans the clients and the faults of a run.
@@ -32,7 +34,7 @@ func (w *world) plan() {
 	w.settings.ShutdownTimeout = []time.Duration{0, 3 * time.Second, 15 * time.Second}[w.rng.IntN(3)]
 	w.settings.IdleTimeout = []time.Duration{5 * time.Second, 30 * time.Second, 120 * time.Second}[w.rng.IntN(3)]
 	for i := range 3 + w.rng.IntN(4) {
-		v := &visitor{address: netip.AddrFrom4([4]byte{192, 0, byte(i), byte(1 + w.rng.IntN(250))})}
+		v := &visitor{address: w.address(byte(i))}
 		w.visitors = append(w.visitors, v)
 		for range 3 + w.rng.IntN(12) {
 			w.after(w.between(0, horizon), "", func() { w.visit(v) })
@@ -48,7 +50,7 @@ func (w *world) plan() {
 		w.planFault(0) // while the server starts
 	}
 	if w.chance(20) {
-		w.after(w.between(0, horizon/2), "flood", w.flood)
+		w.planFlood(w.between(0, horizon/2))
 	}
 	if w.chance(25) {
 		w.after(w.between(0, horizon), "large bodies that stall", w.stallMany)
@@ -82,6 +84,8 @@ func (w *world) healAll() {
 	w.redisTrouble.clear(time.Now())
 	w.redisChanges = append(w.redisChanges, time.Now())
 	w.log.set(false, false)
+	w.network.full.Store(false)
+	w.full.clear(time.Now())
 }
 
 // open returns the visitor's connection, or a new one; nil if nobody listens.
@@ -95,8 +99,11 @@ func (w *world) open(v *visitor) *client {
 
 func (w *world) connect(address netip.Addr, number int) *client {
 	peer := address
-	if w.scenario.proxied {
+	switch {
+	case w.scenario.proxied:
 		peer = netip.MustParseAddr(proxyAddress)
+	case number%2 == 0:
+		peer = netip.AddrFrom16(address.As16()) // as a socket for both protocols reports IPv4
 	}
 	conn := w.network.connect(netip.AddrPortFrom(peer, uint16(10000+number)))
 	if conn == nil {
@@ -120,18 +127,55 @@ func (w *world) newRequest(address netip.Addr, method, path string, statuses ...
 	if q.route == nil && w.resource != nil {
 		q.route = w.resource.routes(path)
 	}
+	q.scheme = "http"
 	if w.scenario.proxied {
-		q.headers = append(q.headers, "X-Forwarded-For: "+address.String(), "X-Forwarded-Proto: https")
+		q.scheme = "https"
+		q.headers = append(w.forwardedFor(address), byHTTPS)
+	} else if w.chance(5) {
+		q.headers = []string{"X-Forwarded-For: 203.0.113.99", "X-Forwarded-Proto: https", "X-Real-IP: 203.0.113.99", "Forwarded: for=203.0.113.99"}
 	}
 	return q
 }
 
-// scheme is that of the server's own pages.
-func (w *world) scheme() string {
-	if w.scenario.proxied {
-		return "https"
+// forwardedFor returns lines that name the address as the client, in one of the ways
+// that proxies and liars write them.
+func (w *world) forwardedFor(address netip.Addr) []string {
+	entry := address.String()
+	switch w.rng.IntN(8) {
+	case 0:
+		entry = netip.AddrPortFrom(address, 40000).String()
+	case 1:
+		entry = netip.AddrFrom16(address.As16()).String()
+	case 2:
+		if address.Is6() {
+			entry = "[" + entry + "]"
+		}
 	}
-	return "http"
+	if w.chance(20) {
+		entry += []string{", 10.9.0.2", " ,\t[fd00:9::2]:443", ",10.9.0.3:80, fd00:9::1"}[w.rng.IntN(3)] // more trusted proxies
+	}
+	before := []string{"203.0.113.99", "unknown", "10.9.0.5", "", "203.0.113.99, ,"}[w.rng.IntN(5)] // what the client claims
+	switch w.rng.IntN(6) {
+	case 0:
+		return []string{"X-Forwarded-For: " + before + ", " + entry}
+	case 1:
+		return []string{"X-Forwarded-For: " + before, "X-Forwarded-For: " + entry}
+	}
+	return []string{"X-Forwarded-For: " + entry}
+}
+
+// address returns the address of the client with the number i: IPv4, or IPv6 of one
+// of four networks, in some of which clients share a /64.
+func (w *world) address(i byte) netip.Addr {
+	switch w.rng.IntN(4) {
+	case 0:
+		a := netip.MustParseAddr("2001:db8:1::").As16()
+		a[5], a[7], a[15] = i%2, i/2%2, 1+i
+		return netip.AddrFrom16(a)
+	case 1:
+		return netip.AddrFrom4([4]byte{192, 0, 0, 1 + i}) // neighbors
+	}
+	return netip.AddrFrom4([4]byte{192, 0, 1 + i, byte(1 + w.rng.IntN(250))})
 }
 
 // visit sends a random request of a visitor.
@@ -145,22 +189,35 @@ func (w *world) visit(v *visitor) {
 	} else {
 		q = w.anyRequest(v)
 	}
-	q.origin = randomOrigin(w.rng, w.scheme())
+	if i := slices.Index(q.headers, byHTTPS); i >= 0 && w.chance(8) {
+		q.scheme, q.headers[i] = "http", "X-Forwarded-Proto: https , HTTP"
+	}
+	q.origin = randomOrigin(w.rng, q.scheme)
 	switch {
-	case w.chance(4):
-		q.host = "evil.example.net"
-		if q.origin.kind == own {
+	case w.chance(6):
+		q.host = []string{"evil.example.net", "evil-api.example.com", "api.example.com.evil.test", "", "[::1]", "a..b", "API.example.com:8443", "api.example.com.:8443"}[w.rng.IntN(8)]
+		if q.origin.kind == own || q.host == "" {
 			q.origin = origin{}
 		}
-	case w.chance(5) && len(q.origin.lines) == 0:
-		q.site = []string{"cross-site", "same-site", "none"}[w.rng.IntN(3)]
+	case w.chance(5) && len(q.origin.lines) < 2:
+		q.site = []string{"cross-site", "same-site", "none", "same-origin"}[w.rng.IntN(4)]
+		if q.site == "same-origin" && q.origin.kind == denied {
+			q.origin.kind = own // browsers know better than the server, behind a proxy that rewrites Host
+		}
 	case w.chance(10) && len(q.origin.lines) > 0:
 		q.method, q.asks, q.body, q.readsBody = "OPTIONS", q.method, nil, false
+		if w.chance(30) {
+			q.asks = []string{"patch", "PURGE", "TRACE", "not a name"}[w.rng.IntN(4)]
+		}
+		q.asksFor = []string{"", "content-type", "authorization,content-type", ",,if-match,", "x-other,content-type", "not a name"}[w.rng.IntN(6)]
 		q.settle, q.answered, q.unanswered = nil, nil, nil
 		q.headers = slices.DeleteFunc(q.headers, func(line string) bool { return line == chunked || strings.HasPrefix(line, "Expect:") })
 	case w.chance(5) && q.method == "GET":
 		q.method = "HEAD"
 		q.answered = nil
+	}
+	if w.chance(5) {
+		q.badID = []string{"not an ID", strings.Repeat("x", 65), "a\r\nX-Request-ID: b"}[w.rng.IntN(3)]
 	}
 	if w.chance(8) {
 		q.headers = append(q.headers, "Connection: close")
@@ -182,7 +239,7 @@ func (w *world) anyRequest(v *visitor) *request {
 	from := func(method, path string, statuses ...int) *request {
 		return w.newRequest(v.address, method, path, statuses...)
 	}
-	switch w.rng.IntN(14) {
+	switch w.rng.IntN(15) {
 	case 0:
 		return from("GET", "/", 200)
 	case 1:
@@ -199,12 +256,26 @@ func (w *world) anyRequest(v *visitor) *request {
 		return from([]string{"DELETE", "PATCH", "TRACE", "OPTIONS"}[w.rng.IntN(4)], "/api/hello")
 	case 8:
 		q := from("GET", "/api/session", 401)
-		if v.cookie != "" {
-			q.headers, q.statuses = append(q.headers, "Cookie: "+v.cookie), []int{200}
+		switch {
+		case w.chance(20):
+			q.headers = append(q.headers, "Cookie: __Host-session=forged; other=1")
+		case v.cookie != "":
+			q.headers, q.statuses = append(q.headers, "Cookie: __Host-session=forged; "+v.cookie), []int{200}
 		}
 		return q
 	case 9:
-		return from("DELETE", "/api/session", 204)
+		q := from("DELETE", "/api/session", 204)
+		if v.cookie != "" {
+			q.headers = append(q.headers, "Cookie: "+v.cookie)
+		}
+		q.answered = func(r *response) {
+			if r.StatusCode == http.StatusNoContent && !strings.Contains(r.Header.Get("Set-Cookie"), "Max-Age=0") {
+				w.fail("%s: Set-Cookie: %q", q, r.Header["Set-Cookie"])
+			}
+		}
+		return q
+	case 12:
+		return from("GET", "/docs/nothing.js", 404)
 	case 10:
 		return w.signIn(v)
 	case 11:
@@ -216,9 +287,13 @@ func (w *world) anyRequest(v *visitor) *request {
 func (w *world) signIn(v *visitor) *request {
 	q := w.newRequest(v.address, "POST", "/api/session", 201)
 	w.setJSON(q, `{"name": "Mika"}`, 422)
+	if v.cookie != "" && w.chance(50) {
+		q.headers = append(q.headers, "Cookie: "+v.cookie)
+	}
 	q.answered = func(r *response) {
 		if cookies := r.Cookies(); r.StatusCode == http.StatusCreated && len(cookies) > 0 {
-			v.cookie = cookies[0].Name + "=" + cookies[0].Value
+			last := cookies[len(cookies)-1] // before it, another of the name may be cleared
+			v.cookie = last.Name + "=" + last.Value
 		}
 	}
 	return q
@@ -238,8 +313,13 @@ func (w *world) setJSON(q *request, body string, missing int) {
 	case 2:
 		body, q.statuses = body+" {}", []int{400}
 	case 3:
-		q.headers[len(q.headers)-1], q.statuses = "Content-Type: text/plain", []int{415}
-		q.readsBody = false
+		q.headers[len(q.headers)-1] = []string{
+			"Content-Type: text/plain", "X-No-Content-Type: 1", "Content-Type: application/json; charset=latin1", "Content-Type: application/json;",
+			"Content-Type: application/json\r\nContent-Type: application/json", "Content-Type: application/json\r\nContent-Encoding: gzip",
+		}[w.rng.IntN(6)]
+		if q.headers[len(q.headers)-1] != "Content-Type: application/json;" { // which mime.ParseMediaType accepts
+			q.statuses, q.readsBody = []int{415}, false
+		}
 	case 4:
 		body, q.statuses = strings.Repeat(" ", 256<<10)+body, []int{413}
 		q.readsBody = false
@@ -249,19 +329,72 @@ func (w *world) setJSON(q *request, body string, missing int) {
 		q.headers = append(q.headers, "Expect: 100-continue")
 	case 7:
 		q.headers = append(q.headers, chunked)
-		body = fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", len(body), body)
+		body = chunks(body)
+	case 8, 9:
+		mistakes := jsonMistakes()
+		one := mistakes[w.rng.IntN(len(mistakes))]
+		body, q.statuses = one.body, []int{one.status}
 	}
 	q.body = []byte(body)
 }
 
+func chunks(body string) string { return fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", len(body), body) }
+
+type mistake struct {
+	body   string
+	status int
+}
+
+// jsonMistakes are wrong wherever an object with a name is expected.
+func jsonMistakes() []mistake {
+	return []mistake{
+		{"", 400}, {"null", 400}, {"[]", 400}, {`{"name": "a"`, 400}, {`{"name": "a",}`, 400}, {"\ufeff{}", 400}, {"{\"name\": \"\xff\"}", 400},
+		{`{"name": "a", "mane": 1}`, 400}, {`{"name": "a", "name": "b"}`, 400}, {`{"name": "\ud800"}`, 400}, {`{"name": "\ud800\u0061"}`, 400},
+		{`{"name": 1}`, 422}, {`{"name": null}`, 422}, {`{"name": ""}`, 422}, {`{"name": "\u0000"}`, 422},
+		{`{"name": "` + strings.Repeat("\\ud83d\\ude00", 101) + `"}`, 422},
+	}
+}
+
 func (w *world) upload(v *visitor) *request {
-	q := w.newRequest(v.address, "POST", "/api/upload", 201)
-	var b bytes.Buffer
-	b.WriteString("--boundary\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.txt\"\r\n\r\n")
-	b.WriteString(strings.Repeat("x", w.rng.IntN(100<<10)))
-	b.WriteString("\r\n--boundary--\r\n")
-	q.body = b.Bytes()
-	q.headers = append(q.headers, "Content-Type: multipart/form-data; boundary=boundary")
+	part := func(disposition string, size int) string {
+		return "--boundary\r\nContent-Disposition: form-data; " + disposition + "\r\n\r\n" + strings.Repeat("x", size) + "\r\n"
+	}
+	const named, end = `name="file"; filename="a.txt"`, "--boundary--\r\n"
+	size := w.rng.IntN(100 << 10)
+	file := part(named, size)
+	form, status := file+end, http.StatusCreated
+	contentType := "Content-Type: multipart/form-data; boundary=boundary"
+	switch w.rng.IntN(16) {
+	case 0:
+		form = part(`name="other"`, w.rng.IntN(10<<10)) + form + "more"
+	case 1:
+		form, status = file+file+end, http.StatusUnprocessableEntity
+	case 2:
+		form, status = part(`name="file"`, size)+end, http.StatusUnprocessableEntity
+	case 3:
+		form, status = part(`name="other"; filename="a.txt"`, 10)+end, http.StatusUnprocessableEntity
+	case 4:
+		form, status = file[:w.rng.IntN(len(file))], http.StatusBadRequest
+	case 5:
+		form, status = part(named, int(w.settings.MaxUploadBytes)+1)+end, http.StatusRequestEntityTooLarge
+	case 6:
+		form, status = part(`name="other"`, 65<<10)+file+end, http.StatusRequestEntityTooLarge
+	case 7:
+		contentType, status = "Content-Type: multipart/form-data", http.StatusBadRequest
+	}
+	q := w.newRequest(v.address, "POST", "/api/upload", status)
+	q.headers = append(q.headers, contentType)
+	q.answered = func(r *response) {
+		sum := fmt.Sprintf(`"size":%d,"content_type":"application/octet-stream","sha256":"%x"`, size, sha256.Sum256(bytes.Repeat([]byte("x"), size)))
+		if r.StatusCode == http.StatusCreated && !strings.Contains(string(r.body), sum) {
+			w.fail("%s: %s, want %s", q, r.body, sum)
+		}
+	}
+	if w.chance(20) {
+		q.headers = append(q.headers, chunked)
+		form = chunks(form)
+	}
+	q.body = []byte(form)
 	return q
 }
 
@@ -481,43 +614,51 @@ func (w *world) insist(v *visitor, path string, left int) {
 	w.finish(c, q)
 }
 
-// flood lets many addresses of one or more networks use up their limits; those of one
-// network may leave some. Then clients of other networks come, which the flood must
-// not affect.
-func (w *world) flood() {
-	base := netip.MustParseAddr("2001:db8:500::")
-	w.floodNetwork = netip.PrefixFrom(base, 40)
-	networks, modest := 1+w.rng.IntN(12), w.rng.IntN(12)
-	for i := range w.settings.RateLimitMaxClients + w.rng.IntN(20) {
-		address := base.As16()
-		address[5], address[7], address[15] = byte(i%networks), byte(i), 1
-		v := &visitor{address: netip.AddrFrom16(address)}
+// planFlood plans that many addresses of one or more networks use up their limits;
+// those of one network may leave some. More of them may come when the limits of the
+// first are no longer used up. After each wave, clients of other networks come, which
+// the flood must not affect.
+func (w *world) planFlood(at time.Duration) {
+	networks, modest, isIPv4 := 1+w.rng.IntN(12), w.rng.IntN(12), w.chance(30)
+	path := []string{"/api/upload", "/api/session"}[w.rng.IntN(2)]
+	limit := int(w.rates[path[len("/api/"):]].Limit)
+	come := func(address netip.Addr, requests int) {
+		v := &visitor{address: address}
 		c := w.open(v)
-		if c == nil {
-			return
-		}
-		requests := 2
-		if i%networks == modest {
-			requests = 1
-		}
 		for range requests {
-			q := w.newRequest(v.address, "POST", "/api/upload", 415)
+			if c == nil {
+				return
+			}
+			q := w.newRequest(v.address, "POST", path, 415)
 			c.begin(q, time.Now())
 			w.pushHead(c, q, q.raw())
 			w.finish(c, q)
 		}
 	}
-	w.after(time.Millisecond, "", func() {
-		for i := range 4 {
-			v := &visitor{address: netip.AddrFrom4([4]byte{203, 0, byte(i), 9})}
-			if c := w.open(v); c != nil {
-				q := w.newRequest(v.address, "POST", "/api/upload", 415)
-				c.begin(q, time.Now())
-				w.pushHead(c, q, q.raw())
-				w.finish(c, q)
+	for wave := range 1 + w.rng.IntN(3) {
+		w.after(at, "flood", func() {
+			for i := range w.settings.RateLimitMaxClients + w.rng.IntN(20) {
+				a := netip.MustParseAddr("2001:db8:500::").As16()
+				a[5], a[6], a[7], a[15] = byte(i%networks), byte(wave), byte(i/networks), 1
+				address := netip.AddrFrom16(a)
+				if isIPv4 {
+					address = netip.AddrFrom4([4]byte{198, 19, byte(i % networks), byte(wave<<6 + i/networks)})
+				}
+				w.flooders[address] = true
+				if i%networks == modest {
+					come(address, 1)
+				} else {
+					come(address, limit)
+				}
 			}
-		}
-	})
+		})
+		w.after(at+time.Millisecond, "", func() {
+			for i := range byte(4) {
+				come(netip.AddrFrom4([4]byte{203, byte(wave), i, 9}), 1)
+			}
+		})
+		at += w.between(time.Second, 10*time.Second)
+	}
 }
 
 // stallMany sends large bodies of many clients, but not their last bytes.
@@ -567,9 +708,9 @@ func (w *world) planFault(at time.Duration) {
 		after(at+lasts, "Redis "+name+": over", func() { end(); changed(); w.redisTrouble.finish(time.Now()) })
 	}
 	set := w.database.change
-	kind := w.rng.IntN(18)
-	if !w.scenario.redis && kind >= 13 {
-		kind = w.rng.IntN(13)
+	kind := w.rng.IntN(21)
+	if !w.scenario.redis && kind >= 14 {
+		kind = w.rng.IntN(14)
 	}
 	if w.resource != nil && w.chance(20) {
 		kind = 7 // at the right moment, this is rare
@@ -597,7 +738,10 @@ func (w *world) planFault(at time.Duration) {
 		delay := w.between(time.Millisecond, 2*time.Second)
 		database("is slow", func() { set(func() { server.delay = delay }) }, func() { set(func() { server.delay = 0 }) })
 	case 5, 6:
-		code := []string{"53300", "57P03", "58030", "XX000", "garbage", "08006", "57P01", "53200"}[w.rng.IntN(8)]
+		code := []string{
+			"garbage", "08006", "0A000", "25006", "28P01", "3D000", "40001", "40P01", "42501", "42P01", "53100", "53200",
+			"53300", "55P03", "57014", "57P01", "57P02", "57P03", "58030", "XX000", "XX001",
+		}[w.rng.IntN(21)]
 		database("answers "+code, func() { w.wrong.begin(time.Now()); set(func() { server.failure = code }) },
 			func() { w.wrong.finish(time.Now()); set(func() { server.failure = "" }) })
 	case 7, 8:
@@ -619,12 +763,20 @@ func (w *world) planFault(at time.Duration) {
 		lasts = time.Millisecond
 		database("loses its connections", func() { set(server.endSessions) }, func() {})
 	case 13:
+		after(at, "no file descriptor is left", func() { w.full.begin(time.Now()); w.network.full.Store(true) })
+		after(at+lasts, "file descriptors are left again", func() { w.network.full.Store(false); w.full.finish(time.Now()) })
+	case 18:
 		redis("hangs", func() { w.redis.change(func() { w.redis.hung = true }) }, func() { w.redis.change(func() { w.redis.hung = false }) })
 	case 14:
 		redis("is killed", w.redis.kill, func() { w.redis.change(func() { w.redis.down = false; clear(w.redis.windows) }) })
-	case 15:
-		failure := []string{"OOM command not allowed when used memory > 'maxmemory'.", "READONLY You can't write against a read only replica.", "LOADING Redis is loading the dataset in memory"}[w.rng.IntN(3)]
-		redis("answers "+failure[:3], func() { w.redis.change(func() { w.redis.failure = failure }) }, func() { w.redis.change(func() { w.redis.failure = "" }) })
+	case 15, 19:
+		failure := []string{"OOM command not allowed when used memory > 'maxmemory'.", "READONLY You can't write against a read only replica.",
+			"LOADING Redis is loading the dataset in memory", "MOVED 1 10.2.0.9:6379", "ASK 1 10.2.0.9:6379", "TRYAGAIN later", "CLUSTERDOWN Hash slot not served",
+			"MASTERDOWN Link with MASTER is down", "NOSCRIPT No matching script.", "NOAUTH Authentication required.", "NOPERM no permissions", "BUSY Redis is busy", "ERR simulated"}[w.rng.IntN(13)]
+		if w.chance(40) {
+			failure = brokenReplies()[w.rng.IntN(3)]
+		}
+		redis(fmt.Sprintf("answers %.5q", failure), func() { w.redis.change(func() { w.redis.failure = failure }) }, func() { w.redis.change(func() { w.redis.failure = "" }) })
 	case 16:
 		step := w.between(-20*time.Second, 20*time.Second)
 		redis(fmt.Sprintf("steps its clock by %s and forgets", step), func() { w.redis.change(func() { w.redis.skew += step }); w.redis.forget() }, func() {})
@@ -639,6 +791,9 @@ func (w *world) planFault(at time.Duration) {
 		}, func() {
 			set(func() { w.database.servers[0].hung, w.database.servers[1].hung = false, false })
 		})
+	case 20:
+		lasts = w.between(time.Microsecond, 10*time.Millisecond)
+		redis("loses its connections for a moment", w.redis.kill, func() { w.redis.change(func() { w.redis.down = false }) })
 	case 17:
 		delay := w.between(time.Millisecond, 200*time.Millisecond)
 		redis("is slow", func() { w.redis.change(func() { w.redis.delay = delay }) }, func() { w.redis.change(func() { w.redis.delay = 0 }) })

@@ -164,9 +164,14 @@ func (s *itemStore) request(w *world, v *visitor) *request {
 	}
 	k := certain[w.rng.IntN(len(certain))]
 	switch w.rng.IntN(10) {
-	case 0, 1:
+	case 0:
 		return s.list(w, v)
+	case 1:
+		return s.walk(w, v)
 	case 2:
+		if w.chance(40) {
+			return s.mistaken(w, v, k)
+		}
 		return s.search(w, v, k)
 	case 3, 4:
 		return s.get(w, v, k)
@@ -291,6 +296,76 @@ func (s *itemStore) page(w *world, v *visitor, path, text string) *request {
 	return q
 }
 
+// mistaken asks for a page or an item that nobody can name like this.
+func (s *itemStore) mistaken(w *world, v *visitor, k *knownItem) *request {
+	if w.chance(30) {
+		id := []string{"nothing", "urn:uuid:" + k.id, strings.ReplaceAll(k.id, "-", ""), "00000000-0000-0000-0000-000000000000"}[w.rng.IntN(4)]
+		method := []string{"GET", "DELETE"}[w.rng.IntN(2)]
+		q := s.newRequest(w, v, method, "/api/items/"+id, 404)
+		q.shown = "/api/items/..."
+		return q
+	}
+	page := []string{"limit=0", "limit=101", "limit=x", "cursor=", "cursor=x", "cursor=AQAAAAAAAAAA", "limit=%zz"}
+	search := append(page, "q=", "x=", "q=%00", "q=%ff")
+	if w.chance(50) {
+		return w.newRequest(v.address, "GET", "/api/items?"+page[w.rng.IntN(len(page))], 400)
+	}
+	query := search[w.rng.IntN(len(search))]
+	if strings.Contains(query, "limit") || strings.Contains(query, "cursor") {
+		query += "&q=item"
+	}
+	return w.newRequest(v.address, "GET", "/api/search?"+query, 400)
+}
+
+// walk asks for page after page. Together, they hold each item that was there all the
+// time, once and in the order in which they were created.
+func (s *itemStore) walk(w *world, v *visitor) *request {
+	path := []string{"/api/items?", "/api/search?q=item&"}[w.rng.IntN(2)] + fmt.Sprintf("limit=%d", 1+w.rng.IntN(3))
+	begun, place := time.Now(), make(map[string]int)
+	var page func(cursor string) *request
+	page = func(cursor string) *request {
+		q := s.newRequest(w, v, "GET", path+cursor, 200)
+		q.answered = func(r *response) {
+			var got struct {
+				Items []struct{ ID string }
+				Next  string `json:"next_cursor"`
+			}
+			if r.StatusCode != http.StatusOK || json.Unmarshal(r.body, &got) != nil {
+				return
+			}
+			for _, one := range got.Items {
+				if place[one.ID] > 0 {
+					w.fail("%s: %s is there twice", q, one.ID)
+				}
+				place[one.ID] = 1 + len(place)
+			}
+			if got.Next != "" {
+				w.after(w.between(0, 100*time.Millisecond), "", func() {
+					if next := page("&cursor=" + got.Next); v.conn == nil || !v.conn.sending {
+						w.send(v, next)
+					}
+				})
+				return
+			}
+			last := 0
+			for _, row := range s.rows {
+				if n := place[row.id]; n > 0 && n < last {
+					w.fail("%s: %q is not in its place", q, row.name)
+				} else if n > 0 {
+					last = n
+				}
+			}
+			for _, k := range s.known {
+				if k.certain && k.created.Before(begun) && !k.changing && len(k.names) == 1 && k.names[0] != "" && place[k.id] == 0 {
+					w.fail("%s: %q was on no page", q, k.names[0])
+				}
+			}
+		}
+		return q
+	}
+	return page("")
+}
+
 // change makes the outcome of a request the new state of an item.
 func (s *itemStore) change(q *request, k *knownItem, name string) {
 	k.changing = true
@@ -340,12 +415,30 @@ func (s *itemStore) remove(w *world, v *visitor, k *knownItem) *request {
 	return q
 }
 
-// guard sometimes gives a change an If-Match: the newest ETag or an older one.
+// guard sometimes gives a change an If-Match: the newest ETag or an older one, among
+// others, or a list that is wrong.
 func (s *itemStore) guard(w *world, q *request, k *knownItem, before []string) {
 	if n := len(k.etags); n > 0 && w.chance(40) {
 		i := w.rng.IntN(n)
-		q.headers = append(q.headers, "If-Match: "+k.etags[i])
-		switch {
+		list, isWrong := k.etags[i], false
+		switch w.rng.IntN(8) {
+		case 0:
+			list = `"other", , ` + list + `,W/"weak"`
+		case 1:
+			list = "W/" + list
+		case 2:
+			list = "*"
+		case 3:
+			list, isWrong = []string{"", ",", "x", `"a" "b"`, `"a`, "*, *"}[w.rng.IntN(6)], true
+		}
+		q.headers = append(q.headers, "If-Match: "+list)
+		switch certain := len(before) == 1 && before[0] != ""; {
+		case list == "*":
+		case isWrong:
+			q.readsBody = false // but it may be too large
+			q.statuses = append(slices.DeleteFunc(q.statuses, func(status int) bool { return status != 413 }), 400)
+		case strings.HasPrefix(list, "W/") && certain && (slices.Contains(q.statuses, 200) || slices.Contains(q.statuses, 204)):
+			q.statuses = []int{412}
 		case len(before) > 1 || before[0] == "": // nobody knows which change was the last
 			q.statuses = append(q.statuses, 412)
 		case i < n-1 && slices.Contains(q.statuses, 200), i < n-1 && slices.Contains(q.statuses, 204):

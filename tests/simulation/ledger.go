@@ -38,6 +38,9 @@ func (l *ledger) grant(w *world, policy string, q *request, r *response) error {
 	at, _ := slices.BinarySearchFunc(all, now, func(a, b span) int { return a.start.Compare(b.start) })
 	all = slices.Insert(all, at, now)
 	l.passed[key] = all
+	if w.crowded() {
+		return nil // its counter may have been removed
+	}
 	limit := int(rate.Limit) * w.places(r.at.Add(-rate.Period-2*time.Second), r.at)
 	for i := max(at-limit, 0); i <= at && i+limit < len(all); i++ {
 		if took := all[i+limit].end.Sub(all[i].start); took < rate.Period {
@@ -51,7 +54,7 @@ func (l *ledger) grant(w *world, policy string, q *request, r *response) error {
 // period and a tenth. It also checks that no promise of Retry-After is broken.
 func (l *ledger) refuse(w *world, policy string, q *request, r *response) error {
 	rate, key := w.rates[policy], ledgerKey(policy, q.client)
-	if w.flooding(q.client) || w.places(r.at.Add(-2*rate.Period), r.at) > 1 {
+	if w.crowded() || w.flooding(q.client) || w.places(r.at.Add(-2*rate.Period), r.at) > 1 {
 		return nil // it may share a counter with its network, or with what Redis has counted
 	}
 	longest := rate.Period + rate.Period/10 + time.Millisecond

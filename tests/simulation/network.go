@@ -16,6 +16,7 @@ import (
 	"net/netip"
 	"os"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -24,6 +25,7 @@ import (
 type Network struct {
 	mu       sync.Mutex
 	listener *listener                        // nil before the server listens
+	full     atomic.Bool                      // the server has no file descriptor left for another client
 	hosts    map[string]func(*Conn) (ok bool) // by address: accepts a connection that the server opens
 }
 
@@ -33,7 +35,7 @@ func newNetwork() *Network { return &Network{hosts: make(map[string]func(*Conn) 
 func (n *Network) Listen(address, _ string) (net.Listener, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.listener = &listener{address: address, queue: make(chan net.Conn, 4096), closed: make(chan struct{})}
+	n.listener = &listener{address: address, full: &n.full, queue: make(chan net.Conn, 4096), closed: make(chan struct{})}
 	return n.listener, nil
 }
 
@@ -72,6 +74,7 @@ func (n *Network) connect(client netip.AddrPort) *Conn {
 
 type listener struct {
 	address string
+	full    *atomic.Bool // no file descriptor is left
 	queue   chan net.Conn
 	once    sync.Once
 	closed  chan struct{}
@@ -79,7 +82,16 @@ type listener struct {
 
 func (l *listener) Accept() (net.Conn, error) {
 	select {
+	case <-l.closed:
+		return nil, net.ErrClosed
+	default:
+	}
+	select {
 	case c := <-l.queue:
+		if l.full.Load() {
+			l.queue <- c // it stays in the kernel's queue
+			return nil, &net.OpError{Op: "accept", Net: "tcp", Err: os.NewSyscallError("accept4", syscall.EMFILE)}
+		}
 		return c, nil
 	case <-l.closed:
 		return nil, net.ErrClosed

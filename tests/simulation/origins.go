@@ -1,6 +1,9 @@
 package simulation
 
-import "math/rand/v2"
+import (
+	"math/rand/v2"
+	"strings"
+)
 
 // kind is what the settings mean for an origin.
 type kind int
@@ -40,6 +43,13 @@ func deniedOriginSamples() []string {
 		"https://pr-.preview.example.net", "http://a.example.org", "ionic://localhost", "https://a.example.org.",
 		"https://api.example.com:444", "https://", "\xffhttps://app.example.com",
 	}
+}
+
+// isAPIHost reports whether a Host names the server. Its port, its case and a dot at
+// its end do not matter.
+func isAPIHost(host string) bool {
+	host, _, _ = strings.Cut(host, ":")
+	return strings.ToLower(strings.TrimSuffix(host, ".")) == apiHost
 }
 
 // randomOrigin returns an origin; scheme is that of the server's own pages.

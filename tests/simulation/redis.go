@@ -5,6 +5,7 @@ import (
 	"crypto/sha1" //nolint:gosec // the names of scripts in Redis
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -23,7 +24,7 @@ type redisServer struct {
 	down    bool          // refuses connections
 	hung    bool          // takes connections and answers nothing
 	delay   time.Duration // before each answer
-	failure string        // the error for each script; "": none
+	failure string        // the error for each script, or one of the broken replies; "": none
 	skew    time.Duration // of its clock
 }
 
@@ -99,7 +100,8 @@ func (r *redisServer) serve(conn *Conn) {
 		if delay > 0 {
 			time.Sleep(delay)
 		}
-		if _, err := io.WriteString(conn, r.run(command)); err != nil {
+		reply := r.run(command)
+		if _, err := io.WriteString(conn, reply); err != nil || slices.Contains(brokenReplies()[1:], reply) {
 			return
 		}
 	}
@@ -137,6 +139,12 @@ func readLength(in *bufio.Reader, kind byte) (int, error) {
 	return strconv.Atoi(strings.TrimSpace(line[1:]))
 }
 
+// brokenReplies are one of another shape, text that is not a reply, and a reply that
+// is cut off. After the last two, the server closes the connection.
+func brokenReplies() []string {
+	return []string{"*2\r\n:1\r\n:1\r\n", "HTTP/1.1 400 Bad Request\r\n\r\n", "*3\r\n:1\r\n:9"}
+}
+
 func (r *redisServer) run(command []string) string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -145,6 +153,8 @@ func (r *redisServer) run(command []string) string {
 		return "%2\r\n$6\r\nserver\r\n$5\r\nredis\r\n$7\r\nversion\r\n$5\r\n7.0.0\r\n"
 	case "PING":
 		return "+PONG\r\n"
+	case "CLUSTER":
+		return "-ERR This instance has cluster support disabled\r\n"
 	case "CLIENT", "SELECT":
 		return "+OK\r\n"
 	case "EVALSHA":
@@ -155,6 +165,9 @@ func (r *redisServer) run(command []string) string {
 		r.scripts[scriptSHA(command[1])] = true
 	default:
 		return "-ERR unknown command\r\n"
+	}
+	if slices.Contains(brokenReplies(), r.failure) {
+		return r.failure
 	}
 	if r.failure != "" {
 		return "-" + r.failure + "\r\n"

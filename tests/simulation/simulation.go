@@ -2,6 +2,8 @@ package simulation
 
 import (
 	"fmt"
+	"math/rand/v2"
+	"net/netip"
 	"os"
 	"runtime"
 	"slices"
@@ -145,12 +147,15 @@ func newWorld(seed uint64, scenarios []scenario) *world {
 		rates:     make(map[string]limiter.Rate),
 		ledger:    newLedger(),
 		uncounted: make(map[string]int),
+		flooders:  make(map[netip.Addr]bool),
 		buffered:  make(map[int]int64),
 	}
 	w.scenario = scenarios[w.rng.IntN(len(scenarios))]
 	w.settings = w.scenario.settings
 	for _, policy := range w.settings.Limits.All() {
-		w.rates[policy.Name()], _ = policy.Rate()
+		if rate, limited := policy.Rate(); limited {
+			w.rates[policy.Name()] = rate
+		}
 	}
 	w.database = newCluster(w.network, firstPostgres, secondPostgres)
 	w.database.servers[1].readOnly = true
@@ -170,10 +175,10 @@ func loadScenarios(t *testing.T) []scenario {
 		}
 	}()
 	var scenarios []scenario
-	for i := range 8 {
+	for i := range 64 {
 		one := scenario{anyOrigin: i&1 != 0, redis: i&2 != 0, proxied: i&4 != 0}
 		os.Clearenv()
-		for name, value := range one.environment() {
+		for name, value := range one.environment(newRand(uint64(i))) {
 			os.Setenv(name, value)
 		}
 		var err error
@@ -185,7 +190,15 @@ func loadScenarios(t *testing.T) []scenario {
 	return slices.Clip(scenarios)
 }
 
-func (s scenario) environment() map[string]string {
+// environment draws what the three switches leave open. In half of the scenarios, a
+// setting has the value that makes its part of the server work hardest.
+func (s scenario) environment(rng *rand.Rand) map[string]string {
+	pick := func(usual string, others ...string) string {
+		if rng.IntN(2) == 0 {
+			return usual
+		}
+		return others[rng.IntN(len(others))]
+	}
 	variables := map[string]string{
 		"APP_ENV":                "production",
 		"ALLOWED_ORIGINS":        allowedOrigins,
@@ -193,11 +206,15 @@ func (s scenario) environment() map[string]string {
 		"ALLOWED_HOSTS":          apiHost,
 		"SESSION_SECRET":         strings.Repeat("0123456789", 4),
 		"DATABASE_URL":           "postgres://api:word@" + firstPostgres + "," + secondPostgres + "/app?sslmode=disable&default_query_exec_mode=exec",
-		"RATE_LIMIT_DEFAULT":     "20-M",
-		"RATE_LIMIT_UPLOAD":      "2-M",
-		"RATE_LIMIT_SESSION":     "4-S",
-		"RATE_LIMIT_DOCS":        "10-M",
-		"RATE_LIMIT_MAX_CLIENTS": "64",
+		"RATE_LIMIT_DEFAULT":     pick("20-M", "5-S", "1-S", "50-H", "off"),
+		"RATE_LIMIT_SEARCH":      pick("30-M", "3-S", "off"),
+		"RATE_LIMIT_UPLOAD":      pick("2-M", "1-S", "2-S", "3-H"),
+		"RATE_LIMIT_SESSION":     pick("4-S", "1-S", "5-M"),
+		"RATE_LIMIT_DOCS":        pick("10-M", "1-S", "1-D"),
+		"RATE_LIMIT_MAX_CLIENTS": pick("64", "1", "2", "5", "64", "300"),
+		"CORS_ALLOWED_METHODS":   pick("GET,HEAD,POST,PUT,PATCH,DELETE", "*", "DELETE"),
+		"CORS_ALLOWED_HEADERS":   pick("Authorization,Content-Type,If-Match,X-Request-ID", "*"),
+		"HSTS_MAX_AGE":           pick("8760h", "0", "1h"),
 		"MAX_BODY_BYTES":         "262144",
 		"MAX_UPLOAD_BYTES":       "262144",
 		"MAX_BUFFERED_BYTES":     "65536",
@@ -210,7 +227,8 @@ func (s scenario) environment() map[string]string {
 		variables["REDIS_URL"] = "redis://" + redisAddress
 	}
 	if s.proxied {
-		variables["TRUSTED_PROXIES"] = proxyAddress
+		variables["TRUSTED_PROXIES"] = "10.9.0.0/24,fd00:9::/64"
+		variables["HTTPS_REDIRECT"] = pick("false", "true")
 	}
 	return variables
 }

@@ -29,7 +29,7 @@ type scenario struct {
 	settings  config.Settings
 	anyOrigin bool // ALLOWED_ORIGINS=*
 	redis     bool
-	proxied   bool // clients come through a trusted proxy, by https
+	proxied   bool // clients come through a trusted proxy
 }
 
 // Resource is what the simulation must know about a resource with tables of its
@@ -62,7 +62,7 @@ type world struct {
 	start    time.Time
 	scenario scenario
 	settings config.Settings
-	rates    map[string]limiter.Rate
+	rates    map[string]limiter.Rate // by policy, without those that are off
 	network  *Network
 	database *cluster
 	redis    *redisServer
@@ -76,10 +76,11 @@ type world struct {
 	tick     int // observations
 
 	databaseTrouble, wrong, redisTrouble spans
+	full                                 spans       // no file descriptor was left
 	redisChanges                         []time.Time // when a fault of Redis began or ended
 	ledger                               *ledger
 	uncounted                            map[string]int // requests without a response, by policy and client
-	floodNetwork                         netip.Prefix
+	flooders                             map[netip.Addr]bool
 	buffered                             map[int]int64 // bytes of bodies that were held, by tick
 
 	stop    context.CancelFunc
@@ -311,8 +312,10 @@ func (w *world) measure(c *client) {
 // bodies returns the requests whose bodies a handler may hold in memory.
 func (w *world) bodies() (found []*request) {
 	for _, c := range w.clients {
-		if n := len(c.pending); n > 0 && c.pending[n-1].readsBody && c.pending[n-1].bodyFrom > 0 {
-			found = append(found, c.pending[n-1])
+		for _, q := range c.pending {
+			if q.readsBody && q.bodyFrom > 0 {
+				found = append(found, q)
+			}
 		}
 	}
 	return found
@@ -339,7 +342,7 @@ func (w *world) answer(q *request, r *response) {
 		w.fail("%s: %s -> %d", q.conn.name, q, r.StatusCode)
 	}
 	if r.StatusCode >= 500 {
-		w.note("%s", r.body)
+		w.note("%s", strings.ReplaceAll(string(r.body), r.Header.Get("X-Request-Id"), q.id))
 	}
 	if q.settle != nil {
 		q.settle()
@@ -347,7 +350,7 @@ func (w *world) answer(q *request, r *response) {
 	if err := w.judge(q, r); err != nil {
 		w.fail("%s: %s -> %d: %v", q.conn.name, q, r.StatusCode, err)
 	}
-	if q.readsBody && q.host == apiHost && slices.Contains([]int{200, 201, 400, 408, 422}, r.StatusCode) {
+	if q.readsBody && isAPIHost(q.host) && slices.Contains([]int{200, 201, 400, 408, 422}, r.StatusCode) {
 		for tick, n := range q.held {
 			w.buffered[tick] += n
 		}
@@ -377,10 +380,12 @@ func (w *world) lose(q *request, err error) {
 	switch {
 	case q.conn.gaveUp, q.conn.closing:
 	case w.late(q), w.cutOff():
+	case !w.stopped.IsZero() && w.full.overlaps(q.begunAt, time.Now()): // its connection waited when the listener was closed
 	case !w.stopped.IsZero() && (len(q.conn.pending) > 1 || q.conn.window > 0):
 		// net/http closes the connection although requests are pipelined behind
 		// this one, which resets it.
 	case q.headAt.IsZero() && time.Since(q.begunAt) >= 5*time.Second: // headers too slow
+	case q.headAt.IsZero() && w.full.overlaps(q.begunAt, time.Now()): // until its headers are complete, its connection counts as idle
 	case q.conn.pending[0].is("Expect: 100-continue"): // it did not wait, and nobody reads the body of one that is refused
 	case q.conn.window > 0 && time.Since(q.lastAt) >= 25*time.Second: // reads too slowly
 	default:
@@ -407,8 +412,12 @@ func (w *world) cutOff() bool {
 	return !w.stopped.IsZero() && time.Since(w.stopped) >= w.settings.ShutdownTimeout+w.settings.ShutdownDelay
 }
 
-// flooding reports whether a client is in the network that sends the flood.
-func (w *world) flooding(client netip.Addr) bool { return w.floodNetwork.Contains(client) }
+// flooding reports whether a client takes part in a flood.
+func (w *world) flooding(client netip.Addr) bool { return w.flooders[client] }
+
+// crowded reports whether the settings allow fewer counters than there are clients
+// without a flood. Then clients of different networks share counters too.
+func (w *world) crowded() bool { return w.settings.RateLimitMaxClients < 64 }
 
 // places returns in how many places requests may have been counted: in this process,
 // and in Redis, again after each change of its state.
