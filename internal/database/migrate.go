@@ -58,8 +58,8 @@ func (db *DB) migrateResource(ctx context.Context, m Migrations) error {
 	if err != nil || !pending {
 		return err
 	}
-	var failed *goose.PartialError
-	if !errors.As(db.state.Load().down, &failed) { // otherwise monitor is trying again, several times a second
+	_, failed := errors.AsType[*goose.PartialError](db.state.Load().down)
+	if !failed { // otherwise monitor is trying again, several times a second
 		db.log.Info("database migrations are pending", "table", m.Table)
 	}
 	upCtx, cancelUp := context.WithCancel(ctx)
