@@ -26,7 +26,7 @@ export function ItemForm({ item, label, onSave, onCancel }: Props) {
     try {
       await onSave({ name: String(data.get('name')), note: String(data.get('note')) })
       setError(undefined)
-      if (!item) form.current?.reset()
+      if (!item && form.current) clear(form.current, data)
     } catch (error) {
       setError(error as Error)
       const field = error instanceof ProblemError && Object.keys(error.fields)[0]
@@ -67,6 +67,15 @@ export function ItemForm({ item, label, onSave, onCancel }: Props) {
       </p>
     </form>
   )
+}
+
+/** Empties the fields that still hold what was saved. What the user has typed since stays. */
+function clear(form: HTMLFormElement, saved: FormData) {
+  const current = new FormData(form)
+  for (const [name, value] of saved) {
+    const input = form.elements.namedItem(name)
+    if (input && 'value' in input && current.get(name) === value) input.value = ''
+  }
 }
 
 interface FieldProps {
