@@ -357,7 +357,9 @@ function responseError(
   }
   // The response to HEAD has a problem's content type, but no body.
   const isProblem = contentType?.startsWith('application/problem+json') && typeof body === 'object' && body !== null
-  return new ProblemError(isProblem ? (body as Problem) : { type: 'about:blank', title: statusText, status }, headers)
+  // HTTP/2 has no reason phrase, and each member of a problem is optional (RFC 9457, section 3.1).
+  const title = statusText || `HTTP status ${status}`
+  return new ProblemError({ type: 'about:blank', title, ...(isProblem && (body as Problem)), status }, headers)
 }
 
 function receivedHeaders(xhr: XMLHttpRequest): Headers {
