@@ -60,3 +60,17 @@ test('a saved form is empty', async () => {
   await act(async () => page.querySelector<HTMLButtonElement>('button[type=submit]')!.click())
   expect(name.value).toBe('')
 })
+
+test.each([
+  [true, 0],
+  [false, 1],
+])('Escape while an input method composes (%j) cancels the form %d times', async (isComposing, times) => {
+  const onCancel = vi.fn()
+  const page = document.body.appendChild(document.createElement('div'))
+  await act(async () => createRoot(page).render(<ItemForm label="Save" onSave={async () => {}} onCancel={onCancel} />))
+  const name = page.querySelector<HTMLInputElement>('[name=name]')!
+  const event = new KeyboardEvent('keydown', { key: 'Escape', bubbles: true })
+  Object.defineProperty(event, 'isComposing', { value: isComposing }) // happy-dom does not set it.
+  await act(async () => name.dispatchEvent(event))
+  expect(onCancel).toHaveBeenCalledTimes(times)
+})

@@ -43,7 +43,8 @@ export function ItemForm({ item, label, onSave, onCancel }: Props) {
       className="item-form"
       noValidate
       onKeyDown={(event) => {
-        if (event.key === 'Escape') onCancel?.()
+        // While an input method composes a character, Escape is its own.
+        if (event.key === 'Escape' && !event.nativeEvent.isComposing) onCancel?.()
       }}
       onSubmit={(event) => {
         event.preventDefault()
