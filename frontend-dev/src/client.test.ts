@@ -253,3 +253,7 @@ test('onHeaders receives the headers of a response with any status', async () =>
     expect(onHeaders).toHaveReturnedWith('"1"')
   }
 })
+
+test.each(['9999999999', 'Sat, 21 Nov 2099 12:00:00 GMT'])('a timer can wait as long as Retry-After: %s', (value) => {
+  expect(retryAfterSeconds(value)! * 1000).toBeLessThan(2 ** 31)
+})

@@ -306,12 +306,15 @@ export function createClient(options: ClientOptions) {
 
 type UploadedFile = Result<paths['/api/upload']['post']>
 
-/** `Retry-After` in seconds. The API sends a number; a proxy may send a date. */
+/** The longest that a timer can wait, in seconds: a longer one fires at once. */
+const MAX_WAIT = 2_147_483
+
+/** `Retry-After` in seconds, at most MAX_WAIT. The API sends a number; a proxy may send a date. */
 export function retryAfterSeconds(value: string | null, now = Date.now()): number | undefined {
   if (value === null) return undefined
-  if (/^\d+$/.test(value)) return Number(value)
+  if (/^\d+$/.test(value)) return Math.min(MAX_WAIT, Number(value))
   const date = Date.parse(value)
-  return Number.isNaN(date) ? undefined : Math.max(0, Math.ceil((date - now) / 1000))
+  return Number.isNaN(date) ? undefined : Math.min(MAX_WAIT, Math.max(0, Math.ceil((date - now) / 1000)))
 }
 
 /** Reports whether baseUrl is an http or https origin; a trailing slash is harmless. */
