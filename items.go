@@ -19,7 +19,7 @@ func itemsResource() resource {
 // itemRoutes returns the sample resource's rows for the table of routes.
 func itemRoutes(s config.Settings, p parts) []route {
 	limits := s.Limits
-	item := handlers.Items{Store: items.Store{DB: p.database}}
+	item := handlers.NewItems(items.Store{DB: p.database})
 	return []route{
 		{method: "GET", path: "/api/items", limit: limits.Default, handler: item.List},
 		{method: "POST", path: "/api/items", limit: limits.Default, handler: item.Create, maxBody: handlers.MaxJSON},

@@ -20,11 +20,20 @@ import (
 const (
 	defaultPageSize = 20
 	maxPageSize     = 100
+	// maxLongPages is how many pages with long texts are sent at a time. Each takes up
+	// to 700 KB.
+	maxLongPages = 8
 )
 
 // Items handles the routes of the sample resource.
 type Items struct {
-	Store items.Store
+	store items.Store
+	long  chan struct{} // holds a value for each long page that is being sent
+}
+
+// NewItems returns the handlers of the items in the store.
+func NewItems(store items.Store) Items {
+	return Items{store, make(chan struct{}, maxLongPages)}
 }
 
 // List responds with a page of items, oldest first.
@@ -34,15 +43,34 @@ func (h Items) List(c *gin.Context) {
 		problem.Abort(c, wrong)
 		return
 	}
-	page, err := h.Store.List(c.Request.Context(), cursor, limit)
+	page, err := h.store.List(c.Request.Context(), cursor, limit)
 	if err != nil {
 		failItems(c, err)
 		return
 	}
+	page, sent := h.fit(page)
+	defer sent()
 	c.JSON(http.StatusOK, struct {
 		Items      []items.Item `json:"items"`
 		NextCursor string       `json:"next_cursor,omitempty"`
 	}{page.Items, page.Next})
+}
+
+// fit returns the page or, if maxLongPages are being sent, its beginning. The server
+// holds a page until the client has received it, so clients that receive long pages
+// slowly would otherwise use up its memory. The caller must call sent after the
+// response.
+func (h Items) fit(page items.Page) (fitting items.Page, sent func()) {
+	short := page.Short()
+	if len(short.Items) == len(page.Items) {
+		return page, func() {}
+	}
+	select {
+	case h.long <- struct{}{}:
+		return page, func() { <-h.long }
+	default:
+		return short, func() {}
+	}
 }
 
 // Search responds with a page of the items whose name or note contains q,
@@ -58,11 +86,13 @@ func (h Items) Search(c *gin.Context) {
 		problem.Abort(c, problem.BadRequest("The query value q is missing or invalid; send the text to search for: at least one character, in UTF-8 without NUL."))
 		return
 	}
-	page, err := h.Store.Search(c.Request.Context(), q, cursor, limit)
+	page, err := h.store.Search(c.Request.Context(), q, cursor, limit)
 	if err != nil {
 		failItems(c, err)
 		return
 	}
+	page, sent := h.fit(page)
+	defer sent()
 	c.JSON(http.StatusOK, struct {
 		Query      string       `json:"query"`
 		Items      []items.Item `json:"items"`
@@ -77,7 +107,7 @@ func (h Items) Create(c *gin.Context) {
 		problem.Abort(c, wrong)
 		return
 	}
-	item, err := h.Store.Create(c.Request.Context(), draft)
+	item, err := h.store.Create(c.Request.Context(), draft)
 	if err != nil {
 		failItems(c, err)
 		return
@@ -93,7 +123,7 @@ func (h Items) Get(c *gin.Context) {
 		problem.Abort(c, wrong)
 		return
 	}
-	item, err := h.Store.Get(c.Request.Context(), id)
+	item, err := h.store.Get(c.Request.Context(), id)
 	if err != nil {
 		failItems(c, err)
 		return
@@ -113,7 +143,7 @@ func (h Items) Replace(c *gin.Context) {
 		problem.Abort(c, wrong)
 		return
 	}
-	item, err := h.Store.Replace(c.Request.Context(), id, draft, ifMatch)
+	item, err := h.store.Replace(c.Request.Context(), id, draft, ifMatch)
 	if err != nil {
 		failItems(c, err)
 		return
@@ -133,7 +163,7 @@ func (h Items) Update(c *gin.Context) {
 		problem.Abort(c, wrong)
 		return
 	}
-	item, err := h.Store.Update(c.Request.Context(), id, patch, ifMatch)
+	item, err := h.store.Update(c.Request.Context(), id, patch, ifMatch)
 	if err != nil {
 		failItems(c, err)
 		return
@@ -148,7 +178,7 @@ func (h Items) Delete(c *gin.Context) {
 		problem.Abort(c, wrong)
 		return
 	}
-	if err := h.Store.Delete(c.Request.Context(), id, ifMatch); err != nil {
+	if err := h.store.Delete(c.Request.Context(), id, ifMatch); err != nil {
 		failItems(c, err)
 		return
 	}

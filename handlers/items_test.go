@@ -3,12 +3,14 @@ package handlers
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/gin-gonic/gin"
@@ -27,7 +29,7 @@ func newItems(t *testing.T) (http.Handler, *database.DB, string) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { db.Close() })
-	h := Items{Store: items.Store{DB: db}}
+	h := NewItems(items.Store{DB: db})
 	engine := gin.New()
 	engine.GET("/api/items", h.List)
 	engine.POST("/api/items", h.Create)
@@ -151,6 +153,68 @@ func TestItemETags(t *testing.T) {
 			if w := send(h, method, path, body, header); w.Code != 404 {
 				t.Errorf("%s of an item that is gone, %s: got %d, want 404", method, header, w.Code)
 			}
+		}
+	}
+}
+
+// slowReceiver is a response that its client receives only after release is closed.
+type slowReceiver struct {
+	*httptest.ResponseRecorder
+	begun   chan<- struct{}
+	release <-chan struct{}
+}
+
+func (s slowReceiver) Write(p []byte) (int, error) {
+	s.begun <- struct{}{}
+	<-s.release
+	return s.ResponseRecorder.Write(p)
+}
+
+// While many clients receive pages with long texts, other such pages are short, but
+// they continue.
+func TestLongPages(t *testing.T) {
+	t.Parallel()
+	h, _, _ := newItems(t)
+	const count = 30
+	for range count {
+		if w := send(h, "POST", "/api/items", `{"name":"x","note":"`+strings.Repeat("x", 1000)+`"}`); w.Code != 201 {
+			t.Fatalf("POST: got %d %s", w.Code, w.Body)
+		}
+	}
+	read := func(path string) (length int, next string) {
+		var page struct {
+			Items []items.Item `json:"items"`
+			Next  string       `json:"next_cursor"`
+		}
+		if w := send(h, "GET", path, ""); w.Code != 200 || json.Unmarshal(w.Body.Bytes(), &page) != nil {
+			t.Fatalf("GET %s: got %d %s", path, w.Code, w.Body)
+		}
+		return len(page.Items), page.Next
+	}
+	begun, release := make(chan struct{}), make(chan struct{})
+	var receivers sync.WaitGroup
+	for n := range maxLongPages {
+		path := []string{"/api/items?limit=100", "/api/search?q=xxx&limit=100"}[n%2]
+		receivers.Go(func() {
+			h.ServeHTTP(slowReceiver{httptest.NewRecorder(), begun, release}, httptest.NewRequest("GET", path, nil))
+		})
+		<-begun
+	}
+	for _, path := range []string{"/api/items?limit=100", "/api/search?q=xxx&limit=100"} {
+		length, next := read(path)
+		rest, end := read(path + "&cursor=" + next)
+		if length >= count || length+rest != count || end != "" {
+			t.Errorf("GET %s: got %d items, then %d and the cursor %q, want all %d in two pages", path, length, rest, end, count)
+		}
+	}
+	if length, _ := read("/api/items"); length != defaultPageSize {
+		t.Errorf("a page of the default size: got %d items, want %d", length, defaultPageSize)
+	}
+	close(release)
+	receivers.Wait()
+	for _, path := range []string{"/api/items?limit=100", "/api/search?q=xxx&limit=100"} {
+		if length, next := read(path); length != count || next != "" {
+			t.Errorf("GET %s after all are received: got %d items and the cursor %q, want %d", path, length, next, count)
 		}
 	}
 }

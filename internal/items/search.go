@@ -19,9 +19,8 @@ const (
 )
 
 // Search returns up to limit items (at least 1) that follow cursor and whose
-// name or note contains q, oldest first, but fewer if their texts are long. It
-// ignores case and whether letters are composed; no character of q has a special
-// meaning.
+// name or note contains q, oldest first. It ignores case and whether letters
+// are composed; no character of q has a special meaning.
 //
 // An index finds the candidates by the trigrams of q: its sequences of three
 // characters. A shorter q has none, so Search then compares at most maxVisited items,

@@ -41,12 +41,12 @@ type Store struct{ DB *database.DB }
 type Page struct {
 	Items []Item // never nil
 	Next  string // cursor of the page that follows, "" on the last page
+	seqs  []int64
 }
 
-// maxPageText is how many bytes of JSON the texts of a page may take. The server holds a
-// page until the client has received it, so many clients that receive slowly would
-// otherwise use up its memory. A page of 20 items with the longest texts in ASCII fits.
-const maxPageText = 24 << 10
+// shortText is how many bytes of JSON the texts of a short page take at most, not
+// counting its last item. A page of 20 items with the longest texts in ASCII is short.
+const shortText = 24 << 10
 
 const columns = "seq, id, name, note, created_at, updated_at"
 
@@ -81,8 +81,8 @@ func query(ctx context.Context, pool *sql.DB, text string, args ...any) (items [
 // now returns the current time in the precision that both databases keep.
 func now() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
 
-// List returns up to limit items (at least 1) that follow cursor, but fewer if their
-// texts are long. The cursor "" is the start.
+// List returns up to limit items (at least 1) that follow cursor. The cursor "" is
+// the start.
 //
 // On every replica, items are in the order in which they were committed: an item
 // that is created later comes after every item that any reader has seen. A client that
@@ -105,21 +105,26 @@ func (s Store) List(ctx context.Context, cursor string, limit int) (Page, error)
 	return page, err
 }
 
-// newPage returns a page of up to limit items. It ends early with the item whose texts
-// exceed maxPageText. It has a cursor if there are more items.
+// newPage returns a page of up to limit items. It has a cursor if there are more
+// items.
 func newPage(items []Item, seqs []int64, limit int) Page {
-	text := 0
-	for i := range min(limit, len(items)) {
-		text += jsonSize(items[i].Name) + jsonSize(items[i].Note)
-		if text > maxPageText {
-			limit = i + 1
-			break
-		}
-	}
 	if len(items) <= limit {
-		return Page{Items: items}
+		return Page{Items: items, seqs: seqs}
 	}
-	return Page{Items: items[:limit], Next: encodeCursor(seqs[limit-1])}
+	return Page{Items: items[:limit], Next: encodeCursor(seqs[limit-1]), seqs: seqs}
+}
+
+// Short returns the page or, if its texts are long, its beginning, which takes at most
+// 40 KB of JSON. Next then continues with the item that follows.
+func (p Page) Short() Page {
+	text := 0
+	for i, item := range p.Items {
+		if text > shortText {
+			return Page{Items: p.Items[:i], Next: encodeCursor(p.seqs[i-1]), seqs: p.seqs}
+		}
+		text += jsonSize(item.Name) + jsonSize(item.Note)
+	}
+	return p
 }
 
 // jsonSize returns about how many bytes the text takes in JSON: encoding/json writes

@@ -617,7 +617,8 @@ func (w *world) insist(v *visitor, path string, left int) {
 // planFlood plans that many addresses of one or more networks use up their limits;
 // those of one network may leave some. More of them may come when the limits of the
 // first are no longer used up. After each wave, clients of other networks come, which
-// the flood must not affect.
+// the flood must not affect. No two come at the same time, because the order in which
+// they were served could not be replayed.
 func (w *world) planFlood(at time.Duration) {
 	networks, modest, isIPv4 := 1+w.rng.IntN(12), w.rng.IntN(12), w.chance(30)
 	path := []string{"/api/upload", "/api/session"}[w.rng.IntN(2)]
@@ -636,27 +637,28 @@ func (w *world) planFlood(at time.Duration) {
 		}
 	}
 	for wave := range 1 + w.rng.IntN(3) {
-		w.after(at, "flood", func() {
-			for i := range w.settings.RateLimitMaxClients + w.rng.IntN(20) {
-				a := netip.MustParseAddr("2001:db8:500::").As16()
-				a[5], a[6], a[7], a[15] = byte(i%networks), byte(wave), byte(i/networks), 1
-				address := netip.AddrFrom16(a)
-				if isIPv4 {
-					address = netip.AddrFrom4([4]byte{198, 19, byte(i % networks), byte(wave<<6 + i/networks)})
-				}
+		w.after(at, "flood", func() {})
+		for i := range w.settings.RateLimitMaxClients + w.rng.IntN(20) {
+			a := netip.MustParseAddr("2001:db8:500::").As16()
+			a[5], a[6], a[7], a[15] = byte(i%networks), byte(wave), byte(i/networks), 1
+			address := netip.AddrFrom16(a)
+			if isIPv4 {
+				address = netip.AddrFrom4([4]byte{198, 19, byte(i % networks), byte(wave<<6 + i/networks)})
+			}
+			requests := limit
+			if i%networks == modest {
+				requests = 1
+			}
+			w.after(at+time.Duration(i)*time.Microsecond, "", func() {
 				w.flooders[address] = true
-				if i%networks == modest {
-					come(address, 1)
-				} else {
-					come(address, limit)
-				}
-			}
-		})
-		w.after(at+time.Millisecond, "", func() {
-			for i := range byte(4) {
+				come(address, requests)
+			})
+		}
+		for i := range byte(4) {
+			w.after(at+time.Millisecond+time.Duration(i)*time.Microsecond, "", func() {
 				come(netip.AddrFrom4([4]byte{203, byte(wave), i, 9}), 1)
-			}
-		})
+			})
+		}
 		at += w.between(time.Second, 10*time.Second)
 	}
 }

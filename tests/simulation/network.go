@@ -92,6 +92,9 @@ func (l *listener) Accept() (net.Conn, error) {
 			l.queue <- c // it stays in the kernel's queue
 			return nil, &net.OpError{Op: "accept", Net: "tcp", Err: os.NewSyscallError("accept4", syscall.EMFILE)}
 		}
+		if len(l.queue) > 0 {
+			time.Sleep(time.Microsecond) // so that those that waited are served in an order that can be replayed
+		}
 		return c, nil
 	case <-l.closed:
 		return nil, net.ErrClosed

@@ -35,9 +35,9 @@ export interface paths {
          * List items, oldest first
          * @description Returns one page at a time. To get the next page, pass the
          *     `next_cursor` of this one as `cursor`. Items that are created between two
-         *     requests come last, so no item is skipped or returned twice. A
-         *     page may hold fewer items than `limit`, and still have a `next_cursor`, if
-         *     their texts are long.
+         *     requests come last, so no item is skipped or returned twice. While many
+         *     clients receive items with long texts, a page may hold fewer items than
+         *     `limit`, and still have a `next_cursor`.
          */
         get: operations["listItems"];
         put?: never;
@@ -90,7 +90,7 @@ export interface paths {
         };
         /**
          * Search the names and notes of items
-         * @description Finds the items whose name or note contains the text, ignoring case. Returns one page at a time, as the list does. A page may hold fewer items than `limit`, or none, and still have a `next_cursor`, because the texts of its items are long, or because a search for one or two characters covers only some of the items at a time. Counted under the policy `search`.
+         * @description Finds the items whose name or note contains the text, ignoring case. Returns one page at a time, as the list does. A page may hold fewer items than `limit`, or none, and still have a `next_cursor`, because a search for one or two characters covers only some of the items at a time. Counted under the policy `search`.
          */
         get: operations["searchItems"];
         put?: never;
