@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"unicode"
 	"unicode/utf16"
 
@@ -217,7 +218,28 @@ func browserOf(o outcome, console string) jsonBrowser {
 func pairs(h fetch.Header) [][2]string {
 	out := make([][2]string, len(h))
 	for i, f := range h {
-		out[i] = [2]string{f.Name, f.Value}
+		out[i] = [2]string{f.Name, withoutSecret(f.Name, f.Value)}
 	}
 	return out
+}
+
+// withoutSecret hides a credential, because the output may end up in the log of a CI.
+// Of a Set-Cookie, the name and the attributes stay.
+func withoutSecret(name, value string) string {
+	switch strings.ToLower(name) {
+	case "authorization", "proxy-authorization", "cookie":
+		return "[secret]"
+	case "set-cookie":
+		pair, attributes, _ := strings.Cut(value, ";")
+		if cookie, _, found := strings.Cut(pair, "="); found {
+			pair = cookie + "=[secret]"
+		} else {
+			pair = "[secret]" // a cookie without a name
+		}
+		if attributes != "" {
+			pair += ";" + attributes
+		}
+		return pair
+	}
+	return value
 }

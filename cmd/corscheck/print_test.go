@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -38,6 +40,28 @@ func FuzzClean(f *testing.F) {
 			t.Errorf("%q is not safe to print", got)
 		}
 	})
+}
+
+// No credential that is sent or received is printed.
+func TestSecretsAreNotPrinted(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Access-Control-Allow-Origin", r.Header.Get("Origin"))
+		w.Header().Set("Access-Control-Allow-Credentials", "true")
+		w.Header().Set("Access-Control-Allow-Headers", "authorization")
+		w.Header().Add("Set-Cookie", "session=hunter2; HttpOnly")
+		w.Header().Add("Set-Cookie", "hunter2")
+	}))
+	defer server.Close()
+	for _, format := range [][]string{nil, {"--json"}} {
+		args := slices.Concat([]string{server.URL, "--origin", testPage, "--credentials", "--cookie", "a=hunter2", "--header", "Authorization: Bearer hunter2"}, format)
+		_, stdout, stderr := corscheck(t, args...)
+		if strings.Contains(stdout+stderr, "hunter2") {
+			t.Errorf("%q prints a secret:\n%s%s", args, stdout, stderr)
+		}
+		if format != nil && (!strings.Contains(stdout, `"session=[secret]; HttpOnly"`) || !strings.Contains(stdout, `"[secret]"`)) {
+			t.Errorf("%q does not show what it hides:\n%s", args, stdout)
+		}
+	}
 }
 
 func TestWrapped(t *testing.T) {
