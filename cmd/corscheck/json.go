@@ -1,9 +1,13 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
+	"unicode"
+	"unicode/utf16"
 
 	"example.com/api/internal/fetch"
 )
@@ -80,13 +84,29 @@ func (p *printer) json(r result, server string) error {
 	return p.encode(jsonOf(r, server))
 }
 
-// encode prints a value. JSON escapes control characters, so it is safe to
-// print foreign text in it.
+// encode prints a value. It escapes what is not graphic, so it is safe to print
+// foreign text in it. Package json alone leaves U+009B, which begins a terminal's
+// control sequence, and the characters that change the direction of writing.
 func (p *printer) encode(value any) error {
-	e := json.NewEncoder(p.w)
+	var text bytes.Buffer
+	e := json.NewEncoder(&text)
 	e.SetEscapeHTML(false)
 	e.SetIndent("", "  ")
-	return e.Encode(value)
+	if err := e.Encode(value); err != nil {
+		return err
+	}
+	var safe bytes.Buffer
+	for _, r := range text.String() {
+		if r == '\n' || unicode.IsGraphic(r) {
+			safe.WriteRune(r)
+			continue
+		}
+		for _, unit := range utf16.Encode([]rune{r}) {
+			fmt.Fprintf(&safe, `\u%04x`, unit)
+		}
+	}
+	_, err := p.w.Write(safe.Bytes())
+	return err
 }
 
 // jsonError prints why the server was not reached, and what was sent before.

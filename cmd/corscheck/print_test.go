@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"io"
 	"net/http"
 	"os"
@@ -129,5 +130,21 @@ func TestReportDetails(t *testing.T) {
 		if !strings.Contains(flat, tt.want) || tt.not != "" && strings.Contains(flat, tt.not) {
 			t.Errorf("%s: want %q, not %q, in:\n%s%s", tt.name, tt.want, tt.not, stdout, stderr)
 		}
+	}
+}
+
+func TestJSONHasNoControlCharacters(t *testing.T) {
+	const hostile = "a\x1b\x7f\u009b\u202e\U000e0041é"
+	var out bytes.Buffer
+	p := &printer{w: &out}
+	if err := p.encode(hostile); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := out.String(), `"a\u001b\u007f\u009b\u202e\udb40\udc41é"`+"\n"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	var back string
+	if err := json.Unmarshal(out.Bytes(), &back); err != nil || back != hostile {
+		t.Errorf("got %q and error %v, want %q", back, err, hostile)
 	}
 }

@@ -132,6 +132,16 @@ describe('rejects', () => {
     })
   })
 
+  // HTTP/2 has no reason phrase, and RFC 9457 requires no member of a problem.
+  test.each([
+    ['text/html', '<h1>Bad Gateway</h1>'],
+    ['application/problem+json', '{}'],
+  ])('with a status and a message when a proxy responded over HTTP/2 with %s', async (type, body) => {
+    fetchMock.mockResolvedValue(new Response(body, { status: 502, headers: { 'Content-Type': type } }))
+    const error = await api.request('GET', '/api/hello').catch((e: unknown) => e)
+    expect(error).toMatchObject({ name: 'ProblemError', status: 502, message: 'HTTP status 502' })
+  })
+
   test('with a generated problem when a proxy responded instead of the API', async () => {
     const body = '<h1>Bad Gateway</h1>'
     fetchMock.mockResolvedValue(
@@ -242,4 +252,8 @@ test('onHeaders receives the headers of a response with any status', async () =>
     await api.request('GET', '/api/hello', { onHeaders }).catch(() => {})
     expect(onHeaders).toHaveReturnedWith('"1"')
   }
+})
+
+test.each(['9999999999', 'Sat, 21 Nov 2099 12:00:00 GMT'])('a timer can wait as long as Retry-After: %s', (value) => {
+  expect(retryAfterSeconds(value)! * 1000).toBeLessThan(2 ** 31)
 })

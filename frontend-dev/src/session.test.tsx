@@ -65,3 +65,11 @@ test('asks at the start only if somebody has signed in, so that others get no 40
   askIfSignedInBefore()
   expect(fetchMock).toHaveBeenCalledTimes(1)
 })
+
+test('a full storage, which throws, does not fail the sign-in', () => {
+  const full = () => {
+    throw new DOMException('full', 'QuotaExceededError')
+  }
+  vi.stubGlobal('localStorage', { setItem: full, removeItem() {}, clear() {} })
+  expect(() => recordSession(exchange('POST', 201))).not.toThrow()
+})

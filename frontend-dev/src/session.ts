@@ -31,11 +31,18 @@ export function recordSession({ method, url, credentials, response }: Exchange):
   const name = (body as { name?: string } | null | undefined)?.name // The response to HEAD has no body.
   if (name !== undefined && (status === 200 || status === 201)) {
     guest.set(name)
-    remembered()?.setItem(REMEMBER, 'yes')
+    remember()
   } else if (status === 401 || (method === 'DELETE' && status === 204)) {
     guest.set(null)
     remembered()?.removeItem(REMEMBER)
   }
+}
+
+/** The storage may be full, which throws. The page then does not ask when it loads. */
+function remember() {
+  try {
+    remembered()?.setItem(REMEMBER, 'yes')
+  } catch {}
 }
 
 /** The browser may deny all storage, which throws. */

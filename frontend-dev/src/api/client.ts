@@ -306,12 +306,15 @@ export function createClient(options: ClientOptions) {
 
 type UploadedFile = Result<paths['/api/upload']['post']>
 
-/** `Retry-After` in seconds. The API sends a number; a proxy may send a date. */
+/** The longest that a timer can wait, in seconds: a longer one fires at once. */
+const MAX_WAIT = 2_147_483
+
+/** `Retry-After` in seconds, at most MAX_WAIT. The API sends a number; a proxy may send a date. */
 export function retryAfterSeconds(value: string | null, now = Date.now()): number | undefined {
   if (value === null) return undefined
-  if (/^\d+$/.test(value)) return Number(value)
+  if (/^\d+$/.test(value)) return Math.min(MAX_WAIT, Number(value))
   const date = Date.parse(value)
-  return Number.isNaN(date) ? undefined : Math.max(0, Math.ceil((date - now) / 1000))
+  return Number.isNaN(date) ? undefined : Math.min(MAX_WAIT, Math.max(0, Math.ceil((date - now) / 1000)))
 }
 
 /** Reports whether baseUrl is an http or https origin; a trailing slash is harmless. */
@@ -357,7 +360,9 @@ function responseError(
   }
   // The response to HEAD has a problem's content type, but no body.
   const isProblem = contentType?.startsWith('application/problem+json') && typeof body === 'object' && body !== null
-  return new ProblemError(isProblem ? (body as Problem) : { type: 'about:blank', title: statusText, status }, headers)
+  // HTTP/2 has no reason phrase, and each member of a problem is optional (RFC 9457, section 3.1).
+  const title = statusText || `HTTP status ${status}`
+  return new ProblemError({ type: 'about:blank', title, ...(isProblem && (body as Problem)), status }, headers)
 }
 
 function receivedHeaders(xhr: XMLHttpRequest): Headers {

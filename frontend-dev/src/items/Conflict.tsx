@@ -15,6 +15,15 @@ interface Props {
 /** Two versions of one item. The user chooses. */
 export function Conflict({ theirs, yours, onEdit, onSave, onKeepTheirs }: Props) {
   const [error, setError] = useState('')
+  const [saving, setSaving] = useState(false)
+
+  // A second call would conflict with the first one.
+  async function save() {
+    setSaving(true)
+    await onSave().catch((error: Error) => setError(error.message))
+    setSaving(false)
+  }
+
   return (
     <div className="conflict">
       <p role="alert">
@@ -40,7 +49,7 @@ export function Conflict({ theirs, yours, onEdit, onSave, onKeepTheirs }: Props)
         <button type="button" autoFocus onClick={onEdit}>
           Edit yours
         </button>
-        <CallButton policy="default" onCall={() => void onSave().catch((error: Error) => setError(error.message))}>
+        <CallButton policy="default" busy={saving} onCall={() => void save()}>
           Save yours
         </CallButton>
         <button type="button" onClick={onKeepTheirs}>

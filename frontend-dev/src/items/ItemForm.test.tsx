@@ -42,3 +42,35 @@ test('shows an error without a field below the form', async () => {
   const page = await submit(() => Promise.reject(new Error('no response')))
   expect(page.querySelector('[role=alert]')!.textContent).toBe('no response')
 })
+
+test('what is typed while a new item is being saved stays', async () => {
+  let saved = () => {}
+  const page = await submit(() => new Promise((resolve) => (saved = resolve)))
+  const name = page.querySelector<HTMLInputElement>('[name=name]')!
+  name.value = 'the next item'
+  await act(async () => saved())
+  expect(name.value).toBe('the next item')
+})
+
+test('a saved form is empty', async () => {
+  const page = document.body.appendChild(document.createElement('div'))
+  await act(async () => createRoot(page).render(<ItemForm label="Create" onSave={async () => {}} />))
+  const name = page.querySelector<HTMLInputElement>('[name=name]')!
+  name.value = 'a'
+  await act(async () => page.querySelector<HTMLButtonElement>('button[type=submit]')!.click())
+  expect(name.value).toBe('')
+})
+
+test.each([
+  [true, 0],
+  [false, 1],
+])('Escape while an input method composes (%j) cancels the form %d times', async (isComposing, times) => {
+  const onCancel = vi.fn()
+  const page = document.body.appendChild(document.createElement('div'))
+  await act(async () => createRoot(page).render(<ItemForm label="Save" onSave={async () => {}} onCancel={onCancel} />))
+  const name = page.querySelector<HTMLInputElement>('[name=name]')!
+  const event = new KeyboardEvent('keydown', { key: 'Escape', bubbles: true })
+  Object.defineProperty(event, 'isComposing', { value: isComposing }) // happy-dom does not set it.
+  await act(async () => name.dispatchEvent(event))
+  expect(onCancel).toHaveBeenCalledTimes(times)
+})

@@ -26,7 +26,7 @@ export function ItemForm({ item, label, onSave, onCancel }: Props) {
     try {
       await onSave({ name: String(data.get('name')), note: String(data.get('note')) })
       setError(undefined)
-      if (!item) form.current?.reset()
+      if (!item && form.current) clear(form.current, data)
     } catch (error) {
       setError(error as Error)
       const field = error instanceof ProblemError && Object.keys(error.fields)[0]
@@ -43,7 +43,8 @@ export function ItemForm({ item, label, onSave, onCancel }: Props) {
       className="item-form"
       noValidate
       onKeyDown={(event) => {
-        if (event.key === 'Escape') onCancel?.()
+        // While an input method composes a character, Escape is its own.
+        if (event.key === 'Escape' && !event.nativeEvent.isComposing) onCancel?.()
       }}
       onSubmit={(event) => {
         event.preventDefault()
@@ -67,6 +68,15 @@ export function ItemForm({ item, label, onSave, onCancel }: Props) {
       </p>
     </form>
   )
+}
+
+/** Empties the fields that still hold what was saved. What the user has typed since stays. */
+function clear(form: HTMLFormElement, saved: FormData) {
+  const current = new FormData(form)
+  for (const [name, value] of saved) {
+    const input = form.elements.namedItem(name)
+    if (input && 'value' in input && current.get(name) === value) input.value = ''
+  }
 }
 
 interface FieldProps {

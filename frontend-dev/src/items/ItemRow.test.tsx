@@ -160,3 +160,23 @@ test('a deletion that fails for another reason says that reason', async () => {
   expect(list.querySelector('[role=alert]')!.textContent).toBe('Service Unavailable')
   expect(onRead).toHaveBeenCalledTimes(1)
 })
+
+test('two presses of Save yours save once, so that the second is not a conflict with the first', async () => {
+  const onSave = vi.fn(() => new Promise<void>(() => {})).mockRejectedValueOnce(conflict)
+  const { list, press } = await show({ onRead: async () => newer, onSave })
+  await press('Edit')
+  await press('Save')
+  await press('Save yours')
+  await press('Save yours')
+  expect(list.querySelector('.conflict')).not.toBe(null)
+  expect(onSave).toHaveBeenCalledTimes(2) // with the one that had the conflict
+})
+
+test('two presses of Delete permanently delete once', async () => {
+  const onDelete = vi.fn(() => new Promise<void>(() => {}))
+  const { press } = await show({ onDelete })
+  await press('Delete')
+  await press('Delete permanently')
+  await press('Delete permanently')
+  expect(onDelete).toHaveBeenCalledTimes(1)
+})

@@ -27,6 +27,7 @@ export function ItemRow({ item, onRead, onSave, onDelete, onKeepTheirs }: Props)
   /** Whether the row was edited before, and so had the focus in a control that no longer exists. */
   const [returned, setReturned] = useState(false)
   const [error, setError] = useState('')
+  const [deleting, setDeleting] = useState(false)
 
   const leave = () => {
     setState({ mode: 'view' })
@@ -58,11 +59,14 @@ export function ItemRow({ item, onRead, onSave, onDelete, onKeepTheirs }: Props)
   }
 
   const remove = async (etag: string) => {
+    setDeleting(true)
     try {
       await onDelete(etag)
     } catch (error) {
       if (!isConflict(error)) setError((error as Error).message)
       else if (await begin('confirmDelete')) setError('This item was changed meanwhile. This is how it is now.')
+    } finally {
+      setDeleting(false)
     }
   }
 
@@ -117,7 +121,7 @@ export function ItemRow({ item, onRead, onSave, onDelete, onKeepTheirs }: Props)
           </>
         ) : (
           <>
-            <CallButton policy="default" danger onCall={() => void remove(state.version.etag)}>
+            <CallButton policy="default" busy={deleting} danger onCall={() => void remove(state.version.etag)}>
               Delete permanently
             </CallButton>
             <button type="button" autoFocus onClick={leave}>

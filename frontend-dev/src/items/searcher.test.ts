@@ -110,3 +110,20 @@ test('a retry repeats the request that failed', async () => {
   expect(queries()).toEqual(['a', 'a'])
   expect(state()).toEqual({ sent: 2, aborted: 0, result: { query: 'a', items: [] } })
 })
+
+test('never asks for more of a newly typed text with the cursor of the text before', async () => {
+  const { search, searcher } = setUp()
+  search.mockImplementation(async (query) => ({ query, items: [], next_cursor: `after ${query}` }))
+  searcher.type('old')
+  await vi.advanceTimersByTimeAsync(250)
+  searcher.type('new')
+  searcher.more()
+  await vi.advanceTimersByTimeAsync(250)
+  searcher.more()
+  await vi.advanceTimersByTimeAsync(0)
+  expect(search.mock.calls.map(([q, cursor]) => [q, cursor])).toEqual([
+    ['old', undefined],
+    ['new', undefined],
+    ['new', 'after new'],
+  ])
+})

@@ -28,6 +28,8 @@ export function createSearcher(
   let timer: ReturnType<typeof setTimeout> | undefined
   let running: AbortController | undefined
   let query = ''
+  /** The text whose result is shown. */
+  let found = ''
   /** The cursor of the page to load, which is added to the result; undefined for the first page. */
   let cursor: string | undefined
 
@@ -55,12 +57,14 @@ export function createSearcher(
     const { resumesAt: _over, error: _old, ...rest } = state
     state = rest
     if (query === '') return changed(state)
+    const sought = query
     const request = new AbortController()
     running = request
     set({ sent: state.sent + 1 })
     try {
-      const page = await search(query, cursor, request.signal)
+      const page = await search(sought, cursor, request.signal)
       if (running !== request) return
+      found = sought
       set({ result: cursor && state.result ? { ...page, items: [...state.result.items, ...page.items] } : page })
     } catch (error) {
       if (running !== request) return
@@ -87,9 +91,9 @@ export function createSearcher(
       }
       schedule(DEBOUNCE)
     },
-    /** Adds the next page to the result. */
+    /** Adds the next page to the result, unless another text was typed since: the cursor is not one of its result. */
     more() {
-      if (running) return
+      if (running || query !== found) return
       cursor = state.result?.next_cursor
       schedule(0)
     },
