@@ -34,6 +34,9 @@ func TestComposeHardensEveryService(t *testing.T) {
 		if s.Healthcheck == nil && s.Image != compose.Services["api-1"].Image { // which has its own
 			t.Errorf("%s has no health check", name)
 		}
+		if s.Logging.Driver != "json-file" || s.Logging.Options["max-size"] == "" || s.Logging.Options["max-file"] == "" {
+			t.Errorf("%s: got the log options %+v, want a bound on the size and the number of files", name, s.Logging)
+		}
 	}
 	if got := len(compose.Services); got != 5 {
 		t.Errorf("got %d services, want 5: proxy, api-1, api-2, redis and postgres", got)
@@ -289,8 +292,12 @@ type composeFile struct {
 		SecurityOpt     []string `yaml:"security_opt"`
 		MemLimit        string   `yaml:"mem_limit"`
 		StopGracePeriod string   `yaml:"stop_grace_period"`
-		Healthcheck     *struct{ Test []string }
-		Networks        any
+		Logging         struct {
+			Driver  string
+			Options map[string]string
+		}
+		Healthcheck *struct{ Test []string }
+		Networks    any
 	}
 	Secrets  map[string]struct{ File string }
 	Networks map[string]struct {

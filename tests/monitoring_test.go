@@ -127,6 +127,9 @@ func TestMonitoringUsesServedMetrics(t *testing.T) {
 		if r.Alert == "" || r.Annotations["summary"] == "" || r.Labels["severity"] != "page" && r.Labels["severity"] != "ticket" {
 			t.Errorf("alert %s: want a name, a summary and the severity page or ticket", r.Alert)
 		}
+		if strings.Contains(r.Expr, "process_") && !strings.Contains(r.Expr, "and on (job, instance)") {
+			t.Errorf("alert %s: %q is true of any program, because the job has any name", r.Alert, r.Expr)
+		}
 	}
 	ids := map[int]bool{}
 	for _, panel := range readDashboard(t).Panels {
