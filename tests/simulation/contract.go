@@ -84,7 +84,7 @@ func (w *world) judge(q *request, r *response) error {
 	}
 	forged := (q.site == "cross-site" || q.site == "same-site") && !slices.Contains([]string{"GET", "HEAD", "OPTIONS"}, q.method) &&
 		q.origin.kind != allowed && (!w.scenario.anyOrigin || len(q.origin.lines) == 0)
-	isHealth := q.route != nil && q.route.health
+	isHealth := q.route != nil && q.route.health && q.method != http.MethodOptions // which no route has
 	switch {
 	case !isAPIHost(q.host) && !isHealth:
 		return w.isProblem(q, r, q.id, http.StatusBadRequest)

@@ -374,7 +374,7 @@ func (w *world) upload(v *visitor) *request {
 	case 3:
 		form, status = part(`name="other"; filename="a.txt"`, 10)+end, http.StatusUnprocessableEntity
 	case 4:
-		form, status = file[:w.rng.IntN(len(file))], http.StatusBadRequest
+		form, status = file[:len(file)-len("\r\n")-w.rng.IntN(size+1)], http.StatusBadRequest // within the content
 	case 5:
 		form, status = part(named, int(w.settings.MaxUploadBytes)+1)+end, http.StatusRequestEntityTooLarge
 	case 6:
